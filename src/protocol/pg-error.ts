@@ -1,0 +1,34 @@
+import { SQLSTATE } from './sqlstate.ts'
+
+export interface PgErrorFields {
+  readonly message: string
+  readonly code: string
+  readonly detail?: string | undefined
+  readonly hint?: string | undefined
+  readonly cause?: unknown
+}
+
+/** An error the client sees as an ErrorResponse with severity ERROR; its session lives on. */
+export class PgError extends Error {
+  readonly code: string
+  readonly detail: string | undefined
+  readonly hint: string | undefined
+
+  constructor(fields: PgErrorFields) {
+    super(fields.message, fields.cause === undefined ? undefined : { cause: fields.cause })
+    this.name = 'PgError'
+    this.code = fields.code
+    this.detail = fields.detail
+    this.hint = fields.hint
+  }
+}
+
+/** A peer broke the wire protocol (or a limit of it): its connection cannot go on. */
+export class ProtocolError extends Error {
+  readonly code: string
+  constructor(message: string, code: string = SQLSTATE.protocolViolation) {
+    super(message)
+    this.name = 'ProtocolError'
+    this.code = code
+  }
+}
