@@ -1,0 +1,46 @@
+import { createRequire } from 'node:module'
+import { type Child, startChild } from './child.ts'
+
+export interface StorageAccount {
+  readonly name: string
+  /** Base64. */
+  readonly key: string
+}
+
+export interface Azurite extends Child {
+  readonly host: string
+  readonly port: number
+  /** URL of an account's blob service, with `{account}` for its name. */
+  readonly endpointTemplate: string
+}
+
+export interface AzuriteOptions {
+  readonly accounts: readonly StorageAccount[]
+  /** 0 picks a free one. */
+  readonly port: number
+  /** Its folder; nothing is kept there with `inMemory`. */
+  readonly location: string
+  readonly inMemory?: boolean
+}
+
+/** Runs Azurite's blob service on 127.0.0.1. */
+export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
+  const program = createRequire(import.meta.url).resolve('azurite/dist/src/blob/main.js')
+  const args = [program, '--blobHost', '127.0.0.1', '--blobPort', String(options.port)]
+  args.push('--silent', '--skipApiVersionCheck', '--disableTelemetry')
+  args.push(...(options.inMemory ? ['--inMemoryPersistence'] : ['--location', options.location]))
+  const { child, ready } = await startChild({
+    name: 'Azurite',
+    command: process.execPath,
+    args,
+    options: {
+      cwd: options.location,
+      // In the environment and not in the arguments, which every user of the machine can read.
+      env: { ...process.env, AZURITE_ACCOUNTS: options.accounts.map(({ name, key }) => `${name}:${key}`).join(';') },
+    },
+    ready: /successfully listens on http:\/\/127\.0\.0\.1:(\d+)/,
+    stopSignal: 'SIGTERM',
+  })
+  const port = Number(ready[1])
+  return { ...child, host: '127.0.0.1', port, endpointTemplate: `http://127.0.0.1:${port}/{account}` }
+}

