@@ -1,0 +1,186 @@
+import { readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
+import { LOG_LEVELS, type LogLevel } from './log.ts'
+import {
+  type Address,
+  badValue,
+  ConfigError,
+  type Environment,
+  type Given,
+  parseAddress,
+  parseOneOf,
+  parseSeconds,
+  readOptions,
+} from './options.ts'
+
+/** Everything `blobgres serve` can be told. Frozen; secrets are not enumerable, so that logging it shows none. */
+export interface Config {
+  readonly listen: Address
+  readonly backend: BackendConfig
+  readonly storageEndpoints: StorageEndpoints
+  /** Where the backend reaches this proxy; without it, the address it listens on. */
+  readonly loopback?: Address
+  readonly tls?: TlsConfig
+  readonly logLevel: LogLevel
+  readonly drainTimeoutMs: number
+}
+
+/** The server behind the proxy and the superuser that the proxy's own connections use. */
+export interface BackendConfig extends Address {
+  readonly user: string
+  /** Not enumerable: a spread copy loses it. */
+  readonly password: string | undefined
+  readonly database: string
+  /** A Unix socket to connect to instead of host and port. */
+  readonly socketPath?: string
+}
+
+/** Where a storage account's blob service is: its own entry, else the template with `{account}` filled in. */
+export interface StorageEndpoints {
+  readonly defaultTemplate: string
+  readonly accounts: ReadonlyMap<string, string>
+}
+
+export interface TlsConfig {
+  readonly cert: Buffer
+  /** Not enumerable. */
+  readonly key: Buffer
+}
+
+const OPTIONS = [
+  'listen',
+  'backend',
+  'storage-endpoint',
+  'loopback',
+  'tls-cert',
+  'tls-key',
+  'log-level',
+  'drain-timeout',
+] as const
+
+export const DEFAULT_LISTEN: Address = Object.freeze({ host: '127.0.0.1', port: 5433 })
+export const DEFAULT_LOG_LEVEL: LogLevel = 'info'
+export const DEFAULT_DRAIN_SECONDS = 30
+const AZURE_ENDPOINT = 'https://{account}.blob.core.windows.net'
+const BACKEND_FORM = 'postgres://user:password@host:port/database'
+
+/** Validates flags and environment; throws `ConfigError` with one line that names what is wrong. */
+export function parseConfig(argv: readonly string[], env: Environment): Config {
+  const option = readOptions(argv, env, OPTIONS)
+  const given = <T>(name: (typeof OPTIONS)[number], parse: (given: Given) => T): T | undefined => {
+    const value = option(name)
+    return value && parse(value)
+  }
+  const backend = given('backend', each => parseBackend(each, env.BLOBGRES_BACKEND_PASSWORD))
+  if (backend === undefined) throw new ConfigError(`--backend or BLOBGRES_BACKEND is required: ${BACKEND_FORM}`)
+  const loopback = given('loopback', parseAddress)
+  const tls = readTls(option('tls-cert'), option('tls-key'))
+  return Object.freeze({
+    listen: Object.freeze(given('listen', parseAddress) ?? DEFAULT_LISTEN),
+    backend,
+    storageEndpoints: given('storage-endpoint', parseEndpoints) ?? storageEndpoints(AZURE_ENDPOINT, new Map()),
+    ...(loopback && { loopback: Object.freeze(loopback) }),
+    ...(tls && { tls }),
+    logLevel: given('log-level', each => parseOneOf(each, LOG_LEVELS)) ?? DEFAULT_LOG_LEVEL,
+    drainTimeoutMs: (given('drain-timeout', parseSeconds) ?? DEFAULT_DRAIN_SECONDS) * 1000,
+  })
+}
+
+/** A backend whose password does not show when the object is printed. */
+export function backendConfig(backend: BackendConfig): BackendConfig {
+  const { password, ...open } = backend
+  return Object.freeze(Object.defineProperty(open as BackendConfig, 'password', { value: password, enumerable: false }))
+}
+
+function parseBackend({ name, value }: Given, passwordFromEnv: string | undefined): BackendConfig {
+  // Never quotes the value, it holds the password.
+  const fail = (reason: string): ConfigError => new ConfigError(`${name}: ${reason} (expected ${BACKEND_FORM})`)
+  // libpq allows no host between "@" and "/", WHATWG URLs do not.
+  const url = tryUrl(value.replace(/^(\w+:\/\/[^/?#@]*@)(?=[/?:])/, '$1localhost'))
+  if (url === undefined || !/^postgres(ql)?:$/.test(url.protocol)) throw fail('not a PostgreSQL URL')
+  const parameters = url.searchParams
+  for (const parameter of parameters.keys()) {
+    if (parameter !== 'host' && parameter !== 'port') throw fail(`unknown parameter ${JSON.stringify(parameter)}`)
+  }
+  let user: string, password: string, host: string, database: string
+  try {
+    user = decodeURIComponent(url.username)
+    password = decodeURIComponent(url.password)
+    host = parameters.get('host') ?? decodeURIComponent(url.hostname).replace(/^\[|\]$/g, '')
+    database = decodeURIComponent(url.pathname.slice(1))
+  } catch {
+    throw fail('badly percent-encoded')
+  }
+  if (user === '') throw fail('the user is missing')
+  if (host === '') throw fail('the host is missing')
+  const portText = parameters.get('port') ?? url.port
+  const port = portText === '' ? 5432 : Number(portText)
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw fail('the port is not a port number')
+  return backendConfig({
+    host: host.startsWith('/') ? 'localhost' : host,
+    port,
+    user,
+    password: password || passwordFromEnv || undefined,
+    database: database || 'postgres',
+    ...(host.startsWith('/') && { socketPath: `${host.replace(/\/+$/, '')}/.s.PGSQL.${port}` }),
+  })
+}
+
+function parseEndpoints({ name, value }: Given): StorageEndpoints {
+  const accounts = new Map<string, string>()
+  let template: string | undefined
+  for (const entry of value.split(',').map(part => part.trim())) {
+    const [, account, url = entry] = /^([a-z0-9]{3,24})=(.*)$/.exec(entry) ?? []
+    const parsed = tryUrl(url.replace('{account}', 'account'))
+    if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.search || parsed.hash || parsed.username) {
+      throw badValue({ name, value: entry }, 'an http(s) URL with {account}, or account=URL')
+    }
+    const endpoint = url.replace(/\/+$/, '')
+    if (account !== undefined) {
+      accounts.set(account, endpoint)
+    } else {
+      if (!url.includes('{account}')) {
+        throw badValue({ name, value: entry }, 'a URL with {account} in it; for one account write account=URL')
+      }
+      if (template !== undefined) throw new ConfigError(`${name}: two default URLs, ${template} and ${endpoint}`)
+      template = endpoint
+    }
+  }
+  return storageEndpoints(template ?? AZURE_ENDPOINT, accounts)
+}
+
+function storageEndpoints(defaultTemplate: string, accounts: ReadonlyMap<string, string>): StorageEndpoints {
+  return Object.freeze({ defaultTemplate, accounts })
+}
+
+function readTls(cert: Given | undefined, key: Given | undefined): TlsConfig | undefined {
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined) throw new ConfigError(`${key?.name} needs --tls-cert beside it`)
+  if (key === undefined) throw new ConfigError(`${cert.name} needs --tls-key beside it`)
+  const files = { cert: readGivenFile(cert), key: readGivenFile(key) }
+  try {
+    createSecureContext(files)
+  } catch (error) {
+    const reason = (error as { reason?: string }).reason ?? (error as Error).message
+    throw new ConfigError(`${cert.name} and ${key.name}: not a usable certificate and key (${reason})`)
+  }
+  return Object.freeze(
+    Object.defineProperty({ cert: files.cert } as TlsConfig, 'key', { value: files.key, enumerable: false }),
+  )
+}
+
+function readGivenFile({ name, value }: Given): Buffer {
+  try {
+    return readFileSync(value)
+  } catch (error) {
+    throw new ConfigError(`${name}: cannot read ${JSON.stringify(value)} (${(error as NodeJS.ErrnoException).code})`)
+  }
+}
+
+function tryUrl(text: string): URL | undefined {
+  try {
+    return new URL(text)
+  } catch {
+    return undefined
+  }
+}

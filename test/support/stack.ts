@@ -1,0 +1,42 @@
+import { backendConfig, type Config } from '../../src/config.ts'
+import { createLogger } from '../../src/log.ts'
+import { type Proxy as RunningProxy, startProxy } from '../../src/proxy.ts'
+import { createDatabase, type TestDatabase } from './database.ts'
+import { azurite, type TestServer } from './servers.ts'
+
+export interface TestStack {
+  readonly proxy: RunningProxy
+  readonly database: TestDatabase
+  /** The stack's database through the proxy, as superuser unless told otherwise. */
+  url(user?: string): string
+  close(): Promise<void>
+}
+
+/** A proxy in this process, in front of a server and the shared Azurite, with a database of its own. */
+export async function startStack(server: TestServer, overrides: Partial<Config> = {}): Promise<TestStack> {
+  const config: Config = {
+    listen: { host: '127.0.0.1', port: 0 },
+    backend: backendConfig({
+      host: server.host,
+      port: server.port,
+      user: server.superuser,
+      password: undefined,
+      database: 'postgres',
+    }),
+    storageEndpoints: { defaultTemplate: azurite.endpointTemplate, accounts: new Map() },
+    logLevel: 'silent',
+    drainTimeoutMs: 1000,
+    ...overrides,
+  }
+  const database = await createDatabase(server)
+  const proxy = await startProxy(config, createLogger(config.logLevel))
+  return {
+    proxy,
+    database,
+    url: (user = server.superuser) => `postgres://${user}@${proxy.address.host}:${proxy.address.port}/${database.name}`,
+    close: async () => {
+      await proxy.close(0)
+      await database.drop()
+    },
+  }
+}
