@@ -1,0 +1,153 @@
+-- Accounts: their management (azure_storage_admin only, by EXECUTE privilege) and who may use them.
+
+-- current_user in a view is the invoker, while the view reads its tables with its owner's rights: so this shows the
+-- caller, through SET ROLE and SECURITY DEFINER chains, just the accounts it may use. Superusers are members of all.
+CREATE OR REPLACE VIEW azure_storage_private.usable_accounts WITH (security_barrier) AS
+SELECT a.account_name, a.auth_type, a.sealed_credentials
+FROM azure_storage.accounts AS a
+WHERE pg_catalog.pg_has_role(current_user, 'azure_storage_admin', 'MEMBER')
+  OR EXISTS (
+    SELECT FROM azure_storage_private.account_users AS u
+    JOIN pg_catalog.pg_roles AS r ON r.oid = u.allowed_user
+    WHERE u.account_name = a.account_name AND pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')
+  );
+GRANT SELECT ON azure_storage_private.usable_accounts TO PUBLIC;
+
+-- Tells "not allowed" from "not registered" without showing the list of accounts.
+CREATE OR REPLACE FUNCTION azure_storage_private.is_registered(name text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT EXISTS (SELECT FROM azure_storage.accounts WHERE account_name = name)
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.register(
+  name text, auth azure_storage.auth_type, storage azure_storage.storage_type, credentials text
+) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  PERFORM azure_storage_private.check_account_name(name);
+  INSERT INTO azure_storage.accounts VALUES (name, auth, storage, azure_storage_private.seal(credentials))
+  ON CONFLICT (account_name) DO UPDATE SET
+    auth_type = excluded.auth_type,
+    azure_storage_type = excluded.azure_storage_type,
+    sealed_credentials = excluded.sealed_credentials;
+END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.register FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.check_registered(name text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF azure_storage_private.is_registered(name) THEN RETURN; END IF;
+  RAISE EXCEPTION 'azure_storage: storage account % is not registered', coalesce(name, 'NULL')
+    USING ERRCODE = 'undefined_object';
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage.account_add(account_name_p text, account_key_p text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF account_key_p IS NULL THEN
+    RAISE EXCEPTION 'account_key_p argument is required' USING ERRCODE = 'null_value_not_allowed';
+  END IF;
+  PERFORM azure_storage_private.register(account_name_p, 'access-key', 'blob', account_key_p);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage.account_add(account_config jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  allowed CONSTANT jsonb := jsonb_build_object(
+    'name', null,
+    'auth_type', enum_range(null::azure_storage.auth_type),
+    'type', enum_range(null::azure_storage.storage_type),
+    'storage_type', enum_range(null::azure_storage.storage_type),
+    'credentials', null);
+  field record;
+  config jsonb;
+BEGIN
+  IF jsonb_typeof(account_config) IS DISTINCT FROM 'object' THEN
+    RAISE EXCEPTION 'azure_storage: account configuration must be a JSON object'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  -- The value itself stays out of the messages: it may be a key that got into the wrong place.
+  FOR field IN SELECT key, value, allowed -> key AS choices FROM jsonb_each(account_config) LOOP
+    IF NOT allowed ? field.key THEN
+      RAISE EXCEPTION 'azure_storage: unknown account configuration key: "%"', field.key
+        USING ERRCODE = 'invalid_parameter_value';
+    ELSIF jsonb_typeof(field.value) NOT IN ('string', 'null')
+      OR jsonb_typeof(field.choices) = 'array' AND NOT field.choices @> field.value AND field.value <> 'null' THEN
+      RAISE EXCEPTION 'azure_storage: invalid value of account configuration key "%"', field.key
+        USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+  END LOOP;
+  config := jsonb_strip_nulls(account_config);
+  config := jsonb_build_object('auth_type',
+    CASE WHEN config ? 'credentials' THEN 'access-key' ELSE 'managed-identity' END) || config;
+  IF (config ->> 'auth_type' = 'access-key') <> (config ? 'credentials') THEN
+    RAISE EXCEPTION 'azure_storage: account configuration key "credentials" % auth_type "%"',
+      CASE WHEN config ? 'credentials' THEN 'does not go with' ELSE 'is required by' END, config ->> 'auth_type'
+      USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  PERFORM azure_storage_private.register(config ->> 'name', (config ->> 'auth_type')::azure_storage.auth_type,
+    coalesce(config ->> 'type', config ->> 'storage_type', 'blob')::azure_storage.storage_type,
+    config ->> 'credentials');
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage.account_remove(account_name_p text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  PERFORM azure_storage_private.check_registered(account_name_p);
+  DELETE FROM azure_storage.accounts WHERE account_name = account_name_p;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage.account_user_add(account_name_p text, user_p regrole) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  PERFORM azure_storage_private.check_registered(account_name_p);
+  -- regrole takes any number for an oid.
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE oid = user_p) THEN
+    RAISE EXCEPTION 'role "%" does not exist', user_p USING ERRCODE = 'undefined_object';
+  END IF;
+  INSERT INTO azure_storage_private.account_users VALUES (account_name_p, user_p) ON CONFLICT DO NOTHING;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage.account_user_remove(account_name_p text, user_p regrole) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  PERFORM azure_storage_private.check_registered(account_name_p);
+  DELETE FROM azure_storage_private.account_users WHERE account_name = account_name_p AND allowed_user = user_p;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage.account_list()
+RETURNS TABLE (
+  account_name text,
+  auth_type azure_storage.auth_type,
+  azure_storage_type azure_storage.storage_type,
+  allowed_users regrole[]
+)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT a.account_name, a.auth_type, a.azure_storage_type,
+    ARRAY(
+      SELECT r.oid::regrole FROM azure_storage_private.account_users AS u JOIN pg_roles AS r ON r.oid = u.allowed_user
+      WHERE u.account_name = a.account_name ORDER BY r.rolname
+    )
+  FROM azure_storage.accounts AS a
+  ORDER BY a.account_name
+$function$;
+
+-- Every credential is sealed when it comes in, so none is left to convert.
+CREATE OR REPLACE FUNCTION azure_storage.account_encrypt_existing_credentials() RETURNS bigint
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT 0::bigint
+$function$;
+
+REVOKE ALL ON FUNCTION azure_storage.account_add(text, text), azure_storage.account_add(jsonb),
+  azure_storage.account_remove, azure_storage.account_user_add, azure_storage.account_user_remove,
+  azure_storage.account_list, azure_storage.account_encrypt_existing_credentials FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION azure_storage.account_add(text, text), azure_storage.account_add(jsonb),
+  azure_storage.account_remove, azure_storage.account_user_add, azure_storage.account_user_remove,
+  azure_storage.account_list, azure_storage.account_encrypt_existing_credentials TO azure_storage_admin;

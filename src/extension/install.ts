@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { type Client, escapeLiteral } from 'pg'
+import { parseSealingKey, type SealingKey } from '../storage/sealing.ts'
+
+export interface Installer {
+  /** pg_catalog.blobgres_installer_…(action text, caller name, if_not_exists boolean, schema_name text, version text) */
+  readonly qualifiedName: string
+  drop(): Promise<void>
+}
+
+export interface InstallRequest {
+  readonly action: 'create' | 'update'
+  readonly ifNotExists?: boolean | undefined
+  readonly schema?: string | undefined
+  readonly version?: string | undefined
+}
+
+/** Holds the tables, so it runs once; the others are CREATE OR REPLACE throughout and in the order they need. */
+const CREATE_SCRIPT = 'azure_storage--1.9.sql'
+const FUNCTION_SCRIPTS = ['settings.sql', 'sealing.sql', 'accounts.sql', 'options.sql', 'copy.sql']
+
+/** Makes the roles and the sealing key of this server, where they are missing. `admin` is a superuser. */
+export async function prepareServer(admin: Client): Promise<void> {
+  try {
+    await admin.query(await readScript('server.sql'))
+  } catch (error) {
+    await admin.query('ROLLBACK')
+    throw error
+  }
+}
+
+export async function readSealingKey(admin: Client): Promise<SealingKey> {
+  const { rows } = await admin.query<{ rolpassword: string | null }>(
+    "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) 'azure_storage_admin'",
+  )
+  return parseSealingKey(rows[0]?.rolpassword ?? '')
+}
+
+/**
+ * Creates, in the database of `admin`, the function that lets a client's session run CREATE EXTENSION in its own
+ * transaction. It is committed at once, because that session must see it; so drop it right after use.
+ */
+export async function createInstaller(admin: Client): Promise<Installer> {
+  const [template, create, ...functions] = await Promise.all(
+    ['installer.sql', CREATE_SCRIPT, ...FUNCTION_SCRIPTS].map(readScript),
+  )
+  const parts: Record<string, string> = {
+    name: `pg_catalog.blobgres_installer_${Math.floor(Date.now() / 1000)}_${randomBytes(8).toString('hex')}`,
+    create: create ?? '',
+    functions: functions.join('\n'),
+  }
+  const qualifiedName = parts.name as string
+  await admin.query(
+    DROP_LEFTOVERS + template?.replace(/@(name|create|functions)@/g, (_, part) => parts[part] as string),
+  )
+  return {
+    qualifiedName,
+    async drop() {
+      await admin.query(`DROP FUNCTION IF EXISTS ${qualifiedName}`)
+    },
+  }
+}
+
+/**
+ * The statement that takes the place of CREATE or ALTER EXTENSION in the client's session. It says, as PostgreSQL
+ * does, "already exists" to anybody, and refuses those who may not create extensions.
+ */
+export function installerStatement(qualifiedName: string, request: InstallRequest): string {
+  const text = (value: string | undefined) => (value === undefined ? 'NULL' : escapeLiteral(value))
+  const { action, ifNotExists = false, schema, version } = request
+  const exists = 'extension "azure_storage" already exists'
+  const refusal =
+    action === 'create'
+      ? 'permission denied to create extension "azure_storage"'
+      : 'must be owner of extension azure_storage'
+  const body = `
+DECLARE
+  target text := ${text(schema)};
+BEGIN
+  IF target IS NULL AND pg_catalog.to_regnamespace('public') IS NULL THEN target := pg_catalog.current_schema(); END IF;
+  IF pg_catalog.pg_has_role(current_user, 'azure_pg_admin', 'USAGE') THEN
+    PERFORM ${qualifiedName}(${text(action)}, current_user, ${ifNotExists}, target, ${text(version)});
+  ELSIF ${action === 'create'} AND EXISTS (
+    SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'azure_storage'
+  ) THEN
+    RAISE ${ifNotExists ? `NOTICE '${exists}, skipping'` : `EXCEPTION '${exists}'`} USING ERRCODE = 'duplicate_object';
+  ELSE
+    RAISE EXCEPTION '${refusal}' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+END`
+  return `DO ${escapeLiteral(body)}`
+}
+
+/** What a crashed proxy left behind; a young one may still be in use. The lock is for proxies that clean up together. */
+const DROP_LEFTOVERS = `
+SELECT pg_catalog.pg_advisory_xact_lock(7021945316);
+DO $leftovers$
+DECLARE
+  leftover regprocedure;
+BEGIN
+  FOR leftover IN
+    SELECT oid FROM pg_catalog.pg_proc
+    WHERE pronamespace = 'pg_catalog'::regnamespace
+      AND substring(proname FROM '^blobgres_installer_(\\d+)_[0-9a-f]+$')::bigint
+        < extract(epoch FROM clock_timestamp() - interval '5 minutes')
+  LOOP
+    EXECUTE format('DROP FUNCTION IF EXISTS %s', leftover);
+  END LOOP;
+END
+$leftovers$;
+`
+
+function readScript(name: string): Promise<string> {
+  return readFile(new URL(name, import.meta.url), 'utf8')
+}

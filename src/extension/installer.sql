@@ -1,0 +1,112 @@
+-- A short-lived function: a client's session calls it inside its own transaction to become CREATE or ALTER EXTENSION.
+-- It runs as the proxy's superuser, as PostgreSQL runs the script of a trusted extension. install.ts fills in @…@.
+CREATE FUNCTION @name@(action text, caller name, if_not_exists boolean, schema_name text, version text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
+AS $installer$
+DECLARE
+  installed oid;
+  namespace oid;
+  owner oid;
+  setting text[];
+  member text;
+BEGIN
+  IF NOT pg_has_role(session_user, caller, 'MEMBER') THEN
+    RAISE EXCEPTION 'permission denied to set role "%"', caller USING ERRCODE = 'insufficient_privilege';
+  END IF;
+
+  -- One installation in a database at a time; the next one sees its result.
+  LOCK TABLE pg_extension IN SHARE ROW EXCLUSIVE MODE;
+  SELECT oid, extowner INTO installed, owner FROM pg_extension WHERE extname = 'azure_storage';
+
+  IF action = 'create' THEN
+    IF installed IS NOT NULL AND if_not_exists THEN
+      RAISE NOTICE 'extension "azure_storage" already exists, skipping' USING ERRCODE = 'duplicate_object';
+      RETURN;
+    ELSIF installed IS NOT NULL THEN
+      RAISE EXCEPTION 'extension "azure_storage" already exists' USING ERRCODE = 'duplicate_object';
+    ELSIF version <> '1.9' THEN
+      RAISE EXCEPTION 'extension "azure_storage" has no installation script nor update path for version "%"', version
+        USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    schema_name := coalesce(schema_name, 'public');
+    SELECT oid INTO namespace FROM pg_namespace WHERE nspname = schema_name;
+    IF schema_name IN ('azure_storage', 'azure_storage_private') THEN
+      RAISE EXCEPTION 'extension "azure_storage" cannot be installed in schema "%"', schema_name
+        USING ERRCODE = 'feature_not_supported', DETAIL = 'The extension makes that schema itself.';
+    ELSIF namespace IS NULL THEN
+      RAISE EXCEPTION 'schema "%" does not exist', schema_name USING ERRCODE = 'invalid_schema_name';
+    END IF;
+
+    SELECT oid INTO STRICT owner FROM pg_roles WHERE rolname = caller;
+    installed := pg_nextoid('pg_extension', 'oid', 'pg_extension_oid_index');
+    INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+    VALUES (installed, 'azure_storage', owner, namespace, false, '1.9');
+
+    -- PostgreSQL records no dependency on what initdb made (oids below 12000), except on schema public.
+    INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
+    SELECT 'pg_extension'::regclass, installed, 0, 'pg_namespace'::regclass, namespace, 0, 'n'
+    WHERE namespace >= 12000 OR schema_name = 'public';
+    INSERT INTO pg_shdepend (dbid, classid, objid, objsubid, refclassid, refobjid, deptype)
+    SELECT oid, 'pg_extension'::regclass, installed, 0, 'pg_authid'::regclass, owner, 'o'
+    FROM pg_database WHERE datname = current_database() AND owner >= 12000;
+
+    EXECUTE $script$@create@$script$;
+    COMMENT ON EXTENSION azure_storage IS 'Azure integration for PostgreSQL';
+
+    -- So that SHOW knows them, from the next session on.
+    FOREACH setting SLICE 1 IN ARRAY ARRAY[
+      ['allow_network_access', 'on'], ['public_account_access', 'on'], ['enable_copy_command', 'on'],
+      ['blob_block_size_mb', '128'], ['log_level', 'log'], ['credential_encryption_key', '']
+    ] LOOP
+      CONTINUE WHEN EXISTS (
+        SELECT FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase, unnest(setconfig) AS config
+        WHERE d.datname = current_database() AND s.setrole = 0
+          AND lower(split_part(config, '=', 1)) = 'azure_storage.' || setting[1]
+      );
+      EXECUTE format('ALTER DATABASE %I SET azure_storage.%I = %L', current_database(), setting[1], setting[2]);
+    END LOOP;
+  ELSIF action = 'update' THEN
+    IF installed IS NULL THEN
+      RAISE EXCEPTION 'extension "azure_storage" does not exist' USING ERRCODE = 'undefined_object';
+    ELSIF NOT pg_has_role(caller, owner, 'USAGE') THEN
+      RAISE EXCEPTION 'must be owner of extension azure_storage' USING ERRCODE = 'insufficient_privilege';
+    ELSIF version <> '1.9' THEN
+      RAISE EXCEPTION 'extension "azure_storage" has no update path from version "1.9" to version "%"', version
+        USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RAISE NOTICE 'version "1.9" of extension "azure_storage" is already installed';
+  ELSE
+    RAISE EXCEPTION 'unknown action "%"', action USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+
+  EXECUTE $script$@functions@$script$;
+
+  FOR member IN
+    WITH namespaces AS (
+      SELECT oid, nspname FROM pg_namespace WHERE nspname IN ('azure_storage', 'azure_storage_private')
+    ), objects (classid, objid, identity) AS (
+      SELECT 'pg_namespace'::regclass, oid, format('SCHEMA %I', nspname) FROM namespaces
+      UNION ALL
+      SELECT 'pg_type'::regclass, t.oid, 'TYPE ' || t.oid::regtype
+      FROM pg_type AS t JOIN namespaces AS n ON n.oid = t.typnamespace WHERE t.typtype = 'e'
+      UNION ALL
+      SELECT 'pg_class'::regclass, c.oid, CASE c.relkind WHEN 'v' THEN 'VIEW ' ELSE 'TABLE ' END || c.oid::regclass
+      FROM pg_class AS c JOIN namespaces AS n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v')
+      UNION ALL
+      SELECT 'pg_proc'::regclass, p.oid, 'ROUTINE ' || p.oid::regprocedure
+      FROM pg_proc AS p JOIN namespaces AS n ON n.oid = p.pronamespace
+    )
+    SELECT identity FROM objects AS o
+    WHERE NOT EXISTS (
+      SELECT FROM pg_depend AS d
+      WHERE d.classid = o.classid AND d.objid = o.objid AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+    )
+  LOOP
+    EXECUTE 'ALTER EXTENSION azure_storage ADD ' || member;
+  END LOOP;
+END
+$installer$;
+REVOKE ALL ON FUNCTION @name@ FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @name@ TO azure_pg_admin;

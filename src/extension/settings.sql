@@ -1,0 +1,50 @@
+-- The azure_storage.* settings: custom, hence without a check of their own, and possibly unset in this session.
+
+CREATE OR REPLACE FUNCTION azure_storage_private.setting_on(setting text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  RETURN coalesce(nullif(current_setting('azure_storage.' || setting, true), ''), 'on')::boolean;
+EXCEPTION WHEN invalid_text_representation THEN
+  RAISE EXCEPTION 'parameter "azure_storage.%" requires a Boolean value', setting
+    USING ERRCODE = 'invalid_parameter_value';
+END
+$function$;
+
+-- Azure's own limit of a block is 4000 MiB.
+CREATE OR REPLACE FUNCTION azure_storage_private.block_size_mb() RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  setting text := coalesce(nullif(current_setting('azure_storage.blob_block_size_mb', true), ''), '128');
+BEGIN
+  IF setting !~ '^\s*\d{1,4}\s*$' OR setting::integer NOT BETWEEN 1 AND 4000 THEN
+    RAISE EXCEPTION 'invalid value for parameter "azure_storage.blob_block_size_mb": "%"', setting
+      USING ERRCODE = 'invalid_parameter_value', HINT = 'It is a number of megabytes from 1 to 4000.';
+  END IF;
+  RETURN setting::integer;
+END
+$function$;
+
+-- Shown with its unit ("90s", "2min"), which interval reads; asking pg_settings instead would compute every setting.
+CREATE OR REPLACE FUNCTION azure_storage_private.statement_timeout_ms() RETURNS bigint
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT (extract(epoch FROM current_setting('statement_timeout')::interval) * 1000)::bigint
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.check_account_name(account_name text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF account_name ~ '^[a-z0-9]{3,24}$' THEN RETURN; END IF;
+  RAISE EXCEPTION 'azure_storage: invalid storage account name: %', coalesce(account_name, 'NULL')
+    USING ERRCODE = 'invalid_parameter_value';
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.check_container_name(container_name text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF container_name IN ('$root', '$web', '$logs')
+    OR container_name ~ '^[a-z0-9](-?[a-z0-9])+$' AND length(container_name) BETWEEN 3 AND 63 THEN RETURN; END IF;
+  RAISE EXCEPTION 'azure_storage: invalid container name: %', coalesce(container_name, 'NULL')
+    USING ERRCODE = 'invalid_parameter_value';
+END
+$function$;

@@ -1,0 +1,69 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+
+/** Both 32 bytes. */
+export interface SealingKey {
+  readonly encKey: Buffer
+  readonly macKey: Buffer
+}
+
+/*
+ * `v1:` base64(nonce 16 ‖ ciphertext ‖ mac 32), made in the database from the one primitive that every stock
+ * PostgreSQL has, sha256. ciphertext = clear ⊕ keystream, whose blocks are sha256(encKey ‖ nonce ‖ int4 counter);
+ * mac = sha256(macKey ‖ sha256(macKey ‖ nonce ‖ ciphertext)). The SQL twin of `seal` is extension/sealing.sql.
+ */
+const PREFIX = 'v1:'
+const NONCE_BYTES = 16
+const HASH_BYTES = 32
+
+/** The key as the server keeps it: StoredKey and ServerKey of a role's SCRAM verifier. */
+export function parseSealingKey(verifier: string): SealingKey {
+  const match = /^SCRAM-SHA-256\$\d+:[^$]+\$([^:]{44}):(.{44})$/.exec(verifier)
+  if (match === null) throw new Error('the role azure_storage_admin holds no sealing key')
+  return { encKey: Buffer.from(match[1] as string, 'base64'), macKey: Buffer.from(match[2] as string, 'base64') }
+}
+
+export function seal(clear: string, key: SealingKey): string {
+  const nonce = randomBytes(NONCE_BYTES)
+  const body = Buffer.concat([nonce, applyKeystream(Buffer.from(clear, 'utf8'), nonce, key)])
+  return PREFIX + Buffer.concat([body, macOf(body, key)]).toString('base64')
+}
+
+export function openSealed(sealed: string, key: SealingKey): string {
+  const bytes = Buffer.from(sealed.slice(PREFIX.length), 'base64')
+  const body = bytes.subarray(0, -HASH_BYTES)
+  if (!sealed.startsWith(PREFIX) || bytes.length < NONCE_BYTES + HASH_BYTES) throw invalidFormat()
+  if (!timingSafeEqual(bytes.subarray(-HASH_BYTES), macOf(body, key))) throw invalidFormat()
+  return applyKeystream(body.subarray(NONCE_BYTES), body.subarray(0, NONCE_BYTES), key).toString('utf8')
+}
+
+function applyKeystream(bytes: Buffer, nonce: Buffer, { encKey }: SealingKey): Buffer {
+  const result = Buffer.from(bytes)
+  for (let start = 0; start < result.length; start += HASH_BYTES) {
+    const counter = Buffer.alloc(4)
+    counter.writeInt32BE(start / HASH_BYTES)
+    const block = sha256(encKey, nonce, counter)
+    for (let i = start; i < Math.min(start + HASH_BYTES, result.length); i++) {
+      result[i] = (result[i] as number) ^ (block[i - start] as number)
+    }
+  }
+  return result
+}
+
+function macOf(body: Buffer, { macKey }: SealingKey): Buffer {
+  return sha256(macKey, sha256(macKey, body))
+}
+
+function sha256(...parts: Buffer[]): Buffer {
+  const hash = createHash('sha256')
+  for (const part of parts) hash.update(part)
+  return hash.digest()
+}
+
+function invalidFormat(): PgError {
+  return new PgError({
+    message: 'azure_storage: storage credentials invalid format',
+    code: SQLSTATE.invalidParameterValue,
+  })
+}
