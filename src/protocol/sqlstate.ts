@@ -16,6 +16,7 @@ export const SQLSTATE = {
   undefinedObject: '42704',
   duplicateObject: '42710',
   programLimitExceeded: '54000',
+  objectNotInPrerequisiteState: '55000',
   queryCanceled: '57014',
   adminShutdown: '57P01',
   cannotConnectNow: '57P03',

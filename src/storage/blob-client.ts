@@ -1,0 +1,133 @@
+import type { Readable } from 'node:stream'
+import {
+  AnonymousCredential,
+  BlockBlobClient,
+  newPipeline,
+  type Pipeline,
+  StorageSharedKeyCredential,
+} from '@azure/storage-blob'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { type BlobDownload, type BlobRange, ResumingDownload } from './blob-download.ts'
+import { BlobUpload, type BlockStore, type UploadOptions } from './blob-upload.ts'
+import type { Credential } from './credentials.ts'
+import { endpointFor, type StorageEndpoints } from './endpoints.ts'
+import { connectionLost, noAnswer, type RequestContext, toPgError } from './errors.ts'
+import { checkAccountName, checkBlobPath, checkContainerName } from './names.ts'
+import { RequestGuard } from './request-guard.ts'
+
+/** One blob of one account, seen with one credential. */
+export interface Blob {
+  /** Starts reading. `body` streams with back-pressure and survives a dropped connection. */
+  download(options: { readonly signal: AbortSignal }): Promise<BlobDownload>
+  /** Starts writing. Nothing happens to the blob until the upload's `commit`. */
+  upload(options: UploadOptions): BlobUpload
+}
+
+/** Retries after 0, 0.5 and 1.5 s, so that a refused connection fails within some 2 s. */
+const RETRIES = { maxTries: 4, retryDelayInMs: 500, maxRetryDelayInMs: 4000 }
+const SILENCE_LIMIT_MS = 60_000
+/** The slowest upload that is believed to be alive. */
+const MIN_UPLOAD_BYTES_PER_MS = 64
+
+export function openBlob(
+  endpoints: StorageEndpoints,
+  account: string,
+  credential: Credential,
+  container: string,
+  path: string,
+): Blob {
+  checkAccountName(account)
+  checkContainerName(container)
+  checkBlobPath(path)
+  const url = `${endpointFor(endpoints, account)}/${encodeURIComponent(container)}/${encodePath(path)}`
+  const query = credential.kind === 'sas' ? `?${credential.query}` : ''
+  const client = new BlockBlobClient(url + query, pipelineFor(account, credential))
+  const anonymous = credential.kind === 'anonymous'
+  return {
+    download: ({ signal }) => download(client, { account, anonymous, operation: 'download' }, signal),
+    upload: options => new BlobUpload(blockStore(client, { account, anonymous, operation: 'upload' }), options),
+  }
+}
+
+function encodePath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/')
+}
+
+function pipelineFor(account: string, credential: Credential): Pipeline {
+  const options = { retryOptions: RETRIES }
+  switch (credential.kind) {
+    case 'shared-key':
+      return newPipeline(new StorageSharedKeyCredential(account, credential.key), options)
+    case 'sas':
+    case 'anonymous':
+      return newPipeline(new AnonymousCredential(), options)
+    case 'managed-identity':
+      throw new PgError({
+        message: 'azure_storage: managed identity is not supported',
+        code: SQLSTATE.featureNotSupported,
+      })
+    default:
+      return credential satisfies never
+  }
+}
+
+async function download(client: BlockBlobClient, context: RequestContext, signal: AbortSignal): Promise<BlobDownload> {
+  const guard = new RequestGuard(signal, SILENCE_LIMIT_MS, () => noAnswer(context, SILENCE_LIMIT_MS / 1000))
+  const request = (offset: number, ifMatch?: string): Promise<BlobRange> =>
+    mapErrors(context, guard.signal, async () => {
+      const conditions = ifMatch === undefined ? {} : { ifMatch }
+      const response = await client.download(offset, undefined, {
+        abortSignal: guard.signal,
+        maxRetryRequests: 0,
+        conditions,
+      })
+      return {
+        size: response.contentLength as number,
+        etag: response.etag as string,
+        body: response.readableStreamBody as Readable,
+      }
+    })
+
+  guard.expectProgress()
+  try {
+    const first = await request(0)
+    guard.pause()
+    const body = new ResumingDownload(first, request, guard, () => connectionLost(context))
+    // Cancelled before its consumer is there, the stream must not bring the process down.
+    body.on('error', () => {})
+    return { size: first.size, etag: first.etag, body }
+  } catch (error) {
+    guard.release()
+    throw error
+  }
+}
+
+function blockStore(client: BlockBlobClient, context: RequestContext): BlockStore {
+  const send = async (bytes: number, signal: AbortSignal, request: (signal: AbortSignal) => Promise<unknown>) => {
+    const limitMs = SILENCE_LIMIT_MS + bytes / MIN_UPLOAD_BYTES_PER_MS
+    const guard = new RequestGuard(signal, limitMs, () => noAnswer(context, limitMs / 1000))
+    guard.expectProgress()
+    try {
+      await mapErrors(context, guard.signal, () => request(guard.signal))
+    } finally {
+      guard.release()
+    }
+  }
+  return {
+    putBlob: (contents, signal) =>
+      send(contents.length, signal, abortSignal => client.upload(contents, contents.length, { abortSignal })),
+    stageBlock: (id, contents, signal) =>
+      send(contents.length, signal, abortSignal => client.stageBlock(id, contents, contents.length, { abortSignal })),
+    commitBlocks: (ids, signal) => send(0, signal, abortSignal => client.commitBlockList(ids, { abortSignal })),
+  }
+}
+
+/** A cancelled request fails with the reason it was cancelled for, any other as the client is to see it. */
+async function mapErrors<T>(context: RequestContext, signal: AbortSignal, request: () => Promise<T>): Promise<T> {
+  try {
+    return await request()
+  } catch (error) {
+    throw signal.aborted ? signal.reason : toPgError(error, context)
+  }
+}

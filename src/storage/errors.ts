@@ -1,0 +1,131 @@
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE, type SqlState } from '../protocol/sqlstate.ts'
+
+export interface RequestContext {
+  readonly account: string
+  readonly anonymous: boolean
+  readonly operation: 'download' | 'upload'
+}
+
+/** What is read of the SDK's RestError. Its message, request and response can hold secrets, and are left alone. */
+interface ServiceError {
+  readonly code?: string
+  readonly statusCode?: number
+  readonly response?: { readonly headers: { get(name: string): string | undefined } }
+}
+
+interface Rule {
+  readonly message: string
+  readonly sqlState: SqlState
+  readonly hint?: string
+}
+
+const missingCredentials: Rule = {
+  message: 'missing storage credentials',
+  sqlState: SQLSTATE.invalidAuthorizationSpecification,
+  hint: "Use SELECT azure_storage.account_add('<account name>', '<access key>')",
+}
+const insufficientPermission: Rule = {
+  message: 'Permission is not sufficient to perform requested operation',
+  sqlState: SQLSTATE.insufficientPrivilege,
+}
+const noContainer: Rule = {
+  message: 'container with the given name does not exist',
+  sqlState: SQLSTATE.undefinedFile,
+}
+const noBlob: Rule = { message: 'blob with the given name does not exist', sqlState: SQLSTATE.undefinedFile }
+const changedMeanwhile: Rule = {
+  message: 'the blob was changed while it was read',
+  sqlState: SQLSTATE.objectNotInPrerequisiteState,
+}
+const writtenMeanwhile: Rule = {
+  message: 'the blob was written by someone else at the same time',
+  sqlState: SQLSTATE.objectNotInPrerequisiteState,
+}
+const noConnection: Rule = {
+  message: 'internal error while connecting',
+  sqlState: SQLSTATE.sqlclientUnableToEstablishSqlconnection,
+}
+const refused: Rule = { message: 'the storage service refused the request', sqlState: SQLSTATE.ioError }
+
+/** The service's own error codes, where they say more than the HTTP status. */
+const BY_CODE: Readonly<Record<string, Rule>> = {
+  ContainerNotFound: noContainer,
+  ContainerBeingDeleted: noContainer,
+  BlobNotFound: noBlob,
+  ConditionNotMet: changedMeanwhile,
+  InvalidBlockList: writtenMeanwhile,
+  // Where an account is no host name of its own (Azurite), this is how an unknown host looks.
+  ResourceNotFound: noConnection,
+  InvalidAuthenticationInfo: insufficientPermission,
+}
+/** How the service answers a request without credentials for what is not public. */
+const ANONYMOUS_REFUSALS: ReadonlySet<string> = new Set([
+  'ResourceNotFound',
+  'PublicAccessNotPermitted',
+  'NoAuthenticationInformation',
+])
+
+/** What the client sees of a failed request. Aborts and errors that are the client's already stay what they are. */
+export function toPgError(error: unknown, context: RequestContext): Error {
+  if (error instanceof PgError || isAbort(error)) return error
+  const { code, statusCode, response } = error as ServiceError
+  const serviceCode = response?.headers.get('x-ms-error-code') ?? code
+  const rule = ruleFor(serviceCode, statusCode, context)
+  return new PgError({
+    message: `azure_storage: ${rule.message}`,
+    code: rule.sqlState,
+    detail: describe(context, serviceCode, statusCode, response?.headers.get('x-ms-request-id')),
+    hint: rule.hint,
+    // A RestError carries the request, and with it the credentials.
+    cause: error instanceof Error && error.name !== 'RestError' ? error : undefined,
+  })
+}
+
+/** The error of a service that stays silent. */
+export function noAnswer(context: RequestContext, seconds: number): PgError {
+  return connectionError(context, `no answer for ${Math.round(seconds)} seconds`)
+}
+
+/** The error of a connection that breaks again and again. */
+export function connectionLost(context: RequestContext): PgError {
+  return connectionError(context, 'the connection was closed before the end')
+}
+
+export function isAbort(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'AbortError'
+}
+
+function ruleFor(code: string | undefined, status: number | undefined, context: RequestContext): Rule {
+  if (status === undefined || status >= 500) return noConnection
+  const unauthorized = status === 401 || status === 403
+  if (context.anonymous && (unauthorized || (code !== undefined && ANONYMOUS_REFUSALS.has(code)))) {
+    return missingCredentials
+  }
+  if (unauthorized) return insufficientPermission
+  const rule = code === undefined ? undefined : BY_CODE[code]
+  if (rule !== undefined) return rule
+  if (status === 404) return noBlob
+  if (status === 412) return changedMeanwhile
+  return refused
+}
+
+function connectionError(context: RequestContext, reason: string): PgError {
+  return new PgError({
+    message: `azure_storage: ${noConnection.message}`,
+    code: noConnection.sqlState,
+    detail: describe(context, reason, undefined, undefined),
+  })
+}
+
+function describe(
+  context: RequestContext,
+  code: string | undefined,
+  status: number | undefined,
+  requestId: string | undefined,
+): string {
+  const what = `The ${context.operation} failed for storage account "${context.account}"`
+  const reason = code ?? 'an unknown reason'
+  if (status === undefined) return `${what}: ${reason}.`
+  return `${what}: ${reason} (HTTP status ${status}${requestId === undefined ? '' : `, request ID ${requestId}`}).`
+}
