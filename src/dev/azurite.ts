@@ -21,6 +21,7 @@ export interface AzuriteOptions {
   /** Its folder; nothing is kept there with `inMemory`. */
   readonly location: string
   readonly inMemory?: boolean
+  readonly onOutput?: (chunk: Buffer) => void
 }
 
 /** Runs Azurite's blob service on 127.0.0.1. */
@@ -40,6 +41,7 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
     },
     ready: /successfully listens on http:\/\/127\.0\.0\.1:(\d+)/,
     stopSignal: 'SIGTERM',
+    ...(options.onOutput && { onOutput: options.onOutput }),
   })
   const port = Number(ready[1])
   return { ...child, host: '127.0.0.1', port, endpointTemplate: `http://127.0.0.1:${port}/{account}` }

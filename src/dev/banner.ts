@@ -1,0 +1,24 @@
+import type { Address } from '../options.ts'
+
+export interface BannerFacts {
+  readonly listen: Address
+  readonly azurite: Address
+  readonly account: string
+  readonly dataDir: string
+}
+
+/** What a started dev stack prints: where everything is, and statements to paste, as often as one likes. */
+export function banner({ listen, azurite, account, dataDir }: BannerFacts): string {
+  const samples = `https://${account}.blob.core.windows.net/samples`
+  return `Blobgres listens on ${listen.host}:${listen.port}, Azurite on ${azurite.host}:${azurite.port}; data in ${dataDir}
+
+Connect with
+  psql -h ${listen.host} -p ${listen.port} -U postgres postgres
+and paste
+  CREATE TABLE IF NOT EXISTS sample (id bigint, sample_text text, sample_integer integer, sample_timestamp timestamp); TRUNCATE sample;
+  COPY sample FROM '${samples}/storage_extension_sample.csv' WITH (FORMAT csv, HEADER);
+  COPY sample TO '${samples}/my_copy.csv.gz' WITH (HEADER);
+
+Ctrl-C stops everything.
+`
+}

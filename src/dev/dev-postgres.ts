@@ -1,0 +1,47 @@
+import { readdir, readFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Child, ChildStartError } from './child.ts'
+import { isAlive } from './lock.ts'
+import { postgresOsUser } from './os-user.ts'
+import { embeddedBinaries, initCluster, startPostgres } from './postgres.ts'
+
+const VERSION = '18'
+
+/** Runs the dev stack's PostgreSQL on its data in `dataDir`, which is created the first time. */
+export async function startDevPostgres(
+  dataDir: string,
+  port: number,
+  onOutput: (chunk: Buffer) => void,
+): Promise<Child> {
+  const [binaries, osUser] = await Promise.all([embeddedBinaries(), postgresOsUser()])
+  const files = await readdir(dataDir).catch(() => undefined)
+  if (files === undefined) {
+    // Beside its place and then moved there whole, so that an interrupted start leaves nothing that looks like a cluster.
+    const unfinished = `${dataDir}.new`
+    await rm(unfinished, { recursive: true, force: true })
+    const locale = ['--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
+    await initCluster({ binaries, dataDir: unfinished, osUser }, locale)
+    await rename(unfinished, dataDir)
+  }
+  const version = await readFile(join(dataDir, 'PG_VERSION'), 'utf8').catch(() => 'unknown')
+  if (version.trim() !== VERSION) {
+    throw unusable(dataDir, `not a data folder of PostgreSQL ${VERSION} (PG_VERSION: ${version.trim()})`)
+  }
+  const settings = { port, unix_socket_directories: '', 'azure.extensions': 'azure_storage' }
+  try {
+    return await startPostgres({ binaries, dataDir, osUser }, settings, onOutput)
+  } catch (error) {
+    if (!(error instanceof ChildStartError)) throw error
+    throw unusable(dataDir, error.reason)
+  }
+}
+
+function unusable(dataDir: string, reason: string): Error {
+  return new Error(`the data folder ${dataDir} cannot be used: ${reason.trim()}; delete it to start afresh`)
+}
+
+/** Whether a PostgreSQL that an earlier run left behind still owns the cluster in `dataDir`. */
+export async function isClusterRunning(dataDir: string): Promise<boolean> {
+  const content = await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '')
+  return isAlive(Number(content.split('\n')[0]))
+}

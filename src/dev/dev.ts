@@ -1,0 +1,138 @@
+import { createWriteStream } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { backendConfig } from '../config.ts'
+import type { Logger } from '../log.ts'
+import type { Address } from '../options.ts'
+import { type Proxy as RunningProxy, startProxy } from '../proxy.ts'
+import { startAzurite } from './azurite.ts'
+import { banner } from './banner.ts'
+import type { Child } from './child.ts'
+import type { DevConfig } from './dev-config.ts'
+import { isClusterRunning, startDevPostgres } from './dev-postgres.ts'
+import { freePort, isFree } from './free-port.ts'
+import { lockDataDir } from './lock.ts'
+import { uploadSamples } from './samples.ts'
+
+/** The account that the samples are in, with the key that all Azurites share by default: it guards nothing. */
+const ACCOUNT = {
+  name: 'pgquickstart',
+  key: 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',
+}
+/** Azurite's usual account, for the tools that expect it. */
+const AZURITE_ACCOUNT = { ...ACCOUNT, name: 'devstoreaccount1' }
+const DRAIN_TIMEOUT_MS = 2000
+/** An earlier run that was killed leaves servers that notice it and stop: the time they may take. */
+const LEFTOVERS_TIMEOUT_MS = 8000
+
+export interface DevStack {
+  /** What to tell the user. */
+  readonly banner: string
+  /** Rejects when PostgreSQL or Azurite ends although nobody asked it to. */
+  readonly failure: Promise<never>
+  close(): Promise<void>
+}
+
+/** Starts PostgreSQL, Azurite and the proxy, with the extension, an account and samples in place. */
+export async function startDevStack(config: DevConfig, log: Logger): Promise<DevStack> {
+  const { dataDir, listen } = config
+  const azuriteAddress = { host: '127.0.0.1', port: config.azuritePort }
+  const postgresDir = join(dataDir, 'postgres')
+  const azuriteDir = join(dataDir, 'azurite')
+  await mkdir(azuriteDir, { recursive: true })
+  const lock = await lockDataDir(dataDir)
+  const children: Child[] = []
+  let proxy: RunningProxy | undefined
+  const close = async (): Promise<void> => {
+    await proxy?.close(DRAIN_TIMEOUT_MS)
+    await Promise.all(children.map(child => child.stop()))
+    await lock.release()
+  }
+  const keep = <T extends Child>(child: T): T => {
+    children.push(child)
+    return child
+  }
+
+  try {
+    if (lock.tookOver) await waitForLeftovers(postgresDir, [azuriteAddress, listen])
+    await assertFree(listen, '--listen')
+    await assertFree(azuriteAddress, '--azurite-port')
+    const port = await freePort()
+    const starts = [
+      startDevPostgres(postgresDir, port, logFile(dataDir, 'postgres.log')).then(keep),
+      startAzurite({
+        accounts: [ACCOUNT, AZURITE_ACCOUNT],
+        port: config.azuritePort,
+        location: azuriteDir,
+        onOutput: logFile(dataDir, 'azurite.log'),
+      }).then(keep),
+    ] as const
+    // Wait for both even when one fails, so that no child is left out when all is closed.
+    await Promise.allSettled(starts)
+    const [postgres, azurite] = await Promise.all(starts)
+    const endpoint = (name: string): string => azurite.endpointTemplate.replace('{account}', name)
+    proxy = await startProxy(
+      {
+        listen,
+        backend: backendConfig({
+          host: '127.0.0.1',
+          port,
+          user: 'postgres',
+          password: undefined,
+          database: 'postgres',
+        }),
+        storageEndpoints: {
+          defaultTemplate: 'https://{account}.blob.core.windows.net',
+          accounts: new Map([ACCOUNT, AZURITE_ACCOUNT].map(({ name }) => [name, endpoint(name)])),
+        },
+        logLevel: config.logLevel,
+        drainTimeoutMs: DRAIN_TIMEOUT_MS,
+      },
+      log,
+    )
+    await Promise.all([uploadSamples(endpoint(ACCOUNT.name), ACCOUNT), registerAccount(proxy.address)])
+    return {
+      banner: banner({ listen: proxy.address, azurite, account: ACCOUNT.name, dataDir }),
+      failure: Promise.race([ended('PostgreSQL', postgres), ended('Azurite', azurite)]),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function registerAccount(address: Address): Promise<void> {
+  const client = new pg.Client({ ...address, user: 'postgres', database: 'postgres' })
+  await client.connect()
+  try {
+    await client.query('CREATE EXTENSION IF NOT EXISTS azure_storage')
+    await client.query('SELECT azure_storage.account_add($1, $2)', [ACCOUNT.name, ACCOUNT.key])
+  } finally {
+    await client.end()
+  }
+}
+
+async function ended(name: string, child: Child): Promise<never> {
+  await child.exited
+  throw new Error(`${name} has ended unexpectedly; its log is in the data folder`)
+}
+
+function logFile(dataDir: string, name: string): (chunk: Buffer) => void {
+  const stream = createWriteStream(join(dataDir, name))
+  return chunk => stream.write(chunk)
+}
+
+async function assertFree(address: Address, flag: string): Promise<void> {
+  if (await isFree(address)) return
+  throw new Error(`port ${address.port} of ${address.host} is in use; choose another with ${flag}`)
+}
+
+async function waitForLeftovers(postgresDir: string, addresses: readonly Address[]): Promise<void> {
+  const deadline = Date.now() + LEFTOVERS_TIMEOUT_MS
+  const remain = async (): Promise<boolean> =>
+    (await isClusterRunning(postgresDir)) || (await Promise.all(addresses.map(isFree))).includes(false)
+  while (Date.now() < deadline && (await remain())) await sleep(100)
+}

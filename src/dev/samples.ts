@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob'
+import type { StorageAccount } from './azurite.ts'
+
+const CONTAINER = 'samples'
+const PUBLIC_DATA = ['zipcodes.csv', 'birdstrikes.csv', 'airports.csv', 'unemployment.tsv', 'earthquakes.json']
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  csv: 'text/csv',
+  tsv: 'text/tab-separated-values',
+  json: 'application/json',
+  gz: 'application/gzip',
+}
+
+/** Puts into the container `samples` what is missing there; a blob that the user changed stays as it is. */
+export async function uploadSamples(endpoint: string, account: StorageAccount): Promise<void> {
+  const service = new BlobServiceClient(endpoint, new StorageSharedKeyCredential(account.name, account.key))
+  const container = service.getContainerClient(CONTAINER)
+  await container.createIfNotExists()
+  const present = new Set<string>()
+  for await (const blob of container.listBlobsFlat()) present.add(blob.name)
+  for (const [name, content] of samples()) {
+    if (present.has(name)) continue
+    const bytes = await content()
+    const contentType = CONTENT_TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream'
+    await container.getBlockBlobClient(name).uploadData(bytes, { blobHTTPHeaders: { blobContentType: contentType } })
+  }
+}
+
+function samples(): Map<string, () => Promise<Buffer>> {
+  const data = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '..', 'data')
+  const published = (name: string) => () => readFile(join(data, name))
+  return new Map([
+    ...PUBLIC_DATA.map(name => [name, published(name)] as const),
+    ['zipcodes.csv.gz', async () => gzipSync(await published('zipcodes.csv')())],
+    ['storage_extension_sample.csv', async () => sampleCsv()],
+    ['csv_without_extension', async () => sampleCsv()],
+  ])
+}
+
+const ROWS = 1000
+const WORDS = ['amber', 'birch', 'cedar', 'delta', 'ember', 'fjord', 'grove', 'haven', 'inlet', 'juniper']
+const FIRST_TIMESTAMP = Date.UTC(2024, 0, 1)
+const STEP_MS = 3_661_000
+
+/** The same bytes every time: a header and 1,000 rows, `sample_integer` running through 0–999 in a scattered order. */
+export function sampleCsv(): Buffer {
+  const lines = ['id,sample_text,sample_integer,sample_timestamp']
+  for (let id = 1; id <= ROWS; id++) {
+    // 389 has no factor in common with 1000, so every value comes once.
+    const integer = (id * 389) % ROWS
+    const text = `${WORDS[id % 10]} ${WORDS[integer % 7]}`
+    const timestamp = new Date(FIRST_TIMESTAMP + id * STEP_MS).toISOString().slice(0, 19).replace('T', ' ')
+    lines.push(`${id},${text},${integer},${timestamp}`)
+  }
+  return Buffer.from(`${lines.join('\n')}\n`)
+}

@@ -1,0 +1,36 @@
+/** `blobgres --help`. */
+export const USAGE = `Blobgres gives any PostgreSQL Microsoft's azure_storage extension.
+
+Usage:
+  blobgres serve --backend URL [options]   the proxy, in front of your PostgreSQL
+  blobgres dev [options]                   PostgreSQL 18, Azurite and the proxy, to try it on this machine
+  blobgres healthcheck [--listen ADDRESS]  exits with 0 if a proxy answers there
+  blobgres --help | --version
+
+Every option can come from the environment too: --tls-cert is BLOBGRES_TLS_CERT. A flag wins.
+
+Options of serve:
+  --backend postgres://user:password@host:port/database
+        The server, and a superuser there. The password is better kept out of the process list: put the URL into
+        BLOBGRES_BACKEND, or the password alone into BLOBGRES_BACKEND_PASSWORD.
+        For a Unix socket: postgres://user@/database?host=/var/run/postgresql
+  --listen host:port          Where clients connect. Default 127.0.0.1:5433
+  --loopback host:port        How the server reaches this proxy, if not at the --listen address
+                              (say, because one of them runs in a container).
+  --storage-endpoint URL      Where blobs are. With {account} in it: for all accounts. As account=URL: for that one.
+                              Repeat it or separate with commas. Default https://{account}.blob.core.windows.net
+                              Azurite: http://127.0.0.1:10000/{account}
+  --tls-cert file, --tls-key file
+                              Offer TLS to clients, with this certificate (PEM).
+  --log-level level           trace, debug, info (default), warn, error, fatal or silent. The log goes to standard error.
+  --drain-timeout seconds     How long a shutdown waits for busy sessions. Default 30
+
+Options of dev:
+  --listen host:port          Where clients connect. Default 127.0.0.1:5433; port 0 takes a free one
+  --azurite-port port         Azurite's port. Default 10000; 0 takes a free one
+  --data-dir directory        What is kept between runs. Default .blobgres
+  --log-level level           Default warn
+
+SIGTERM or Ctrl-C ends either one in an orderly way, a second one at once.
+Exit status: 0 after an orderly end, 1 after a failure, 2 for a command line that makes no sense.
+`

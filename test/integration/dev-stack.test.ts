@@ -1,0 +1,55 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { processesNaming, startDev } from '../support/dev-process.ts'
+import { psql } from '../support/psql.ts'
+
+/** The psql command's address and the statements, as a user would take them from the banner. */
+function parseBanner(banner: string): { url: string; statements: string } {
+  const [, host, port, user, database] = /psql -h (\S+) -p (\d+) -U (\S+) (\S+)\n/.exec(banner) ?? []
+  const statements = /and paste\n([\s\S]+?)\n\n/.exec(banner)?.[1] ?? ''
+  return { url: `postgres://${user}@${host}:${port}/${database}`, statements }
+}
+
+describe('blobgres dev', () => {
+  let dataDir: string
+  let dev: Awaited<ReturnType<typeof startDev>>
+
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'blobgres-dev-'))
+    dev = await startDev(dataDir)
+  })
+
+  afterAll(async () => {
+    dev.kill('SIGTERM')
+    await dev.ended
+    await rm(dataDir, { recursive: true, force: true })
+  })
+
+  it('announces the extension as Azure does', async () => {
+    const { url } = parseBanner(dev.banner)
+    expect(await psql(url, 'SHOW azure.extensions')).toMatchObject({ stdout: 'azure_storage\n', stderr: '' })
+  })
+
+  it('prints statements that run as they are, again and again', async () => {
+    const { url, statements } = parseBanner(dev.banner)
+    for (const _ of [1, 2]) {
+      expect(await psql(url, statements)).toMatchObject({ stderr: expect.not.stringContaining('ERROR'), status: 0 })
+    }
+    expect((await psql(url, 'SELECT count(*), count(*) FILTER (WHERE sample_integer = 780) FROM sample')).stdout).toBe(
+      '1000|1\n',
+    )
+  })
+
+  it('keeps its data from run to run, and leaves no process behind', async () => {
+    await psql(parseBanner(dev.banner).url, 'CREATE TABLE kept AS SELECT 42 AS answer')
+    dev.kill('SIGTERM')
+    expect(await dev.ended).toMatchObject({ status: 0, stderr: '' })
+    expect(await processesNaming(dataDir)).toEqual([])
+
+    dev = await startDev(dataDir)
+    const { url } = parseBanner(dev.banner)
+    expect(await psql(url, 'SELECT answer FROM kept')).toMatchObject({ stdout: '42\n' })
+  })
+})

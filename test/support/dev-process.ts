@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+
+const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+
+export interface CliResult {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface CliProcess {
+  readonly pid: number
+  /** Resolves with all of standard output once it matches; rejects when the process ends before that. */
+  printed(pattern: RegExp): Promise<string>
+  readonly ended: Promise<CliResult>
+  kill(signal: NodeJS.Signals): void
+}
+
+/** Runs `blobgres` from its sources, as its own process. */
+export function startCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): CliProcess {
+  const child = spawn(process.execPath, ['--import', 'tsx', CLI, ...args], { env: { ...process.env, ...env } })
+  let stdout = ''
+  let stderr = ''
+  child.stderr.on('data', chunk => {
+    stderr += chunk
+  })
+  child.stdout.on('data', chunk => {
+    stdout += chunk
+  })
+  const ended = new Promise<CliResult>(resolve => {
+    child.once('close', status => resolve({ status, stdout, stderr }))
+  })
+  const printed = async (pattern: RegExp): Promise<string> => {
+    const over = ended.then(({ status }) => {
+      throw new Error(`blobgres ${args[0]} ended with status ${status}: ${stderr}`)
+    })
+    const seen = new Promise<string>(resolve => {
+      const look = (): void => {
+        if (pattern.test(stdout)) resolve(stdout)
+      }
+      child.stdout.on('data', look)
+      look()
+    })
+    return Promise.race([seen, over])
+  }
+  return { pid: child.pid as number, printed, ended, kill: signal => void child.kill(signal) }
+}
+
+/** Runs `blobgres` to its end. */
+export function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliResult> {
+  return startCli(args, env).ended
+}
+
+/** Starts `blobgres dev` on free ports and waits for its banner. */
+export async function startDev(dataDir: string): Promise<CliProcess & { readonly banner: string }> {
+  const cli = startCli(['dev', '--data-dir', dataDir, '--listen', '127.0.0.1:0', '--azurite-port', '0'])
+  return { ...cli, banner: await cli.printed(/Ctrl-C/) }
+}
+
+/** The command lines of all processes that name `text`, this one aside. */
+export async function processesNaming(text: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name) && Number(name) !== process.pid)
+  const commands = await Promise.all(pids.map(pid => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
+  return commands.map(command => command.replaceAll('\0', ' ')).filter(command => command.includes(text))
+}

@@ -1,0 +1,68 @@
+import { inspect } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import { parseConfig } from '../../src/config.ts'
+import type { Environment } from '../../src/options.ts'
+
+const BACKEND = 'postgres://admin:s3cret@db.example:6543/app'
+
+function parse(args: string, env: Environment = { BLOBGRES_BACKEND: BACKEND }) {
+  return parseConfig(args.split(' ').filter(Boolean), env)
+}
+
+describe('the configuration of serve', () => {
+  it('needs nothing but a backend', () => {
+    const config = parse('')
+    expect(config).toEqual({
+      listen: { host: '127.0.0.1', port: 5433 },
+      backend: { host: 'db.example', port: 6543, user: 'admin', database: 'app' },
+      storageEndpoints: { defaultTemplate: 'https://{account}.blob.core.windows.net', accounts: new Map() },
+      logLevel: 'info',
+      drainTimeoutMs: 30_000,
+    })
+    expect(config.backend.password).toBe('s3cret')
+  })
+
+  it('shows no secret when printed, and cannot be changed', () => {
+    const config = parse('')
+    expect(inspect(config, { depth: null }) + JSON.stringify(config)).not.toContain('s3cret')
+    expect(Object.isFrozen(config) && Object.isFrozen(config.backend) && Object.isFrozen(config.listen)).toBe(true)
+  })
+
+  it('prefers a flag to the environment, and takes an empty variable for none', () => {
+    const env = { BLOBGRES_BACKEND: BACKEND, BLOBGRES_LISTEN: '0.0.0.0:1', BLOBGRES_LOG_LEVEL: '' }
+    expect(parse('', env)).toMatchObject({ listen: { host: '0.0.0.0', port: 1 }, logLevel: 'info' })
+    expect(parse('--listen [::1]:2', env).listen).toEqual({ host: '::1', port: 2 })
+  })
+
+  it.each([
+    ['postgres://u@h', { host: 'h', port: 5432, user: 'u', database: 'postgres' }],
+    ['postgresql://u%40x@[::1]:1/d%20b', { host: '::1', port: 1, user: 'u@x', database: 'd b' }],
+    ['postgres://u@/d?host=/run/pg', { socketPath: '/run/pg/.s.PGSQL.5432', database: 'd' }],
+    ['postgres://u@:6000/d?host=/run/pg/', { socketPath: '/run/pg/.s.PGSQL.6000' }],
+    ['postgres://u@%2Frun%2Fpg/d?port=7', { socketPath: '/run/pg/.s.PGSQL.7' }],
+  ])('reads the backend %s', (url, expected) => {
+    expect(parse(`--backend ${url}`).backend).toMatchObject(expected)
+  })
+
+  it("takes the backend's password from a variable of its own", () => {
+    const env = { BLOBGRES_BACKEND_PASSWORD: 'p' }
+    expect(parse('--backend postgres://u@h', env).backend.password).toBe('p')
+    expect(parse('--backend postgres://u:q@h', env).backend.password).toBe('q')
+    expect(parse('--backend postgres://u@h', {}).backend.password).toBeUndefined()
+  })
+
+  it('takes storage endpoints repeated or separated by commas', () => {
+    const args = '--storage-endpoint one=http://h:1/one/,http://h:2/{account} --storage-endpoint two2=https://t.example'
+    expect(parse(args).storageEndpoints).toEqual({
+      defaultTemplate: 'http://h:2/{account}',
+      accounts: new Map([
+        ['one', 'http://h:1/one'],
+        ['two2', 'https://t.example'],
+      ]),
+    })
+  })
+
+  it('takes durations in seconds', () => {
+    expect(parse('--drain-timeout 0.5').drainTimeoutMs).toBe(500)
+  })
+})
