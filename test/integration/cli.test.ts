@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { freePort } from '../../src/dev/free-port.ts'
+import { runCli, startCli } from '../support/dev-process.ts'
+import { psql } from '../support/psql.ts'
+import { azurite, servers } from '../support/servers.ts'
+
+const [server] = servers
+const backend = `postgres://postgres@${server?.host}:${server?.port}/postgres`
+
+describe('the command line', () => {
+  it.each([['--help'], ['serve', '--help']])('explains itself: %s', async (...args) => {
+    const { status, stdout, stderr } = await runCli(args)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toContain('blobgres serve --backend URL')
+  })
+
+  it('tells its version', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8'))
+    expect(await runCli(['--version'])).toEqual({ status: 0, stdout: `blobgres ${version}\n`, stderr: '' })
+  })
+
+  it.each([
+    [[], 'blobgres: a command is missing; see blobgres --help\n'],
+    [['fly'], 'blobgres: no command fly; see blobgres --help\n'],
+    [['serve', '--backend', backend, '--listen', 'x'], 'blobgres: --listen: "x" is not host:port\n'],
+  ])('ends with status 2 and one line for %j', async (args, stderr) => {
+    expect(await runCli(args)).toEqual({ status: 2, stdout: '', stderr })
+  })
+
+  it('ends with status 1 and one line when it cannot listen', async () => {
+    const { status, stderr } = await runCli(['serve', '--backend', backend, '--listen', `127.0.0.1:${azurite.port}`])
+    expect(status).toBe(1)
+    expect(stderr.split('\n').filter(line => line.startsWith('blobgres: '))).toEqual([
+      `blobgres: listen EADDRINUSE: address already in use 127.0.0.1:${azurite.port}`,
+    ])
+  })
+
+  it('checks the health of what listens somewhere', async () => {
+    const check = (port?: number) => runCli(['healthcheck', '--listen', `127.0.0.1:${port}`])
+    const [postgres, storage, nobody] = await Promise.all([check(server?.port), check(azurite.port), check(1)])
+    expect([postgres.status, storage.status, nobody.status]).toEqual([0, 1, 1])
+  })
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('serves until %s', async signal => {
+    const listen = `127.0.0.1:${await freePort()}`
+    const cli = startCli(['serve', '--backend', backend, '--listen', listen])
+    const early = cli.ended.then(({ stderr }) => Promise.reject(new Error(stderr)))
+    while ((await psql(`postgres://postgres@${listen}/postgres`, 'SELECT 1')).status !== 0) {
+      await Promise.race([early, sleep(50)])
+    }
+    early.catch(() => {})
+    cli.kill(signal)
+    expect(await cli.ended).toMatchObject({ status: 0 })
+  })
+})
