@@ -2,14 +2,20 @@
 
 -- current_user in a view is the invoker, while the view reads its tables with its owner's rights: so this shows the
 -- caller, through SET ROLE and SECURITY DEFINER chains, just the accounts it may use. Superusers are members of all.
+-- grant_mac proves a row to the proxy (storage/sealing.ts): without it, a look-alike of this schema in a database
+-- without the extension could hand the proxy what a role has kept from the time when it was allowed.
 CREATE OR REPLACE VIEW azure_storage_private.usable_accounts WITH (security_barrier) AS
-SELECT a.account_name, a.auth_type, a.sealed_credentials
+SELECT a.account_name, a.auth_type, a.sealed_credentials,
+  encode(sha256(k.mac_key || sha256(k.mac_key || convert_to(concat_ws('|', 'grant',
+    coalesce(current_setting('azure_storage.challenge', true), ''),
+    a.account_name, a.auth_type, coalesce(a.sealed_credentials, '')), 'UTF8'))), 'hex') AS grant_mac
 FROM azure_storage.accounts AS a
-WHERE pg_catalog.pg_has_role(current_user, 'azure_storage_admin', 'MEMBER')
+LEFT JOIN azure_storage_private.sealing_key AS k ON true
+WHERE pg_has_role(current_user, 'azure_storage_admin', 'MEMBER')
   OR EXISTS (
     SELECT FROM azure_storage_private.account_users AS u
-    JOIN pg_catalog.pg_roles AS r ON r.oid = u.allowed_user
-    WHERE u.account_name = a.account_name AND pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')
+    JOIN pg_roles AS r ON r.oid = u.allowed_user
+    WHERE u.account_name = a.account_name AND pg_has_role(current_user, r.oid, 'MEMBER')
   );
 GRANT SELECT ON azure_storage_private.usable_accounts TO PUBLIC;
 

@@ -1,22 +1,31 @@
 -- What the proxy runs in the client's own session around a COPY from or to a URL, with the client's own rights.
 
--- Throws, or says how to reach the account. No SET search_path here and no operator: `statement` needs the client's.
+-- Throws, or says how to reach the account: auth_type NULL is without credentials of ours. `challenge` is the proxy's
+-- fresh random number, for grant_mac. No SET search_path here and no operator: `statement` needs the client's.
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_open(
-  account_name text, container_name text, statement text, own_credentials boolean
-) RETURNS TABLE (sealed text, auth_type text, statement_timeout_ms bigint, block_size_mb integer)
+  account_name text, container_name text, statement text, own_credentials boolean, challenge text DEFAULT ''
+) RETURNS TABLE (
+  sealed text, auth_type text, statement_timeout_ms bigint, block_size_mb integer, grant_mac text
+)
 LANGUAGE plpgsql AS $function$
 BEGIN
   IF NOT azure_storage_private.setting_on('enable_copy_command') THEN
     EXECUTE statement; -- PostgreSQL's own refusal of the URL
     RAISE EXCEPTION 'azure_storage: COPY with URLs is disabled' USING ERRCODE = 'feature_not_supported';
   END IF;
-  RETURN QUERY SELECT * FROM azure_storage_private.credential(account_name, container_name, own_credentials);
+  RETURN QUERY SELECT * FROM azure_storage_private.credential(
+    account_name, container_name, own_credentials, challenge);
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION azure_storage_private.credential(account text, container text, own_credentials boolean)
-RETURNS TABLE (sealed text, auth_type text, statement_timeout_ms bigint, block_size_mb integer)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+CREATE OR REPLACE FUNCTION azure_storage_private.credential(
+  account text, container text, own_credentials boolean, challenge text
+) RETURNS TABLE (
+  sealed text, auth_type text, statement_timeout_ms bigint, block_size_mb integer, grant_mac text
+)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp SET azure_storage.challenge = '' -- the latter to forget it at the end
+AS $function$
 DECLARE
   usable azure_storage_private.usable_accounts;
 BEGIN
@@ -26,20 +35,19 @@ BEGIN
   PERFORM azure_storage_private.check_account_name(account);
   PERFORM azure_storage_private.check_container_name(container);
   IF NOT own_credentials THEN
+    PERFORM set_config('azure_storage.challenge', challenge, true);
     SELECT * INTO usable FROM azure_storage_private.usable_accounts AS u WHERE u.account_name = account;
-    IF FOUND THEN
-      NULL;
-    ELSIF azure_storage_private.is_registered(account) THEN
+    IF NOT FOUND AND azure_storage_private.is_registered(account) THEN
       RAISE EXCEPTION 'azure_storage: current user % is not allowed to use storage account %', current_user, account
         USING ERRCODE = 'insufficient_privilege';
-    ELSIF NOT azure_storage_private.setting_on('public_account_access') THEN
+    ELSIF NOT FOUND AND NOT azure_storage_private.setting_on('public_account_access') THEN
       RAISE EXCEPTION 'azure_storage: missing storage credentials'
         USING ERRCODE = 'invalid_authorization_specification',
           HINT = $hint$Use SELECT azure_storage.account_add('<account name>', '<access key>')$hint$;
     END IF;
   END IF;
   RETURN QUERY SELECT usable.sealed_credentials, usable.auth_type::text,
-    azure_storage_private.statement_timeout_ms(), azure_storage_private.block_size_mb();
+    azure_storage_private.statement_timeout_ms(), azure_storage_private.block_size_mb(), usable.grant_mac;
 END
 $function$;
 

@@ -38,6 +38,25 @@ export function openSealed(sealed: string, key: SealingKey): string {
   return applyKeystream(body.subarray(NONCE_BYTES), body.subarray(0, NONCE_BYTES), key).toString('utf8')
 }
 
+/** What the database says of an account that the caller may use; see usable_accounts in extension/accounts.sql. */
+export interface AccountGrant {
+  readonly account: string
+  readonly authType: string
+  readonly sealed: string | null
+  readonly mac: string
+}
+
+/** Whether a grant was made by the real extension, under this server's key, in answer to this very challenge. */
+export function isGenuine(
+  { account, authType, sealed, mac }: AccountGrant,
+  challenge: string,
+  key: SealingKey,
+): boolean {
+  const expected = macOf(Buffer.from(['grant', challenge, account, authType, sealed ?? ''].join('|')), key)
+  const actual = Buffer.from(mac, 'hex')
+  return actual.length === expected.length && timingSafeEqual(actual, expected)
+}
+
 function applyKeystream(bytes: Buffer, nonce: Buffer, { encKey }: SealingKey): Buffer {
   const result = Buffer.from(bytes)
   for (let start = 0; start < result.length; start += HASH_BYTES) {

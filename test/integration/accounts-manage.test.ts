@@ -1,0 +1,115 @@
+import type pg from 'pg'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createExtensionDatabase, type ExtensionDatabase, install } from '../support/extension.ts'
+import { servers } from '../support/servers.ts'
+
+describe.each(servers)('managing accounts on PostgreSQL $version', server => {
+  let database: ExtensionDatabase
+  let storageAdmin: pg.Client
+  beforeEach(async () => {
+    database = await createExtensionDatabase(server)
+    await install(database)
+    storageAdmin = await database.connectAs(await database.createRole('storage', 'IN ROLE azure_storage_admin'))
+  })
+  afterEach(() => database.drop())
+
+  const list = async () => (await storageAdmin.query('SELECT azure_storage.account_list() AS a')).rows.map(row => row.a)
+
+  test('an account is added, shared with a role and removed', async () => {
+    const support = await database.createRole('support')
+    const added = await storageAdmin.query("SELECT azure_storage.account_add('mystorageaccount', 'c2VjcmV0')")
+    expect(added.rows).toEqual([{ account_add: '' }])
+    expect(await list()).toEqual(['(mystorageaccount,access-key,blob,{})'])
+    const shared = await storageAdmin.query(
+      `SELECT * FROM azure_storage.account_user_add('mystorageaccount', '${support}')`,
+    )
+    expect(shared.rows).toEqual([{ account_user_add: '' }])
+    expect(await list()).toEqual([`(mystorageaccount,access-key,blob,{${support}})`])
+    await storageAdmin.query(`SELECT azure_storage.account_user_remove('mystorageaccount', '${support}')`)
+    expect(await list()).toEqual(['(mystorageaccount,access-key,blob,{})'])
+    await storageAdmin.query("SELECT azure_storage.account_remove('mystorageaccount')")
+    expect(await list()).toEqual([])
+  })
+
+  test('adding it again changes the credential and keeps the allowed users', async () => {
+    const support = await database.createRole('support')
+    await storageAdmin.query("SELECT azure_storage.account_add('acct', 'one')")
+    await storageAdmin.query(`SELECT azure_storage.account_user_add('acct', '${support}')`)
+    await storageAdmin.query(`SELECT azure_storage.account_user_add('acct', '${support}')`)
+    await storageAdmin.query(
+      "SELECT azure_storage.account_add(azure_storage.account_options_managed_identity('acct', 'blob'))",
+    )
+    expect(await list()).toEqual([`(acct,managed-identity,blob,{${support}})`])
+  })
+
+  test('DROP ROLE is not blocked and takes the grant along', async () => {
+    const support = await database.createRole('support')
+    await storageAdmin.query("SELECT azure_storage.account_add('acct', 'key')")
+    await storageAdmin.query(`SELECT azure_storage.account_user_add('acct', '${support}')`)
+    await database.admin.query(`DROP ROLE ${support}`)
+    expect(await list()).toEqual(['(acct,access-key,blob,{})'])
+  })
+
+  test.each(['ab', 'x'.repeat(25), 'Upper', 'with-hyphen', 'tail\n', ''])(
+    'a name that Azure refuses: %j',
+    async name => {
+      await expect(storageAdmin.query('SELECT azure_storage.account_add($1, $2)', [name, 'key'])).rejects.toMatchObject(
+        {
+          message: `azure_storage: invalid storage account name: ${name}`,
+          code: '22023',
+        },
+      )
+    },
+  )
+
+  test('an unknown account or role is named', async () => {
+    const unknown = { code: '42704', message: 'azure_storage: storage account gone is not registered' }
+    await expect(storageAdmin.query("SELECT azure_storage.account_remove('gone')")).rejects.toMatchObject(unknown)
+    for (const verb of ['add', 'remove']) {
+      const call = `SELECT azure_storage.account_user_${verb}`
+      await expect(storageAdmin.query(`${call}('gone', 'azure_pg_admin')`)).rejects.toMatchObject(unknown)
+    }
+    await storageAdmin.query("SELECT azure_storage.account_add('acct', 'key')")
+    for (const role of ['no_such_role', '4000000000']) {
+      await expect(
+        storageAdmin.query(`SELECT azure_storage.account_user_add('acct', '${role}')`),
+      ).rejects.toMatchObject({
+        code: '42704',
+        message: `role "${role}" does not exist`,
+      })
+    }
+  })
+
+  test('a NULL key is refused', async () => {
+    await expect(storageAdmin.query("SELECT azure_storage.account_add('acct', NULL::text)")).rejects.toMatchObject({
+      message: 'account_key_p argument is required',
+    })
+  })
+
+  test('nothing is left to encrypt', async () => {
+    await storageAdmin.query("SELECT azure_storage.account_add('acct', 'key')")
+    const { rows } = await storageAdmin.query('SELECT azure_storage.account_encrypt_existing_credentials() AS n')
+    expect(rows).toEqual([{ n: '0' }])
+  })
+
+  test.each([
+    "account_add('acct', 'key')",
+    "account_add('{}'::jsonb)",
+    "account_remove('acct')",
+    "account_user_add('acct', 'azure_pg_admin')",
+    "account_user_remove('acct', 'azure_pg_admin')",
+    'account_list()',
+    'account_encrypt_existing_credentials()',
+  ])('only an azure_storage_admin may call %s', async call => {
+    const nobody = await database.connectAs(await database.createRole('nobody'))
+    await expect(nobody.query(`SELECT azure_storage.${call}`)).rejects.toMatchObject({ code: '42501' })
+  })
+
+  test('members of azure_pg_admin are storage admins too; SET ROLE decides', async () => {
+    const session = await database.connectAs(await database.createRole('pgadmin', 'IN ROLE azure_pg_admin'))
+    await session.query("SELECT azure_storage.account_add('acct', 'key')")
+    const nobody = await database.createRole('nobody')
+    await database.admin.query(`SET ROLE ${nobody}`)
+    await expect(database.admin.query('SELECT azure_storage.account_list()')).rejects.toMatchObject({ code: '42501' })
+  })
+})

@@ -1,0 +1,55 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { readSealingKey } from '../../src/extension/install.ts'
+import { openSealed } from '../../src/storage/sealing.ts'
+import { createExtensionDatabase, type ExtensionDatabase, install } from '../support/extension.ts'
+import { servers } from '../support/servers.ts'
+
+describe.each(servers)('credentials on PostgreSQL $version', server => {
+  let database: ExtensionDatabase
+  beforeEach(async () => {
+    database = await createExtensionDatabase(server)
+    await install(database)
+    await database.admin.query("SELECT azure_storage.account_add('acct', '?sv=2024&sig=Zürich%3D')")
+  })
+  afterEach(() => database.drop())
+
+  test('are stored sealed, and the server key opens them', async () => {
+    const { rows } = await database.admin.query('SELECT sealed_credentials AS sealed FROM azure_storage.accounts')
+    expect(rows[0].sealed).toMatch(/^v1:[A-Za-z0-9+/]+=*$/)
+    expect(openSealed(rows[0].sealed, await readSealingKey(database.admin))).toBe('?sv=2024&sig=Zürich%3D')
+  })
+
+  test.each([
+    'SELECT * FROM azure_storage.accounts',
+    'SELECT * FROM azure_storage_private.account_users',
+    'SELECT * FROM azure_storage_private.sealing_key',
+    "SELECT azure_storage_private.seal('x')",
+    "SELECT azure_storage_private.register('acct', 'access-key', 'blob', 'x')",
+    'SELECT rolpassword FROM pg_authid',
+    "CREATE FUNCTION azure_storage_private.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "UPDATE azure_storage.accounts SET auth_type = 'access-key'",
+  ])('a plain role cannot: %s', async sql => {
+    const nobody = await database.connectAs(await database.createRole('nobody'))
+    await expect(nobody.query(sql)).rejects.toMatchObject({ code: '42501' })
+  })
+
+  test('a plain role sees no row of an account it may not use, however it asks', async () => {
+    const nobody = await database.connectAs(await database.createRole('nobody'))
+    await nobody.query(`CREATE FUNCTION pg_temp.leak(text) RETURNS boolean LANGUAGE plpgsql COST 0.0001
+      AS $$ BEGIN RAISE NOTICE 'leaked %', $1; RETURN true; END $$`)
+    const notices: unknown[] = []
+    nobody.on('notice', notice => notices.push(notice.message))
+    const { rows } = await nobody.query(
+      'SELECT * FROM azure_storage_private.usable_accounts WHERE pg_temp.leak(sealed_credentials)',
+    )
+    expect(rows).toEqual([])
+    expect(notices).toEqual([])
+  })
+
+  test('a storage admin does not get the key either', async () => {
+    const admin = await database.connectAs(await database.createRole('storage', 'IN ROLE azure_storage_admin'))
+    await expect(admin.query('SELECT * FROM azure_storage_private.sealing_key')).rejects.toMatchObject({
+      code: '42501',
+    })
+  })
+})

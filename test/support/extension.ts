@@ -1,0 +1,69 @@
+import pg from 'pg'
+import { createInstaller, type InstallRequest, installerStatement, prepareServer } from '../../src/extension/install.ts'
+import { createDatabase, type TestDatabase, uniqueName } from './database.ts'
+import type { TestServer } from './servers.ts'
+
+/** A database of its own, the server's superuser in it, and roles that vanish with it. */
+export interface ExtensionDatabase extends TestDatabase {
+  readonly admin: pg.Client
+  /** Makes a role that may log in; `options` as in CREATE ROLE. */
+  createRole(prefix: string, options?: string): Promise<string>
+  /** A session of that role, closed by drop(). */
+  connectAs(role: string): Promise<pg.Client>
+  urlOf(role: string): string
+}
+
+export async function createExtensionDatabase(server: TestServer): Promise<ExtensionDatabase> {
+  const database = await createDatabase(server)
+  const roles: string[] = []
+  const clients: pg.Client[] = []
+  const urlOf = (role: string): string => `postgres://${role}@${server.host}:${server.port}/${database.name}`
+  const connectAs = async (role: string): Promise<pg.Client> => {
+    const client = new pg.Client({ connectionString: urlOf(role) })
+    await client.connect()
+    clients.push(client)
+    return client
+  }
+  const admin = await connectAs(server.superuser)
+  await prepareServer(admin)
+  return {
+    name: database.name,
+    url: database.url,
+    admin,
+    urlOf,
+    connectAs,
+    async createRole(prefix, options = '') {
+      const role = uniqueName(prefix)
+      await admin.query(`CREATE ROLE ${role} LOGIN ${options}`)
+      roles.push(role)
+      return role
+    },
+    async drop() {
+      for (const role of roles)
+        await admin.query(`DROP OWNED BY ${role} CASCADE; DROP ROLE IF EXISTS ${role}`).catch(() => {})
+      for (const client of clients) await client.end()
+      await database.drop()
+    },
+  }
+}
+
+/** CREATE (or ALTER) EXTENSION as the proxy does it in `client`'s session; resolves to the notices. */
+export async function install(
+  { admin }: Pick<ExtensionDatabase, 'admin'>,
+  client: pg.Client = admin,
+  request: InstallRequest = { action: 'create' },
+): Promise<string[]> {
+  const installer = await createInstaller(admin)
+  const notices: string[] = []
+  const onNotice = (notice: { message?: string | undefined }): void => {
+    notices.push(notice.message ?? '')
+  }
+  client.on('notice', onNotice)
+  try {
+    await client.query(installerStatement(installer.qualifiedName, request))
+  } finally {
+    client.off('notice', onNotice)
+    await installer.drop()
+  }
+  return notices
+}
