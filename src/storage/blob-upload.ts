@@ -100,8 +100,7 @@ export class BlobUpload {
   }
 
   #blockBytes(): number {
-    const first = Math.min(FIRST_BLOCK_BYTES, this.#maxBlockBytes)
-    return Math.min(first * 2 ** Math.floor(this.#blockIds.length / BLOCKS_OF_ONE_SIZE), this.#maxBlockBytes)
+    return blockBytes(this.#blockIds.length, this.#maxBlockBytes)
   }
 
   /** The first block's buffer grows, for most blobs are small; the others have their full size at once. */
@@ -189,6 +188,11 @@ export class BlobUpload {
     if (this.#failure !== undefined) throw this.#failure
     if (this.#finished) throw new Error('the upload is over')
   }
+}
+
+/** Small blocks need little memory; that they grow makes room for terabytes. */
+export function blockBytes(index: number, maxBlockBytes: number): number {
+  return Math.min(FIRST_BLOCK_BYTES * 2 ** Math.floor(index / BLOCKS_OF_ONE_SIZE), maxBlockBytes)
 }
 
 function tooManyBlocks(maxBlockBytes: number): PgError {

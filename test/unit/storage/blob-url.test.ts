@@ -97,7 +97,7 @@ describe('parseBlobUrl', () => {
     [`https://acct.blob.core.windows.net/cont/${'n'.repeat(1025)}`, 'azure_storage: invalid blob name'],
     ['https://acct.blob.core.windows.net/cont/../other/a', 'azure_storage: invalid blob name'],
     ['https://acct.blob.core.windows.net/cont/%2e%2e/other/a', 'azure_storage: invalid blob name'],
-  ])('checks the names of %.80s', (text, message) => {
+  ])('checks the names of %s', (text, message) => {
     expect(() => parseBlobUrl(text, azure)).toThrow(expect.objectContaining({ message, code: '22023' }))
   })
 

@@ -26,10 +26,10 @@ describe('checkContainerName', () => {
 })
 
 describe('checkBlobPath', () => {
-  it.each(['a', 'a//b', '/a', '...', 'a/.b', 'a..b', 'n'.repeat(1024)])('accepts %.20s', path =>
+  it.each(['a', 'a//b', '/a', '...', 'a/.b', 'a..b', 'n'.repeat(1024)])('accepts %s', path =>
     expect(() => checkBlobPath(path)).not.toThrow(),
   )
-  it.each(['', '.', 'a/../b', './a', 'a/..', 'n'.repeat(1025)])('refuses %.20j', path =>
+  it.each(['', '.', 'a/../b', './a', 'a/..', 'n'.repeat(1025)])('refuses %j', path =>
     expect(() => checkBlobPath(path)).toThrow(
       expect.objectContaining({ message: 'azure_storage: invalid blob name', code: '22023' }),
     ),
