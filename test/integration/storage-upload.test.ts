@@ -29,13 +29,19 @@ it('replaces what was there', async () => {
   expect(String(await readBlob(blob))).toBe('short')
 })
 
+it('reads the bytes that are stored, whatever their Content-Encoding says', async () => {
+  const blobHTTPHeaders = { blobContentEncoding: 'gzip', blobContentType: 'text/csv' }
+  await container.getBlockBlobClient('labelled').upload('not gzip', 8, { blobHTTPHeaders })
+  expect(String(await readBlob(blobIn(container, 'labelled')))).toBe('not gzip')
+})
+
 it('keeps memory bounded both ways', async () => {
   const blob = blobIn(container, 'large')
   const { signal } = new AbortController()
   const upload = blob.upload({ signal, maxBlockBytes: 128 * MEBIBYTE })
   const before = process.memoryUsage().rss
   let peak = 0
-  const rounds = 1600
+  const rounds = 2400
   const sent = createHash('sha256')
   for (let i = 0; i < rounds; i++) {
     sent.update(pattern)
@@ -51,5 +57,5 @@ it('keeps memory bounded both ways', async () => {
   }
   expect(size).toBe(rounds * pattern.length)
   expect(received.digest('hex')).toBe(sent.digest('hex'))
-  expect(peak - before).toBeLessThan(80 * MEBIBYTE)
+  expect(peak - before).toBeLessThan(100 * MEBIBYTE)
 })
