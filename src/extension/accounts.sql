@@ -31,7 +31,7 @@ CREATE OR REPLACE FUNCTION azure_storage_private.register(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
   PERFORM azure_storage_private.check_account_name(name);
-  INSERT INTO azure_storage.accounts VALUES (name, auth, storage, azure_storage_private.seal(credentials))
+  INSERT INTO azure_storage.accounts VALUES (name, auth, storage, azure_storage_private.seal(name, credentials))
   ON CONFLICT (account_name) DO UPDATE SET
     auth_type = excluded.auth_type,
     azure_storage_type = excluded.azure_storage_type,

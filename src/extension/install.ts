@@ -22,17 +22,12 @@ const FUNCTION_SCRIPTS = ['settings.sql', 'sealing.sql', 'accounts.sql', 'option
 
 /** Makes the roles and the sealing key of this server, where they are missing. `admin` is a superuser. */
 export async function prepareServer(admin: Client): Promise<void> {
-  try {
-    await admin.query(await readScript('server.sql'))
-  } catch (error) {
-    await admin.query('ROLLBACK')
-    throw error
-  }
+  await admin.query(await readScript('server.sql'))
 }
 
 export async function readSealingKey(admin: Client): Promise<SealingKey> {
   const { rows } = await admin.query<{ rolpassword: string | null }>(
-    "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) 'azure_storage_admin'",
+    "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) 'azure_storage_key'",
   )
   return parseSealingKey(rows[0]?.rolpassword ?? '')
 }
@@ -94,13 +89,14 @@ END`
 
 /** What a crashed proxy left behind; a young one may still be in use. The lock is for proxies that clean up together. */
 const DROP_LEFTOVERS = `
-SELECT pg_catalog.pg_advisory_xact_lock(7021945316);
+SET LOCAL search_path = pg_catalog, pg_temp;
+SELECT pg_advisory_xact_lock(7021945316);
 DO $leftovers$
 DECLARE
   leftover regprocedure;
 BEGIN
   FOR leftover IN
-    SELECT oid FROM pg_catalog.pg_proc
+    SELECT oid FROM pg_proc
     WHERE pronamespace = 'pg_catalog'::regnamespace
       AND substring(proname FROM '^blobgres_installer_(\\d+)_[0-9a-f]+$')::bigint
         < extract(epoch FROM clock_timestamp() - interval '5 minutes')

@@ -1,34 +1,34 @@
--- Once per server: the roles, and the key that seals credentials. One transaction; safe when many proxies start at once.
-BEGIN;
-LOCK TABLE pg_catalog.pg_authid IN SHARE ROW EXCLUSIVE MODE;
+-- Once per server: the roles, and the key that seals credentials. install.ts sends it as one query, hence as one
+-- transaction; the lock makes proxies that start together wait for each other.
+SET LOCAL search_path = pg_catalog, pg_temp;
+LOCK TABLE pg_authid IN SHARE ROW EXCLUSIVE MODE;
 DO $server$
 DECLARE
   role text;
+  random text[];
+  key_role pg_authid;
 BEGIN
   FOREACH role IN ARRAY ARRAY['azure_storage_admin', 'azure_pg_admin'] LOOP
-    CONTINUE WHEN EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role);
-    EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role);
+    CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = role);
+    EXECUTE format('CREATE ROLE %I NOLOGIN', role);
   END LOOP;
-
-  IF NOT pg_catalog.pg_has_role('azure_pg_admin', 'azure_storage_admin', 'MEMBER') THEN
+  IF NOT pg_has_role('azure_pg_admin', 'azure_storage_admin', 'MEMBER') THEN
     GRANT azure_storage_admin TO azure_pg_admin;
   END IF;
 
-  -- The key is the SCRAM verifier of a role that cannot log in: pg_authid is the one catalogue that is shared by all
-  -- databases, superuser-only and carried by pg_dumpall. Made here, so that it never travels or gets into a log.
-  IF NOT EXISTS (
-    SELECT FROM pg_catalog.pg_authid WHERE rolname = 'azure_storage_admin' AND rolpassword LIKE 'SCRAM-SHA-256$%'
-  ) THEN
-    EXECUTE pg_catalog.format('ALTER ROLE azure_storage_admin PASSWORD %L', (
-      SELECT pg_catalog.format('SCRAM-SHA-256$4096:%s$%s:%s', random[1], random[2], random[3])
-      FROM (
-        SELECT pg_catalog.array_agg(pg_catalog.encode(pg_catalog.sha256(
-          pg_catalog.uuid_send(pg_catalog.gen_random_uuid()) || pg_catalog.uuid_send(pg_catalog.gen_random_uuid())
-          || pg_catalog.uuid_send(pg_catalog.gen_random_uuid())), 'base64'))
-        FROM pg_catalog.generate_series(1, 3)
-      ) AS made (random)
-    ));
+  -- The key is the SCRAM verifier of a role of its own: pg_authid is the one catalogue that is shared by all databases,
+  -- hidden from all but superusers and carried by pg_dumpall. NOLOGIN, so it opens no door. SUPERUSER, because then
+  -- nobody but superusers can become a member, or set a password that they know the verifier of.
+  SELECT * INTO key_role FROM pg_authid WHERE rolname = 'azure_storage_key';
+  IF NOT FOUND THEN
+    -- Made here, so that it never travels or gets into a log: three times 256 bits out of three random uuids each.
+    SELECT array_agg(encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())
+      || uuid_send(gen_random_uuid())), 'base64')) INTO random FROM generate_series(1, 3);
+    EXECUTE format('CREATE ROLE azure_storage_key NOLOGIN SUPERUSER PASSWORD %L',
+      format('SCRAM-SHA-256$4096:%s$%s:%s', random[1], random[2], random[3]));
+    COMMENT ON ROLE azure_storage_key IS 'Holds the key that seals the credentials of azure_storage, as its password';
+  ELSIF NOT key_role.rolsuper THEN
+    RAISE EXCEPTION 'role azure_storage_key was not made by this server''s superuser: drop it';
   END IF;
 END
 $server$;
-COMMIT;

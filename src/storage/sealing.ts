@@ -11,7 +11,8 @@ export interface SealingKey {
 /*
  * `v1:` base64(nonce 16 ‖ ciphertext ‖ mac 32), made in the database from the one primitive that every stock
  * PostgreSQL has, sha256. ciphertext = clear ⊕ keystream, whose blocks are sha256(encKey ‖ nonce ‖ int4 counter);
- * mac = sha256(macKey ‖ sha256(macKey ‖ nonce ‖ ciphertext)). The SQL twin of `seal` is extension/sealing.sql.
+ * mac = sha256(macKey ‖ sha256(macKey ‖ "sealed|account|" ‖ nonce ‖ ciphertext)): a credential moved to another
+ * account's row does not open, else a SAS could be sent to the wrong host. The SQL twin is extension/sealing.sql.
  */
 const PREFIX = 'v1:'
 const NONCE_BYTES = 16
@@ -20,21 +21,21 @@ const HASH_BYTES = 32
 /** The key as the server keeps it: StoredKey and ServerKey of a role's SCRAM verifier. */
 export function parseSealingKey(verifier: string): SealingKey {
   const match = /^SCRAM-SHA-256\$\d+:[^$]+\$([^:]{44}):(.{44})$/.exec(verifier)
-  if (match === null) throw new Error('the role azure_storage_admin holds no sealing key')
+  if (match === null) throw new Error('the role azure_storage_key holds no sealing key')
   return { encKey: Buffer.from(match[1] as string, 'base64'), macKey: Buffer.from(match[2] as string, 'base64') }
 }
 
-export function seal(clear: string, key: SealingKey): string {
+export function seal(clear: string, account: string, key: SealingKey): string {
   const nonce = randomBytes(NONCE_BYTES)
   const body = Buffer.concat([nonce, applyKeystream(Buffer.from(clear, 'utf8'), nonce, key)])
-  return PREFIX + Buffer.concat([body, macOf(body, key)]).toString('base64')
+  return PREFIX + Buffer.concat([body, sealMac(account, body, key)]).toString('base64')
 }
 
-export function openSealed(sealed: string, key: SealingKey): string {
+export function openSealed(sealed: string, account: string, key: SealingKey): string {
   const bytes = Buffer.from(sealed.slice(PREFIX.length), 'base64')
   const body = bytes.subarray(0, -HASH_BYTES)
   if (!sealed.startsWith(PREFIX) || bytes.length < NONCE_BYTES + HASH_BYTES) throw invalidFormat()
-  if (!timingSafeEqual(bytes.subarray(-HASH_BYTES), macOf(body, key))) throw invalidFormat()
+  if (!timingSafeEqual(bytes.subarray(-HASH_BYTES), sealMac(account, body, key))) throw invalidFormat()
   return applyKeystream(body.subarray(NONCE_BYTES), body.subarray(0, NONCE_BYTES), key).toString('utf8')
 }
 
@@ -42,19 +43,30 @@ export function openSealed(sealed: string, key: SealingKey): string {
 export interface AccountGrant {
   readonly account: string
   readonly authType: string
+  /** NULL for a managed identity. */
   readonly sealed: string | null
   readonly mac: string
 }
 
-/** Whether a grant was made by the real extension, under this server's key, in answer to this very challenge. */
-export function isGenuine(
-  { account, authType, sealed, mac }: AccountGrant,
-  challenge: string,
-  key: SealingKey,
-): boolean {
+/**
+ * The credential of a grant that the real extension made, under this server's key, in answer to this challenge. Anybody
+ * with a database of its own can make a function that looks like the extension's, hence the proof.
+ */
+export function openGrant(grant: AccountGrant, challenge: string, key: SealingKey): string | null {
+  const { account, authType, sealed, mac } = grant
   const expected = macOf(Buffer.from(['grant', challenge, account, authType, sealed ?? ''].join('|')), key)
   const actual = Buffer.from(mac, 'hex')
-  return actual.length === expected.length && timingSafeEqual(actual, expected)
+  if (actual.length !== expected.length || !timingSafeEqual(actual, expected)) {
+    throw new PgError({
+      message: `azure_storage: this database cannot grant the use of storage account ${account}`,
+      code: SQLSTATE.insufficientPrivilege,
+    })
+  }
+  return sealed === null ? null : openSealed(sealed, account, key)
+}
+
+function sealMac(account: string, body: Buffer, key: SealingKey): Buffer {
+  return macOf(Buffer.concat([Buffer.from(`sealed|${account}|`), body]), key)
 }
 
 function applyKeystream(bytes: Buffer, nonce: Buffer, { encKey }: SealingKey): Buffer {
@@ -70,8 +82,8 @@ function applyKeystream(bytes: Buffer, nonce: Buffer, { encKey }: SealingKey): B
   return result
 }
 
-function macOf(body: Buffer, { macKey }: SealingKey): Buffer {
-  return sha256(macKey, sha256(macKey, body))
+function macOf(message: Buffer, { macKey }: SealingKey): Buffer {
+  return sha256(macKey, sha256(macKey, message))
 }
 
 function sha256(...parts: Buffer[]): Buffer {

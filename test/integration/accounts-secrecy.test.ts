@@ -16,14 +16,14 @@ describe.each(servers)('credentials on PostgreSQL $version', server => {
   test('are stored sealed, and the server key opens them', async () => {
     const { rows } = await database.admin.query('SELECT sealed_credentials AS sealed FROM azure_storage.accounts')
     expect(rows[0].sealed).toMatch(/^v1:[A-Za-z0-9+/]+=*$/)
-    expect(openSealed(rows[0].sealed, await readSealingKey(database.admin))).toBe('?sv=2024&sig=Zürich%3D')
+    expect(openSealed(rows[0].sealed, 'acct', await readSealingKey(database.admin))).toBe('?sv=2024&sig=Zürich%3D')
   })
 
   test.each([
     'SELECT * FROM azure_storage.accounts',
     'SELECT * FROM azure_storage_private.account_users',
     'SELECT * FROM azure_storage_private.sealing_key',
-    "SELECT azure_storage_private.seal('x')",
+    "SELECT azure_storage_private.seal('acct', 'x')",
     "SELECT azure_storage_private.register('acct', 'access-key', 'blob', 'x')",
     'SELECT rolpassword FROM pg_authid',
     "CREATE FUNCTION azure_storage_private.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
@@ -44,6 +44,18 @@ describe.each(servers)('credentials on PostgreSQL $version', server => {
     )
     expect(rows).toEqual([])
     expect(notices).toEqual([])
+  })
+
+  test('the key cannot be replaced by one that somebody knows', async () => {
+    const admin = await database.connectAs(await database.createRole('admin', 'CREATEROLE IN ROLE azure_pg_admin'))
+    for (const sql of [
+      "ALTER ROLE azure_storage_key PASSWORD 'x'",
+      'GRANT azure_storage_key TO azure_pg_admin',
+      'SET ROLE azure_storage_key',
+      'DROP ROLE azure_storage_key',
+    ]) {
+      await expect(admin.query(sql)).rejects.toMatchObject({ code: '42501' })
+    }
   })
 
   test('a storage admin does not get the key either', async () => {

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readSealingKey } from '../../src/extension/install.ts'
-import { isGenuine, openSealed } from '../../src/storage/sealing.ts'
+import { openGrant, openSealed } from '../../src/storage/sealing.ts'
 import { createExtensionDatabase, type ExtensionDatabase, install } from '../support/extension.ts'
 import { servers } from '../support/servers.ts'
 
@@ -42,7 +42,7 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
     await allow(role)
     const [row] = await open(session)
     expect(row).toMatchObject({ auth_type: 'access-key', statement_timeout_ms: '0', block_size_mb: 128 })
-    expect(openSealed(row.sealed, await readSealingKey(database.admin))).toBe('key')
+    expect(openSealed(row.sealed, 'acct', await readSealingKey(database.admin))).toBe('key')
     await database.admin.query(`SELECT azure_storage.account_user_remove('acct', '${role}')`)
     await expect(open(session)).rejects.toEqual(refused())
   })
@@ -75,11 +75,15 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
     const key = await readSealingKey(database.admin)
     const [row] = await open(session, 'acct', 'box', false, 'c0ffee')
     const grant = { account: 'acct', authType: row.auth_type, sealed: row.sealed, mac: row.grant_mac }
-    expect(isGenuine(grant, 'c0ffee', key)).toBe(true)
-    expect(isGenuine(grant, 'another', key)).toBe(false)
-    expect(isGenuine({ ...grant, account: 'other' }, 'c0ffee', key)).toBe(false)
-    expect(isGenuine({ ...grant, authType: 'managed-identity', sealed: null }, 'c0ffee', key)).toBe(false)
-    expect(isGenuine({ ...grant, mac: '' }, 'c0ffee', key)).toBe(false)
+    expect(openGrant(grant, 'c0ffee', key)).toBe('key')
+    const forged = expect.objectContaining({
+      code: '42501',
+      message: expect.stringContaining('this database cannot grant the use of storage account'),
+    })
+    expect(() => openGrant(grant, 'another', key)).toThrow(forged)
+    expect(() => openGrant({ ...grant, account: 'other' }, 'c0ffee', key)).toThrow(forged)
+    expect(() => openGrant({ ...grant, authType: 'managed-identity', sealed: null }, 'c0ffee', key)).toThrow(forged)
+    expect(() => openGrant({ ...grant, mac: '' }, 'c0ffee', key)).toThrow(forged)
     const { rows } = await session.query("SELECT current_setting('azure_storage.challenge', true) AS challenge")
     expect(rows[0].challenge ?? '').toBe('')
   })
@@ -91,7 +95,7 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
     const [row] = await open(database.admin, 'robot', 'box', false, 'c0ffee')
     expect(row).toMatchObject({ sealed: null, auth_type: 'managed-identity' })
     const grant = { account: 'robot', authType: row.auth_type, sealed: null, mac: row.grant_mac }
-    expect(isGenuine(grant, 'c0ffee', await readSealingKey(database.admin))).toBe(true)
+    expect(openGrant(grant, 'c0ffee', await readSealingKey(database.admin))).toBe(null)
   })
 
   test('an unregistered account is reached anonymously, unless that is off', async () => {

@@ -44,6 +44,6 @@ describe.each(servers.filter(({ version }) => version === 15))('pg_dump on Postg
     const { rows } = await target.admin.query('SELECT azure_storage.account_list() AS account')
     expect(rows).toEqual([{ account: `(acct,access-key,blob,{${support}})` }])
     const restored = await target.admin.query('SELECT sealed_credentials AS sealed FROM azure_storage.accounts')
-    expect(openSealed(restored.rows[0].sealed, await readSealingKey(target.admin))).toBe('key')
+    expect(openSealed(restored.rows[0].sealed, 'acct', await readSealingKey(target.admin))).toBe('key')
   })
 })

@@ -8,29 +8,33 @@ const invalid = expect.objectContaining({
 })
 
 test.each(['', 'k', 'x'.repeat(32), 'é'.repeat(100)])('what is sealed opens again: %s', clear => {
-  expect(openSealed(seal(clear, key), key)).toBe(clear)
+  expect(openSealed(seal(clear, 'acct', key), 'acct', key)).toBe(clear)
 })
 
 test('the same credential never looks the same', () => {
-  expect(seal('secret', key)).not.toBe(seal('secret', key))
+  expect(seal('secret', 'acct', key)).not.toBe(seal('secret', 'acct', key))
 })
 
 test('another key opens nothing', () => {
-  const sealed = seal('secret', key)
-  expect(() => openSealed(sealed, { ...key, macKey: Buffer.alloc(32, 3) })).toThrow(invalid)
+  const sealed = seal('secret', 'acct', key)
+  expect(() => openSealed(sealed, 'acct', { ...key, macKey: Buffer.alloc(32, 3) })).toThrow(invalid)
+})
+
+test('nor does it open for another account', () => {
+  expect(() => openSealed(seal('secret', 'acct', key), 'acct2', key)).toThrow(invalid)
 })
 
 test('one changed bit anywhere is noticed', () => {
-  const bytes = Buffer.from(seal('secret', key).slice(3), 'base64')
+  const bytes = Buffer.from(seal('secret', 'acct', key).slice(3), 'base64')
   for (let i = 0; i < bytes.length; i++) {
     const damaged = Buffer.from(bytes)
     damaged.writeUInt8(damaged.readUInt8(i) ^ 1, i)
-    expect(() => openSealed(`v1:${damaged.toString('base64')}`, key)).toThrow(invalid)
+    expect(() => openSealed(`v1:${damaged.toString('base64')}`, 'acct', key)).toThrow(invalid)
   }
 })
 
 test.each(['', 'v1:', 'v1:AAAA', 'secret', `v2:${Buffer.alloc(64).toString('base64')}`])('not sealed: %s', text => {
-  expect(() => openSealed(text, key)).toThrow(invalid)
+  expect(() => openSealed(text, 'acct', key)).toThrow(invalid)
 })
 
 test('the key is the two halves of a SCRAM verifier', () => {
