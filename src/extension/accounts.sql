@@ -145,10 +145,21 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f
   ORDER BY a.account_name
 $function$;
 
--- Every credential is sealed when it comes in, so none is left to convert.
+-- All are sealed from the start; this adds the database's passphrase to those that are sealed without one.
 CREATE OR REPLACE FUNCTION azure_storage.account_encrypt_existing_credentials() RETURNS bigint
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
-  SELECT 0::bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  encrypted bigint := 0;
+BEGIN
+  IF azure_storage_private.passphrase() <> '' THEN
+    UPDATE azure_storage.accounts AS a
+    SET sealed_credentials = azure_storage_private.seal(
+      a.account_name, azure_storage_private.open_v1(a.account_name, a.sealed_credentials))
+    WHERE starts_with(a.sealed_credentials, 'v1:');
+    GET DIAGNOSTICS encrypted = ROW_COUNT;
+  END IF;
+  RETURN encrypted;
+END
 $function$;
 
 REVOKE ALL ON FUNCTION azure_storage.account_add(text, text), azure_storage.account_add(jsonb),

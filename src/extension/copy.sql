@@ -5,7 +5,8 @@
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_open(
   account_name text, container_name text, statement text, own_credentials boolean, challenge text DEFAULT ''
 ) RETURNS TABLE (
-  sealed text, auth_type text, statement_timeout_ms bigint, block_size_mb integer, grant_mac text
+  sealed text, auth_type text, statement_timeout_ms bigint, block_size_mb integer, grant_mac text,
+  passphrase text
 )
 LANGUAGE plpgsql AS $function$
 BEGIN
@@ -21,7 +22,8 @@ $function$;
 CREATE OR REPLACE FUNCTION azure_storage_private.credential(
   account text, container text, own_credentials boolean, challenge text
 ) RETURNS TABLE (
-  sealed text, auth_type text, statement_timeout_ms bigint, block_size_mb integer, grant_mac text
+  sealed text, auth_type text, statement_timeout_ms bigint, block_size_mb integer, grant_mac text,
+  passphrase text
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET azure_storage.challenge = '' -- the latter to forget it at the end
@@ -47,7 +49,8 @@ BEGIN
     END IF;
   END IF;
   RETURN QUERY SELECT usable.sealed_credentials, usable.auth_type::text,
-    azure_storage_private.statement_timeout_ms(), azure_storage_private.block_size_mb(), usable.grant_mac;
+    azure_storage_private.statement_timeout_ms(), azure_storage_private.block_size_mb(), usable.grant_mac,
+    azure_storage_private.passphrase();
 END
 $function$;
 

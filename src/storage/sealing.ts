@@ -12,9 +12,11 @@ export interface SealingKey {
  * `v1:` base64(nonce 16 ‖ ciphertext ‖ mac 32), made in the database from the one primitive that every stock
  * PostgreSQL has, sha256. ciphertext = clear ⊕ keystream, whose blocks are sha256(encKey ‖ nonce ‖ int4 counter);
  * mac = sha256(macKey ‖ sha256(macKey ‖ "sealed|account|" ‖ nonce ‖ ciphertext)): a credential moved to another
- * account's row does not open, else a SAS could be sent to the wrong host. The SQL twin is extension/sealing.sql.
+ * account's row does not open, else a SAS could be sent to the wrong host. `v2:` is the same with keys derived from
+ * these and the database's passphrase: sha256(key ‖ passphrase). The SQL twin is extension/sealing.sql.
  */
-const PREFIX = 'v1:'
+const PREFIX = { serverKey: 'v1:', passphrase: 'v2:' } as const
+const PREFIX_BYTES = 3
 const NONCE_BYTES = 16
 const HASH_BYTES = 32
 
@@ -25,18 +27,29 @@ export function parseSealingKey(verifier: string): SealingKey {
   return { encKey: Buffer.from(match[1] as string, 'base64'), macKey: Buffer.from(match[2] as string, 'base64') }
 }
 
-export function seal(clear: string, account: string, key: SealingKey): string {
+/** `passphrase` is the setting azure_storage.credential_encryption_key, empty if there is none. */
+export function seal(clear: string, account: string, key: SealingKey, passphrase = ''): string {
+  const own = passphrase === '' ? key : deriveKey(key, passphrase)
   const nonce = randomBytes(NONCE_BYTES)
-  const body = Buffer.concat([nonce, applyKeystream(Buffer.from(clear, 'utf8'), nonce, key)])
-  return PREFIX + Buffer.concat([body, sealMac(account, body, key)]).toString('base64')
+  const body = Buffer.concat([nonce, applyKeystream(Buffer.from(clear, 'utf8'), nonce, own)])
+  const prefix = passphrase === '' ? PREFIX.serverKey : PREFIX.passphrase
+  return prefix + Buffer.concat([body, sealMac(account, body, own)]).toString('base64')
 }
 
-export function openSealed(sealed: string, account: string, key: SealingKey): string {
-  const bytes = Buffer.from(sealed.slice(PREFIX.length), 'base64')
+/** Whatever has been sealed without a passphrase still opens after one was set. */
+export function openSealed(sealed: string, account: string, key: SealingKey, passphrase = ''): string {
+  const bytes = Buffer.from(sealed.slice(PREFIX_BYTES), 'base64')
   const body = bytes.subarray(0, -HASH_BYTES)
-  if (!sealed.startsWith(PREFIX) || bytes.length < NONCE_BYTES + HASH_BYTES) throw invalidFormat()
-  if (!timingSafeEqual(bytes.subarray(-HASH_BYTES), sealMac(account, body, key))) throw invalidFormat()
-  return applyKeystream(body.subarray(NONCE_BYTES), body.subarray(0, NONCE_BYTES), key).toString('utf8')
+  const own = sealed.startsWith(PREFIX.passphrase) ? deriveKey(key, passphrase) : key
+  if (!Object.values<string>(PREFIX).includes(sealed.slice(0, PREFIX_BYTES))) throw invalidFormat()
+  if (bytes.length < NONCE_BYTES + HASH_BYTES) throw invalidFormat()
+  if (!timingSafeEqual(bytes.subarray(-HASH_BYTES), sealMac(account, body, own))) throw invalidFormat()
+  return applyKeystream(body.subarray(NONCE_BYTES), body.subarray(0, NONCE_BYTES), own).toString('utf8')
+}
+
+function deriveKey({ encKey, macKey }: SealingKey, passphrase: string): SealingKey {
+  const bytes = Buffer.from(passphrase, 'utf8')
+  return { encKey: sha256(encKey, bytes), macKey: sha256(macKey, bytes) }
 }
 
 /** What the database says of an account that the caller may use; see usable_accounts in extension/accounts.sql. */
@@ -46,6 +59,7 @@ export interface AccountGrant {
   /** NULL for a managed identity. */
   readonly sealed: string | null
   readonly mac: string
+  readonly passphrase: string
 }
 
 /**
@@ -53,7 +67,7 @@ export interface AccountGrant {
  * with a database of its own can make a function that looks like the extension's, hence the proof.
  */
 export function openGrant(grant: AccountGrant, challenge: string, key: SealingKey): string | null {
-  const { account, authType, sealed, mac } = grant
+  const { account, authType, sealed, mac, passphrase } = grant
   const expected = macOf(Buffer.from(['grant', challenge, account, authType, sealed ?? ''].join('|')), key)
   const actual = Buffer.from(mac, 'hex')
   if (actual.length !== expected.length || !timingSafeEqual(actual, expected)) {
@@ -62,7 +76,7 @@ export function openGrant(grant: AccountGrant, challenge: string, key: SealingKe
       code: SQLSTATE.insufficientPrivilege,
     })
   }
-  return sealed === null ? null : openSealed(sealed, account, key)
+  return sealed === null ? null : openSealed(sealed, account, key, passphrase)
 }
 
 function sealMac(account: string, body: Buffer, key: SealingKey): Buffer {

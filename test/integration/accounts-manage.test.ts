@@ -86,12 +86,6 @@ describe.each(servers)('managing accounts on PostgreSQL $version', server => {
     })
   })
 
-  test('nothing is left to encrypt', async () => {
-    await storageAdmin.query("SELECT azure_storage.account_add('acct', 'key')")
-    const { rows } = await storageAdmin.query('SELECT azure_storage.account_encrypt_existing_credentials() AS n')
-    expect(rows).toEqual([{ n: '0' }])
-  })
-
   test.each([
     "account_add('acct', 'key')",
     "account_add('{}'::jsonb)",

@@ -74,7 +74,13 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
     await allow(role)
     const key = await readSealingKey(database.admin)
     const [row] = await open(session, 'acct', 'box', false, 'c0ffee')
-    const grant = { account: 'acct', authType: row.auth_type, sealed: row.sealed, mac: row.grant_mac }
+    const grant = {
+      account: 'acct',
+      authType: row.auth_type,
+      sealed: row.sealed,
+      mac: row.grant_mac,
+      passphrase: row.passphrase,
+    }
     expect(openGrant(grant, 'c0ffee', key)).toBe('key')
     const forged = expect.objectContaining({
       code: '42501',
@@ -94,7 +100,13 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
     )
     const [row] = await open(database.admin, 'robot', 'box', false, 'c0ffee')
     expect(row).toMatchObject({ sealed: null, auth_type: 'managed-identity' })
-    const grant = { account: 'robot', authType: row.auth_type, sealed: null, mac: row.grant_mac }
+    const grant = {
+      account: 'robot',
+      authType: row.auth_type,
+      sealed: null,
+      mac: row.grant_mac,
+      passphrase: row.passphrase,
+    }
     expect(openGrant(grant, 'c0ffee', await readSealingKey(database.admin))).toBe(null)
   })
 

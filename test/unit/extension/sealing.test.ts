@@ -33,7 +33,7 @@ test('one changed bit anywhere is noticed', () => {
   }
 })
 
-test.each(['', 'v1:', 'v1:AAAA', 'secret', `v2:${Buffer.alloc(64).toString('base64')}`])('not sealed: %s', text => {
+test.each(['', 'v1:', 'v1:AAAA', 'secret', `v3:${Buffer.alloc(64).toString('base64')}`])('not sealed: %s', text => {
   expect(() => openSealed(text, 'acct', key)).toThrow(invalid)
 })
 
@@ -45,4 +45,15 @@ test('the key is the two halves of a SCRAM verifier', () => {
 
 test.each(['', 'md5abc', 'SCRAM-SHA-256$4096:c2FsdA==$short:short'])('no key in %s', verifier => {
   expect(() => parseSealingKey(verifier)).toThrow('holds no sealing key')
+})
+
+test('a passphrase is needed again, and another one does not open', () => {
+  const sealed = seal('secret', 'acct', key, 'größer')
+  expect(openSealed(sealed, 'acct', key, 'größer')).toBe('secret')
+  expect(() => openSealed(sealed, 'acct', key, 'grosser')).toThrow(invalid)
+  expect(() => openSealed(sealed, 'acct', key)).toThrow(invalid)
+})
+
+test('what was sealed before the passphrase was set still opens', () => {
+  expect(openSealed(seal('secret', 'acct', key), 'acct', key, 'later')).toBe('secret')
 })
