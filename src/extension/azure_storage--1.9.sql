@@ -1,5 +1,8 @@
 -- What exists once per database and holds data: schemas, types, tables. It runs at CREATE EXTENSION only;
--- the other scripts beside it are re-applied by ALTER EXTENSION … UPDATE too.
+-- the other scripts beside it are re-applied by ALTER EXTENSION ... UPDATE too.
+--
+-- In all of them: ASCII only, for databases in any encoding, and no backslash in a string, since functions are parsed
+-- under the caller's standard_conforming_strings.
 
 -- No IF NOT EXISTS: a schema that somebody made before must not become part of the extension.
 CREATE SCHEMA azure_storage;

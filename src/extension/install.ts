@@ -98,7 +98,7 @@ BEGIN
   FOR leftover IN
     SELECT oid FROM pg_proc
     WHERE pronamespace = 'pg_catalog'::regnamespace
-      AND substring(proname FROM '^blobgres_installer_(\\d+)_[0-9a-f]+$')::bigint
+      AND substring(proname FROM '^blobgres_installer_([0-9]+)_[0-9a-f]+$')::bigint
         < extract(epoch FROM clock_timestamp() - interval '5 minutes')
   LOOP
     EXECUTE format('DROP FUNCTION IF EXISTS %s', leftover);

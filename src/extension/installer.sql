@@ -1,5 +1,5 @@
 -- A short-lived function: a client's session calls it inside its own transaction to become CREATE or ALTER EXTENSION.
--- It runs as the proxy's superuser, as PostgreSQL runs the script of a trusted extension. install.ts fills in @…@.
+-- It runs as the proxy's superuser, as PostgreSQL runs the script of a trusted extension. install.ts fills in @...@.
 CREATE FUNCTION @name@(action text, caller name, if_not_exists boolean, schema_name text, version text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on

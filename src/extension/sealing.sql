@@ -4,7 +4,7 @@
 CREATE OR REPLACE VIEW azure_storage_private.sealing_key AS
 SELECT decode(part[1], 'base64') AS enc_key, decode(part[2], 'base64') AS mac_key
 FROM pg_catalog.pg_authid,
-  regexp_match(rolpassword, '^SCRAM-SHA-256\$\d+:[^$]+\$([^:]{44}):(.{44})$') AS part
+  regexp_match(rolpassword, '^SCRAM-SHA-256[$][0-9]+:[^$]+[$]([^:]{44}):(.{44})$') AS part
 WHERE rolname = 'azure_storage_key';
 
 CREATE OR REPLACE FUNCTION azure_storage_private.passphrase() RETURNS text
@@ -44,7 +44,7 @@ BEGIN
   END IF;
   body := nonce || azure_storage_private.apply_keystream(convert_to(clear, 'UTF8'), nonce, key.enc_key);
   RETURN CASE WHEN passphrase = '' THEN 'v1:' ELSE 'v2:' END || translate(
-    encode(body || azure_storage_private.seal_mac(account, body, key.mac_key), 'base64'), E'\n', '');
+    encode(body || azure_storage_private.seal_mac(account, body, key.mac_key), 'base64'), chr(10), '');
 END
 $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.seal FROM PUBLIC;

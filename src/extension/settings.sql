@@ -16,7 +16,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   setting text := coalesce(nullif(current_setting('azure_storage.blob_block_size_mb', true), ''), '128');
 BEGIN
-  IF setting !~ '^\s*\d{1,4}\s*$' OR setting::integer NOT BETWEEN 1 AND 4000 THEN
+  IF setting !~ '^ *[0-9]{1,4} *$' OR setting::integer NOT BETWEEN 1 AND 4000 THEN
     RAISE EXCEPTION 'invalid value for parameter "azure_storage.blob_block_size_mb": "%"', setting
       USING ERRCODE = 'invalid_parameter_value', HINT = 'It is a number of megabytes from 1 to 4000.';
   END IF;

@@ -50,17 +50,16 @@ describe.each(servers)('managing accounts on PostgreSQL $version', server => {
     expect(await list()).toEqual(['(acct,access-key,blob,{})'])
   })
 
-  test.each(['ab', 'x'.repeat(25), 'Upper', 'with-hyphen', 'tail\n', ''])(
-    'a name that Azure refuses: %j',
-    async name => {
+  test('a name that Azure refuses is named', async () => {
+    for (const name of ['ab', 'x'.repeat(25), 'Upper', 'with-hyphen', 'tail\n', '']) {
       await expect(storageAdmin.query('SELECT azure_storage.account_add($1, $2)', [name, 'key'])).rejects.toMatchObject(
         {
           message: `azure_storage: invalid storage account name: ${name}`,
           code: '22023',
         },
       )
-    },
-  )
+    }
+  })
 
   test('an unknown account or role is named', async () => {
     const unknown = { code: '42704', message: 'azure_storage: storage account gone is not registered' }
@@ -86,17 +85,19 @@ describe.each(servers)('managing accounts on PostgreSQL $version', server => {
     })
   })
 
-  test.each([
-    "account_add('acct', 'key')",
-    "account_add('{}'::jsonb)",
-    "account_remove('acct')",
-    "account_user_add('acct', 'azure_pg_admin')",
-    "account_user_remove('acct', 'azure_pg_admin')",
-    'account_list()',
-    'account_encrypt_existing_credentials()',
-  ])('only an azure_storage_admin may call %s', async call => {
+  test('only an azure_storage_admin may call them', async () => {
     const nobody = await database.connectAs(await database.createRole('nobody'))
-    await expect(nobody.query(`SELECT azure_storage.${call}`)).rejects.toMatchObject({ code: '42501' })
+    for (const call of [
+      "account_add('acct', 'key')",
+      "account_add('{}'::jsonb)",
+      "account_remove('acct')",
+      "account_user_add('acct', 'azure_pg_admin')",
+      "account_user_remove('acct', 'azure_pg_admin')",
+      'account_list()',
+      'account_encrypt_existing_credentials()',
+    ]) {
+      await expect(nobody.query(`SELECT azure_storage.${call}`), call).rejects.toMatchObject({ code: '42501' })
+    }
   })
 
   test('members of azure_pg_admin are storage admins too; SET ROLE decides', async () => {

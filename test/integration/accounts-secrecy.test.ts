@@ -19,18 +19,27 @@ describe.each(servers)('credentials on PostgreSQL $version', server => {
     expect(openSealed(rows[0].sealed, 'acct', await readSealingKey(database.admin))).toBe('?sv=2024&sig=Zürich%3D')
   })
 
-  test.each([
-    'SELECT * FROM azure_storage.accounts',
-    'SELECT * FROM azure_storage_private.account_users',
-    'SELECT * FROM azure_storage_private.sealing_key',
-    "SELECT azure_storage_private.seal('acct', 'x')",
-    "SELECT azure_storage_private.register('acct', 'access-key', 'blob', 'x')",
-    'SELECT rolpassword FROM pg_authid',
-    "CREATE FUNCTION azure_storage_private.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-    "UPDATE azure_storage.accounts SET auth_type = 'access-key'",
-  ])('a plain role cannot: %s', async sql => {
+  test('a plain role reaches none of what holds or makes them', async () => {
     const nobody = await database.connectAs(await database.createRole('nobody'))
-    await expect(nobody.query(sql)).rejects.toMatchObject({ code: '42501' })
+    for (const sql of [
+      'SELECT * FROM azure_storage.accounts',
+      'SELECT * FROM azure_storage_private.account_users',
+      'SELECT * FROM azure_storage_private.sealing_key',
+      "SELECT azure_storage_private.seal('acct', 'x')",
+      "SELECT azure_storage_private.register('acct', 'access-key', 'blob', 'x')",
+      'SELECT rolpassword FROM pg_authid',
+      "CREATE FUNCTION azure_storage_private.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+      "UPDATE azure_storage.accounts SET auth_type = 'access-key'",
+    ]) {
+      await expect(nobody.query(sql), sql).rejects.toMatchObject({ code: '42501' })
+    }
+  })
+
+  test('every function that runs as the superuser has a search_path of its own', async () => {
+    const { rows } = await database.admin.query(`SELECT oid::regprocedure FROM pg_proc
+      WHERE pronamespace IN ('azure_storage'::regnamespace, 'azure_storage_private'::regnamespace) AND prosecdef
+        AND NOT 'search_path=pg_catalog, pg_temp' = ANY (coalesce(proconfig, '{}'))`)
+    expect(rows).toEqual([])
   })
 
   test('a plain role sees no row of an account it may not use, however it asks', async () => {

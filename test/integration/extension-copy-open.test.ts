@@ -132,18 +132,16 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
     })
   })
 
-  test.each(['AB', 'a', 'with_underscore', '-a', 'a-', 'a--b', 'x'.repeat(64), '$other', '', 'box\n'])(
-    'a container name that Azure refuses: %j',
-    async container => {
+  test('a container name that Azure refuses is named', async () => {
+    for (const container of ['AB', 'a', 'under_score', '-a', 'a-', 'a--b', 'x'.repeat(64), '$other', '', 'box\n']) {
       await expect(open(session, 'acct', container, true)).rejects.toMatchObject({
         message: `azure_storage: invalid container name: ${container}`,
         code: '22023',
       })
-    },
-  )
-
-  test.each(['abc', 'a-b-c', '123', 'x'.repeat(63), '$root', '$web', '$logs'])('a good one: %s', async container => {
-    expect(await open(session, 'acct', container, true)).toHaveLength(1)
+    }
+    for (const container of ['abc', 'a-b-c', '123', 'x'.repeat(63), '$root', '$web', '$logs']) {
+      expect(await open(session, 'acct', container, true)).toHaveLength(1)
+    }
   })
 
   test('a bad account name comes before a bad container', async () => {
@@ -174,14 +172,16 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
     }
   })
 
-  test.each([
-    ['blob_block_size_mb', '0', 'invalid value for parameter "azure_storage.blob_block_size_mb": "0"'],
-    ['blob_block_size_mb', 'many', 'invalid value for parameter "azure_storage.blob_block_size_mb": "many"'],
-    ['blob_block_size_mb', '4001', 'invalid value for parameter "azure_storage.blob_block_size_mb": "4001"'],
-    ['allow_network_access', 'maybe', 'parameter "azure_storage.allow_network_access" requires a Boolean value'],
-  ])('%s = %s is an error', async (name, value, message) => {
-    await session.query(`SET azure_storage.${name} = '${value}'`)
-    await expect(open(session, 'other')).rejects.toMatchObject({ code: '22023', message })
+  test('a bad setting is an error', async () => {
+    for (const [name, value, message] of [
+      ['blob_block_size_mb', '0', 'invalid value for parameter "azure_storage.blob_block_size_mb": "0"'],
+      ['blob_block_size_mb', 'many', 'invalid value for parameter "azure_storage.blob_block_size_mb": "many"'],
+      ['blob_block_size_mb', '4001', 'invalid value for parameter "azure_storage.blob_block_size_mb": "4001"'],
+      ['allow_network_access', 'maybe', 'parameter "azure_storage.allow_network_access" requires a Boolean value'],
+    ]) {
+      await session.query(`RESET ALL; SET azure_storage.${name} = '${value}'`)
+      await expect(open(session, 'other')).rejects.toMatchObject({ code: '22023', message })
+    }
   })
 
   test('it works in READ ONLY and SERIALIZABLE transactions and with nothing set', async () => {
