@@ -52,9 +52,8 @@ export async function startChild(command: ChildCommand): Promise<{ child: Child;
   })
   await once(child, 'spawn')
   const pid = child.pid as number
-  const watcher = stopWithParent(pid, command.stopSignal)
+  stopWithParent(child, command.stopSignal)
   const exited = new Promise<void>(resolve => child.once('exit', () => resolve()))
-  void exited.then(() => watcher.kill('SIGKILL'))
 
   const stop = async (signal: NodeJS.Signals = command.stopSignal, graceMs = 10_000): Promise<void> => {
     if (!isRunning(child)) return
@@ -102,13 +101,13 @@ function waitForOutput(child: ChildProcess, { name, ready, onOutput }: ChildComm
   })
 }
 
-/** Stops `pid` when this process ends in a way that leaves it no time to do so (SIGKILL): a pipe breaks then. */
-function stopWithParent(pid: number, signal: NodeJS.Signals): ChildProcess {
+/** Stops `child` when this process ends in a way that leaves it no time to do so (SIGKILL): a pipe breaks then. */
+export function stopWithParent(child: ChildProcess, signal: NodeJS.Signals): void {
   const script = 'read -r _; kill -s "$1" "$2"; sleep 5; kill -s KILL "$2"'
-  const watcher = spawn('/bin/sh', ['-c', script, 'sh', signal.slice(3), String(pid)], {
+  const watcher = spawn('/bin/sh', ['-c', script, 'sh', signal.slice('SIG'.length), String(child.pid)], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   })
   watcher.unref()
-  return watcher
+  child.once('exit', () => watcher.kill('SIGKILL'))
 }

@@ -14,15 +14,10 @@ import type { DevConfig } from './dev-config.ts'
 import { isClusterRunning, startDevPostgres } from './dev-postgres.ts'
 import { freePort, isFree } from './free-port.ts'
 import { lockDataDir } from './lock.ts'
-import { uploadSamples } from './samples.ts'
+import { SAMPLE_ACCOUNT, uploadSamples } from './samples.ts'
 
-/** The account that the samples are in, with the key that all Azurites share by default: it guards nothing. */
-const ACCOUNT = {
-  name: 'pgquickstart',
-  key: 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',
-}
 /** Azurite's usual account, for the tools that expect it. */
-const AZURITE_ACCOUNT = { ...ACCOUNT, name: 'devstoreaccount1' }
+const AZURITE_ACCOUNT = { ...SAMPLE_ACCOUNT, name: 'devstoreaccount1' }
 const DRAIN_TIMEOUT_MS = 2000
 /** An earlier run that was killed leaves servers that notice it and stop: the time they may take. */
 const LEFTOVERS_TIMEOUT_MS = 8000
@@ -63,7 +58,7 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     const starts = [
       startDevPostgres(postgresDir, port, logFile(dataDir, 'postgres.log')).then(keep),
       startAzurite({
-        accounts: [ACCOUNT, AZURITE_ACCOUNT],
+        accounts: [SAMPLE_ACCOUNT, AZURITE_ACCOUNT],
         port: config.azuritePort,
         location: azuriteDir,
         onOutput: logFile(dataDir, 'azurite.log'),
@@ -85,16 +80,16 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
         }),
         storageEndpoints: {
           defaultTemplate: 'https://{account}.blob.core.windows.net',
-          accounts: new Map([ACCOUNT, AZURITE_ACCOUNT].map(({ name }) => [name, endpoint(name)])),
+          accounts: new Map([SAMPLE_ACCOUNT, AZURITE_ACCOUNT].map(({ name }) => [name, endpoint(name)])),
         },
         logLevel: config.logLevel,
         drainTimeoutMs: DRAIN_TIMEOUT_MS,
       },
       log,
     )
-    await Promise.all([uploadSamples(endpoint(ACCOUNT.name), ACCOUNT), registerAccount(proxy.address)])
+    await Promise.all([uploadSamples(endpoint(SAMPLE_ACCOUNT.name)), registerAccount(proxy.address)])
     return {
-      banner: banner({ listen: proxy.address, azurite, account: ACCOUNT.name, dataDir }),
+      banner: banner({ listen: proxy.address, azurite, account: SAMPLE_ACCOUNT.name, dataDir }),
       failure: Promise.race([ended('PostgreSQL', postgres), ended('Azurite', azurite)]),
       close,
     }
@@ -109,7 +104,7 @@ async function registerAccount(address: Address): Promise<void> {
   await client.connect()
   try {
     await client.query('CREATE EXTENSION IF NOT EXISTS azure_storage')
-    await client.query('SELECT azure_storage.account_add($1, $2)', [ACCOUNT.name, ACCOUNT.key])
+    await client.query('SELECT azure_storage.account_add($1, $2)', [SAMPLE_ACCOUNT.name, SAMPLE_ACCOUNT.key])
   } finally {
     await client.end()
   }

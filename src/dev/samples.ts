@@ -5,6 +5,11 @@ import { gzipSync } from 'node:zlib'
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob'
 import type { StorageAccount } from './azurite.ts'
 
+/** The account that the samples are in, with the key that all Azurites share by default: it guards nothing. */
+export const SAMPLE_ACCOUNT: StorageAccount = {
+  name: 'pgquickstart',
+  key: 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',
+}
 const CONTAINER = 'samples'
 const PUBLIC_DATA = ['zipcodes.csv', 'birdstrikes.csv', 'airports.csv', 'unemployment.tsv', 'earthquakes.json']
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
@@ -15,8 +20,11 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 }
 
 /** Puts into the container `samples` what is missing there; a blob that the user changed stays as it is. */
-export async function uploadSamples(endpoint: string, account: StorageAccount): Promise<void> {
-  const service = new BlobServiceClient(endpoint, new StorageSharedKeyCredential(account.name, account.key))
+export async function uploadSamples(endpoint: string): Promise<void> {
+  const service = new BlobServiceClient(
+    endpoint,
+    new StorageSharedKeyCredential(SAMPLE_ACCOUNT.name, SAMPLE_ACCOUNT.key),
+  )
   const container = service.getContainerClient(CONTAINER)
   await container.createIfNotExists()
   const present = new Set<string>()

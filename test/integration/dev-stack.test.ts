@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SAMPLE_ACCOUNT } from '../../src/dev/samples.ts'
 import { processesNaming, startDev } from '../support/dev-process.ts'
 import { psql } from '../support/psql.ts'
 
@@ -30,6 +32,33 @@ describe('blobgres dev', () => {
   it('announces the extension as Azure does', async () => {
     const { url } = parseBanner(dev.banner)
     expect(await psql(url, 'SHOW azure.extensions')).toMatchObject({ stdout: 'azure_storage\n', stderr: '' })
+  })
+
+  it('has samples in place', async () => {
+    const port = /Azurite on 127\.0\.0\.1:(\d+)/.exec(dev.banner)?.[1]
+    const { name, key } = SAMPLE_ACCOUNT
+    const service = new BlobServiceClient(`http://127.0.0.1:${port}/${name}`, new StorageSharedKeyCredential(name, key))
+    const container = service.getContainerClient('samples')
+    const names: string[] = []
+    for await (const blob of container.listBlobsFlat()) names.push(blob.name)
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'airports.csv',
+        'birdstrikes.csv',
+        'csv_without_extension',
+        'earthquakes.json',
+        'storage_extension_sample.csv',
+        'unemployment.tsv',
+        'zipcodes.csv',
+        'zipcodes.csv.gz',
+      ]),
+    )
+    const [named, bare] = await Promise.all(
+      ['storage_extension_sample.csv', 'csv_without_extension'].map(blob =>
+        container.getBlobClient(blob).downloadToBuffer(),
+      ),
+    )
+    expect(named).toEqual(bare)
   })
 
   it('prints statements that run as they are, again and again', async () => {

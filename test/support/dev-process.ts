@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { stopWithParent } from '../../src/dev/child.ts'
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
@@ -21,6 +22,7 @@ export interface CliProcess {
 /** Runs `blobgres` from its sources, as its own process. */
 export function startCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): CliProcess {
   const child = spawn(process.execPath, ['--import', 'tsx', CLI, ...args], { env: { ...process.env, ...env } })
+  stopWithParent(child, 'SIGTERM') // in case that a test fails before it has stopped it
   let stdout = ''
   let stderr = ''
   child.stderr.on('data', chunk => {

@@ -11,9 +11,12 @@ export interface PsqlTarget {
 export interface PsqlResult {
   readonly stdout: string
   readonly stderr: string
-  /** psql's exit code: 3 is an error in a script under ON_ERROR_STOP. */
+  /** psql's exit code: 3 is an error in a script under ON_ERROR_STOP; null if it hung. */
   readonly status: number | null
 }
+
+/** Ends a psql that hangs a little before the test does, so that the test sees how far it came. */
+const TIMEOUT_MS = 25_000
 
 /**
  * Runs psql without start-up file. A string is a script, read from standard input and stopped at its first error;
@@ -23,6 +26,7 @@ export async function psql(target: string | PsqlTarget, input: string | readonly
   const { url, password, env } = typeof target === 'string' ? { url: target } : target
   const args = typeof input === 'string' ? ['-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-f', '-'] : input
   const child = spawn('psql', ['-X', '-d', url, ...args], {
+    timeout: TIMEOUT_MS,
     env: { ...process.env, PGCONNECT_TIMEOUT: '10', ...(password && { PGPASSWORD: password }), ...env },
   })
   child.stdin.on('error', () => {}) // psql may end before it has read its input; its exit code tells the story
