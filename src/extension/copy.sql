@@ -3,7 +3,7 @@
 -- Throws, or says how to reach the account: auth_type NULL is without credentials of ours. `challenge` is the proxy's
 -- fresh random number, for grant_mac. No SET search_path here and no operator: `statement` needs the client's.
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_open(
-  account_name text, container_name text, statement text, own_credentials boolean, challenge text DEFAULT ''
+  account_name text, container_name text, statement text, own_credentials boolean, challenge text
 ) RETURNS TABLE (
   sealed text, auth_type text, statement_timeout_ms bigint, block_size_mb integer, grant_mac text,
   passphrase text
@@ -54,10 +54,12 @@ BEGIN
 END
 $function$;
 
--- The proxy holds the lock exclusively until the blob is committed; its wait is bounded by statement_timeout alone.
+-- The message makes the backend send what it has buffered: the end of the COPY, for which the proxy waits. INFO goes to
+-- the client whatever client_min_messages says; the proxy keeps it. The proxy holds the lock exclusively until the blob is committed; its wait is bounded by statement_timeout alone.
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_settle(lock_key bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = 0 AS $function$
 BEGIN
+  RAISE INFO 'azure_storage: waiting for the blob to be committed';
   PERFORM pg_advisory_lock_shared(lock_key);
   PERFORM pg_advisory_unlock_shared(lock_key);
 END

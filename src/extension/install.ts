@@ -16,6 +16,9 @@ export interface InstallRequest {
   readonly version?: string | undefined
 }
 
+export const INSTALLER_PREFIX = 'blobgres_installer_'
+export const CREATE_EXTENSION_DENIED = 'permission denied to create extension "azure_storage"'
+
 /** Holds the tables, so it runs once; the others are CREATE OR REPLACE throughout and in the order they need. */
 const CREATE_SCRIPT = 'azure_storage--1.9.sql'
 const FUNCTION_SCRIPTS = ['settings.sql', 'sealing.sql', 'accounts.sql', 'options.sql', 'copy.sql']
@@ -41,7 +44,7 @@ export async function createInstaller(admin: Client): Promise<Installer> {
     ['installer.sql', CREATE_SCRIPT, ...FUNCTION_SCRIPTS].map(readScript),
   )
   const parts: Record<string, string> = {
-    name: `pg_catalog.blobgres_installer_${Math.floor(Date.now() / 1000)}_${randomBytes(8).toString('hex')}`,
+    name: `pg_catalog.${INSTALLER_PREFIX}${Math.floor(Date.now() / 1000)}_${randomBytes(8).toString('hex')}`,
     create: create ?? '',
     functions: functions.join('\n'),
   }
@@ -65,10 +68,7 @@ export function installerStatement(qualifiedName: string, request: InstallReques
   const text = (value: string | undefined) => (value === undefined ? 'NULL' : escapeLiteral(value))
   const { action, ifNotExists = false, schema, version } = request
   const exists = 'extension "azure_storage" already exists'
-  const refusal =
-    action === 'create'
-      ? 'permission denied to create extension "azure_storage"'
-      : 'must be owner of extension azure_storage'
+  const refusal = action === 'create' ? CREATE_EXTENSION_DENIED : 'must be owner of extension azure_storage'
   const body = `
 DECLARE
   target text := ${text(schema)};

@@ -1,0 +1,158 @@
+import type { Transform } from 'node:stream'
+import { decodeCopyText } from '../formats/copy-text.ts'
+import type { ResolvedFormat } from '../formats/format.ts'
+import { compressGzip } from '../formats/gzip.ts'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { ConnectionLost, type Wire } from '../session/wire.ts'
+import type { Blob } from '../storage/blob-client.ts'
+import type { BlobUpload } from '../storage/blob-upload.ts'
+import { asPgError } from './blob-import.ts'
+
+const GATHER_BYTES = 256 * 1024
+
+export interface ExportOptions {
+  readonly format: ResolvedFormat
+  readonly maxBlockBytes: number
+  /** The session's statement_timeout, 0 for none: a backend that waits for us to take its rows does not act on it. */
+  readonly timeoutMs: number
+}
+
+/**
+ * Takes the rows of a COPY TO STDOUT into an upload. `commit` makes the blob visible; until then a failure (in
+ * `failure`) drops what still comes and has the backend's statement cancelled, and `stop` leaves nothing behind.
+ */
+export class BlobExport {
+  failure: PgError | undefined
+  readonly #wire: Wire
+  readonly #abort = new AbortController()
+  readonly #timer: NodeJS.Timeout | undefined
+  #upload: BlobUpload | undefined
+  #stages: Transform[] = []
+  #staged: Promise<void> | undefined
+  #cancelling: Promise<void> | undefined
+  #gathered = Buffer.allocUnsafe(GATHER_BYTES)
+  #gatheredLength = 0
+
+  constructor(wire: Wire, openBlob: () => Blob, { format, maxBlockBytes, timeoutMs }: ExportOptions) {
+    this.#wire = wire
+    wire.onCancel(() => this.#fail(cancelled('user request'), true))
+    if (timeoutMs > 0) {
+      this.#timer = setTimeout(() => this.#fail(cancelled('statement timeout'), false), timeoutMs).unref()
+    }
+    try {
+      const signal = AbortSignal.any([this.#abort.signal, wire.signal])
+      const upload = openBlob().upload({ signal, maxBlockBytes })
+      this.#upload = upload
+      upload.failed.then(error => this.#fail(error, false))
+      if (format.format === 'text') this.#stages.push(decodeCopyText())
+      if (format.compression === 'gzip') this.#stages.push(compressGzip())
+      if (this.#stages.length === 0) this.#takeDirectly(upload)
+      else this.#takeThroughStages(upload)
+    } catch (error) {
+      this.#fail(error, false)
+    }
+  }
+
+  /** All rows have come. @throws PgError when the blob was not committed; the backend has been told then. */
+  async commit(): Promise<void> {
+    try {
+      if (this.failure === undefined) {
+        this.#flushGathered()
+        this.#stages[0]?.end()
+        await this.#staged
+      }
+      if (this.failure === undefined) await this.#upload?.commit()
+    } catch (error) {
+      this.#fail(error, false)
+    }
+    this.#release()
+    await this.#cancelling
+    if (this.failure !== undefined) throw this.failure
+  }
+
+  /** The backend's statement has failed, or the session is over. */
+  async stop(): Promise<void> {
+    this.#abort.abort()
+    this.#upload?.abort()
+    for (const stage of this.#stages) stage.destroy()
+    this.#release()
+    await this.#staged?.catch(() => {})
+    await this.#cancelling
+  }
+
+  #takeDirectly(upload: BlobUpload): void {
+    this.#wire.setCopyDataSink((buffer, start, end) => {
+      try {
+        if (this.failure === undefined && !upload.append(buffer, start, end)) this.#waitFor(upload.drained())
+      } catch (error) {
+        this.#fail(error, false)
+      }
+    })
+  }
+
+  /** Rows are gathered into larger chunks: a stage's cost is by the chunk. */
+  #takeThroughStages(upload: BlobUpload): void {
+    const first = this.#stages[0] as Transform
+    let last = first
+    for (const stage of this.#stages.slice(1)) last = last.pipe(stage)
+    this.#staged = drainInto(last, upload)
+    this.#staged.catch(error => this.#fail(error, false))
+    this.#wire.setCopyDataSink((buffer, start, end) => {
+      let from = start
+      while (from < end && this.failure === undefined) {
+        const taken = buffer.copy(this.#gathered, this.#gatheredLength, from, end)
+        this.#gatheredLength += taken
+        from += taken
+        if (this.#gatheredLength === GATHER_BYTES && !this.#flushGathered()) {
+          this.#waitFor(new Promise(resolve => first.once('drain', resolve).once('close', resolve)))
+        }
+      }
+    })
+  }
+
+  #flushGathered(): boolean {
+    if (this.#stages.length === 0 || this.#gatheredLength === 0) return true
+    const chunk = this.#gathered.subarray(0, this.#gatheredLength)
+    this.#gathered = Buffer.allocUnsafe(GATHER_BYTES)
+    this.#gatheredLength = 0
+    return (this.#stages[0] as Transform).write(chunk)
+  }
+
+  /** A failure in the meantime lets the backend go on as well: it must get to where it is cancelled. */
+  #waitFor(room: Promise<unknown>): void {
+    this.#wire.pauseBackend()
+    const failed = new Promise<void>(resolve => {
+      this.#abort.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    Promise.race([room, failed])
+      .catch(error => this.#fail(error, false))
+      .finally(() => this.#wire.resumeBackend())
+  }
+
+  #fail(error: unknown, backendKnows: boolean): void {
+    if (this.failure !== undefined || this.#abort.signal.aborted) return
+    this.#wire.setCopyDataSink(() => {})
+    this.#abort.abort()
+    this.#upload?.abort()
+    for (const stage of this.#stages) stage.destroy()
+    if (error instanceof ConnectionLost) return
+    this.failure = asPgError(error)
+    if (!backendKnows) this.#cancelling = this.#wire.cancelBackend()
+  }
+
+  #release(): void {
+    clearTimeout(this.#timer)
+    this.#wire.onCancel(undefined)
+  }
+}
+
+async function drainInto(source: Transform, upload: BlobUpload): Promise<void> {
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    if (!upload.append(chunk, 0, chunk.length)) await upload.drained()
+  }
+}
+
+function cancelled(reason: string): PgError {
+  return new PgError({ message: `canceling statement due to ${reason}`, code: SQLSTATE.queryCanceled })
+}

@@ -1,0 +1,50 @@
+import net from 'node:net'
+import { createSecureContext } from 'node:tls'
+import type { Config } from './config.ts'
+import { prepareServer, readSealingKey } from './extension/install.ts'
+import type { Logger } from './log.ts'
+import { connectAdmin } from './server/admin.ts'
+import { Listener } from './server/listener.ts'
+import type { Services } from './services.ts'
+
+export interface Proxy {
+  readonly address: { readonly host: string; readonly port: number }
+  /** Takes no new connection; ends sessions as they become idle, and the rest after `drainMs`. */
+  close(drainMs?: number): Promise<void>
+}
+
+/** Starts a proxy in front of a PostgreSQL that is up. @throws when the server or the address cannot be had. */
+export async function startProxy(config: Config, log: Logger): Promise<Proxy> {
+  const services = await prepareServices(config)
+  const secureContext = config.tls && createSecureContext({ cert: config.tls.cert, key: config.tls.key })
+  const listener = new Listener(services, secureContext, log)
+  const server = net.createServer(
+    { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: false },
+    socket => listener.accept(socket),
+  )
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(config.listen.port, config.listen.host, resolve)
+  })
+  server.on('error', error => log.error({ err: error }, 'cannot accept a connection'))
+  const address = server.address() as net.AddressInfo
+  log.info({ host: address.address, port: address.port }, 'listening')
+  return {
+    address: { host: config.listen.host, port: address.port },
+    async close(drainMs = config.drainTimeoutMs) {
+      const closed = new Promise<void>(resolve => server.close(() => resolve()))
+      await listener.drain(drainMs)
+      await closed
+    },
+  }
+}
+
+async function prepareServices(config: Config): Promise<Services> {
+  const admin = await connectAdmin(config.backend)
+  try {
+    await prepareServer(admin)
+    return { config, sealingKey: await readSealingKey(admin) }
+  } finally {
+    await admin.end()
+  }
+}

@@ -1,0 +1,50 @@
+import { Client } from 'pg'
+import type { BackendConfig } from '../config.ts'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+
+/** Holds what the backend waits for until it is released, or until the proxy dies. */
+export interface SettleLock {
+  readonly key: bigint
+  release(): Promise<void>
+}
+
+/** A connection of the proxy's own, as the configured superuser; the caller ends it. @throws PgError */
+export async function connectAdmin(backend: BackendConfig, database = backend.database): Promise<Client> {
+  const client = new Client({
+    host: backend.socketPath === undefined ? backend.host : backend.socketPath.replace(/\/\.s\.PGSQL\.\d+$/, ''),
+    port: backend.port,
+    user: backend.user,
+    password: backend.password,
+    database,
+    application_name: 'blobgres',
+    keepAlive: true,
+  })
+  // A lost connection shows in the next query; without a listener it would end the process.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    return client
+  } catch (error) {
+    throw new PgError({
+      message: `azure_storage: the proxy cannot connect to database "${database}" as user "${backend.user}"`,
+      code: SQLSTATE.sqlclientUnableToEstablishSqlconnection,
+      detail: error instanceof Error ? error.message : String(error),
+      cause: error,
+    })
+  }
+}
+
+/** An advisory lock on a key of the caller's. Its connection lives only as long: it must not get in the way of DROP DATABASE. */
+export async function takeSettleLock(backend: BackendConfig, database: string, key: bigint): Promise<SettleLock> {
+  const client = await connectAdmin(backend, database)
+  await client.query('SELECT pg_catalog.pg_advisory_lock($1)', [key])
+  let released: Promise<void> | undefined
+  return {
+    key,
+    release() {
+      released ??= client.end()
+      return released
+    },
+  }
+}

@@ -1,0 +1,46 @@
+import net from 'node:net'
+import type { BackendConfig } from '../config.ts'
+
+const READ_BUFFER_BYTES = 64 * 1024
+/** CancelRequest code (protocol-message-formats.html). */
+const CANCEL_REQUEST = 80877102
+const KEEPALIVE_DELAY_MS = 60_000
+
+const target = (backend: BackendConfig): net.NetConnectOpts =>
+  backend.socketPath === undefined ? { host: backend.host, port: backend.port } : { path: backend.socketPath }
+
+/** Connects a session's backend. `onData` gets a chunk of its own each time and says whether to go on reading. */
+export function connectBackend(backend: BackendConfig, onData: (chunk: Buffer) => boolean): net.Socket {
+  return net.connect({
+    ...target(backend),
+    allowHalfOpen: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: KEEPALIVE_DELAY_MS,
+    // One buffer for all reads and a copy of what came: for small messages much cheaper than a new 64 KiB buffer each.
+    onread: {
+      buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+      callback: (length, buffer) => onData(Buffer.from((buffer as Buffer).subarray(0, length))),
+    },
+  })
+}
+
+/** Passes a CancelRequest on; resolves when the postmaster has closed the connection, having sent the signal. */
+export function sendCancelRequest(backend: BackendConfig, packet: Buffer): Promise<void> {
+  return new Promise(resolve => {
+    const socket = net.connect({ ...target(backend), allowHalfOpen: true }, () => socket.write(packet))
+    socket.on('end', () => socket.end())
+    socket.on('error', () => {})
+    socket.on('close', () => resolve())
+    socket.resume()
+  })
+}
+
+/** The CancelRequest for a BackendKeyData body (process id, then a key of any length). */
+export function cancelRequest(key: Buffer): Buffer {
+  const packet = Buffer.alloc(8 + key.length)
+  packet.writeInt32BE(packet.length, 0)
+  packet.writeInt32BE(CANCEL_REQUEST, 4)
+  key.copy(packet, 8)
+  return packet
+}

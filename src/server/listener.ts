@@ -1,0 +1,125 @@
+import type net from 'node:net'
+import type tls from 'node:tls'
+import type { Logger } from '../log.ts'
+import { errorFields, errorResponse } from '../protocol/messages.ts'
+import { PgError, ProtocolError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import type { Services } from '../services.ts'
+import { StatementInterceptor } from '../session/intercept.ts'
+import { Session } from '../session/session.ts'
+import { isReplication, readStartupRequest, type StartupRequest } from '../session/startup.ts'
+import { cancelRequest, connectBackend, sendCancelRequest } from './backend.ts'
+
+/** PostgreSQL's authentication_timeout. */
+const STARTUP_TIMEOUT_MS = 60_000
+
+/** Takes client connections from their first byte to their session, and knows the sessions there are. */
+export class Listener {
+  readonly #services: Services
+  readonly #secureContext: tls.SecureContext | undefined
+  readonly #log: Logger
+  readonly #starting = new Set<net.Socket>()
+  readonly #sessions = new Set<Session>()
+  /** By BackendKeyData, in hex. */
+  readonly #byKey = new Map<string, Session>()
+  #nextId = 1
+  #drained: (() => void) | undefined
+
+  constructor(services: Services, secureContext: tls.SecureContext | undefined, log: Logger) {
+    this.#services = services
+    this.#secureContext = secureContext
+    this.#log = log
+  }
+
+  accept(socket: net.Socket): void {
+    const log = this.#log.child({ session: this.#nextId++, client: `${socket.remoteAddress}:${socket.remotePort}` })
+    this.#starting.add(socket)
+    socket.on('error', error => log.debug({ err: error }, 'client connection failed'))
+    socket.on('close', () => this.#starting.delete(socket))
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(), STARTUP_TIMEOUT_MS)
+    readStartupRequest(socket, this.#secureContext, deadline.signal)
+      .then(request => this.#start(request, socket, log))
+      .catch(error => {
+        log.info({ err: error }, 'connection refused')
+        if (error instanceof ProtocolError) refuse(socket, error)
+        else socket.destroy()
+      })
+      .finally(() => clearTimeout(timer))
+  }
+
+  /** Ends idle sessions now, the others when they are idle or `timeoutMs` has passed. */
+  async drain(timeoutMs: number): Promise<void> {
+    for (const socket of this.#starting) socket.destroy()
+    const farewell = errorResponse(
+      errorFields(
+        new PgError({
+          message: 'terminating connection due to administrator command',
+          code: SQLSTATE.adminShutdown,
+        }),
+        'FATAL',
+      ),
+    )
+    for (const session of this.#sessions) session.drain(farewell)
+    if (this.#sessions.size === 0) return
+    const drained = new Promise<void>(resolve => {
+      this.#drained = resolve
+    })
+    const timer = setTimeout(() => {
+      for (const session of this.#sessions) session.close(farewell)
+    }, timeoutMs)
+    await drained
+    clearTimeout(timer)
+  }
+
+  async #start(request: StartupRequest | undefined, accepted: net.Socket, log: Logger): Promise<void> {
+    if (request === undefined) {
+      accepted.destroy()
+      return
+    }
+    if (request.kind === 'cancel') {
+      await this.#cancel(request.packet)
+      request.socket.destroy()
+      return
+    }
+    this.#starting.delete(accepted)
+    this.#open(request, log)
+  }
+
+  #open({ socket, packet, parameters }: StartupRequest & { kind: 'startup' }, log: Logger): void {
+    const { backend } = this.#services.config
+    let keyName: string | undefined
+    const session = new Session({
+      client: socket,
+      startupPacket: packet,
+      log,
+      connectBackend: onData => connectBackend(backend, onData),
+      cancelBackend: key => sendCancelRequest(backend, cancelRequest(key)),
+      onKey: key => {
+        keyName = key.toString('hex')
+        this.#byKey.set(keyName, session)
+      },
+      onClose: () => {
+        this.#sessions.delete(session)
+        if (keyName !== undefined) this.#byKey.delete(keyName)
+        if (this.#sessions.size === 0) this.#drained?.()
+      },
+    })
+    this.#sessions.add(session)
+    if (isReplication(parameters)) return
+    const database = parameters.get('database') || (parameters.get('user') ?? '')
+    session.intercept(new StatementInterceptor(session, this.#services, database))
+  }
+
+  /** A transfer of the session must hear of it too: its backend may be waiting for the proxy. */
+  async #cancel(packet: Buffer): Promise<void> {
+    const length = packet.readInt32BE(0)
+    await sendCancelRequest(this.#services.config.backend, packet)
+    this.#byKey.get(packet.subarray(8, length).toString('hex'))?.cancelled()
+  }
+}
+
+/** Where stock PostgreSQL says something before it hangs up, so do we. */
+function refuse(socket: net.Socket, error: ProtocolError): void {
+  socket.end(errorResponse(errorFields(new PgError({ message: error.message, code: error.code }), 'FATAL')))
+}

@@ -1,0 +1,8 @@
+import type { Config } from './config.ts'
+import type { SealingKey } from './storage/sealing.ts'
+
+/** What every session of a proxy shares. */
+export interface Services {
+  readonly config: Config
+  readonly sealingKey: SealingKey
+}

@@ -1,0 +1,279 @@
+import { serialize } from 'pg-protocol'
+import { createInstaller } from '../extension/install.ts'
+import { asPgError } from '../handlers/blob-import.ts'
+import { FRONTEND } from '../protocol/codes.ts'
+import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import { type ErrorFields, parse, query } from '../protocol/messages.ts'
+import { connectAdmin, type SettleLock, takeSettleLock } from '../server/admin.ts'
+import type { Services } from '../services.ts'
+import { classify, type Statement } from '../sql/classify.ts'
+import type { CopyStatement } from '../sql/copy-statement.ts'
+import type { Rewrite } from '../sql/rewrite.ts'
+import { mayBeOurs } from '../sql/scan.ts'
+import { openBlobFor } from '../storage/open-blob.ts'
+import { mapErrorPosition } from './error-position.ts'
+import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
+import { selectListsFor } from './relations.ts'
+import { runScript, type ScriptContext } from './run-script.ts'
+import {
+  newChallenge,
+  newSettleKey,
+  openText,
+  REFUSAL,
+  type Resources,
+  type Step,
+  settleText,
+  writePrepared,
+  writeScript,
+} from './script.ts'
+import type { Interceptor, Session } from './session.ts'
+
+/** A prepared statement of ours, under the client's name for it. */
+interface Prepared {
+  readonly step: Step
+  readonly rewrite: Rewrite
+  readonly release: () => Promise<void>
+}
+
+/**
+ * The journey of a statement: a message of the client is looked at, waits until the backend has answered all before it,
+ * is classified by PostgreSQL's parser, and if it is ours goes on as a script: the statements that the backend runs in
+ * its place, and what becomes of their replies. Everything else passes byte for byte.
+ */
+export class StatementInterceptor implements Interceptor {
+  readonly #session: Session
+  readonly #services: Services
+  readonly #database: string
+  readonly #prepared = new Map<string, Prepared>()
+  readonly #portals = new Map<string, Prepared>()
+
+  constructor(session: Session, services: Services, database: string) {
+    this.#session = session
+    this.#services = services
+    this.#database = database
+  }
+
+  wants(code: number): boolean {
+    switch (code) {
+      case FRONTEND.query:
+      case FRONTEND.parse:
+        return true
+      case FRONTEND.bind:
+      case FRONTEND.execute:
+      case FRONTEND.close:
+        return this.#prepared.size > 0 || this.#portals.size > 0
+      default:
+        return false
+    }
+  }
+
+  examine(frame: Frame): (() => Promise<void>) | undefined {
+    const body = frameBody(frame)
+    switch (frame.code) {
+      case FRONTEND.query: {
+        this.#forget('')
+        const text = body.toString('latin1', 0, body.length - 1)
+        return mayBeOurs(text) ? () => this.#query(frame, text) : undefined
+      }
+      case FRONTEND.parse: {
+        const name = cstring(body, 0)
+        const text = cstring(body, name.length + 1)
+        this.#forget(name)
+        return mayBeOurs(text) ? () => this.#parse(frame, name, text) : undefined
+      }
+      case FRONTEND.bind: {
+        const portal = cstring(body, 0)
+        const prepared = this.#prepared.get(cstring(body, portal.length + 1))
+        if (prepared) this.#portals.set(portal, prepared)
+        else this.#portals.delete(portal)
+        return undefined
+      }
+      case FRONTEND.execute: {
+        const prepared = this.#portals.get(cstring(body, 0))
+        return prepared && (() => this.#execute(frame, prepared))
+      }
+      case FRONTEND.close: {
+        const name = cstring(body, 1)
+        if (body[0] === 0x53) this.#forget(name)
+        else this.#portals.delete(name)
+        return undefined
+      }
+    }
+    return undefined
+  }
+
+  close(): void {
+    for (const name of [...this.#prepared.keys()]) this.#forget(name)
+  }
+
+  async #query(frame: Frame, text: string): Promise<void> {
+    const session = this.#session
+    const statements = (await session.quiet()) ? this.#classify(text) : undefined
+    if (statements === undefined) {
+      session.forward(frame.bytes)
+      return
+    }
+    session.seize()
+    const leases = new Leases()
+    try {
+      const { able, resources, locks } = await this.#gather(statements, leases, false)
+      const script = writeScript(text, able, resources)
+      session.pending.sent(FRONTEND.query)
+      session.send(query(script.text))
+      await runScript(session, script.steps, this.#context(script.rewrite, text, locks, undefined))
+    } finally {
+      session.release()
+      await leases.release()
+    }
+  }
+
+  async #parse(frame: Frame, name: string, text: string): Promise<void> {
+    const session = this.#session
+    const statements = (await session.quiet()) ? this.#classify(text) : undefined
+    const [statement] = statements ?? []
+    if (statement === undefined || statement.kind === 'pass' || statements?.length !== 1) {
+      session.forward(frame.bytes)
+      return
+    }
+    session.seize()
+    const leases = new Leases()
+    session.pending.sent(FRONTEND.parse)
+    try {
+      const { able, resources } = await this.#gather([statement], leases, true)
+      if (session.pending.skipping) return
+      const script = writePrepared(text, able[0] as typeof statement, resources)
+      const tail = frameBody(frame).subarray(name.length + text.length + 2)
+      session.send(parse(Buffer.from(name, 'latin1'), script.text, tail))
+      const release = (): Promise<void> => leases.release()
+      this.#prepared.set(name, { step: script.steps[0] as Step, rewrite: script.rewrite, release })
+    } finally {
+      session.release()
+      if (!this.#prepared.has(name)) await leases.release()
+    }
+  }
+
+  async #execute(frame: Frame, { step, rewrite }: Prepared): Promise<void> {
+    const session = this.#session
+    if (!(await session.quiet())) {
+      session.forward(frame.bytes)
+      return
+    }
+    session.seize()
+    const leases = new Leases()
+    try {
+      const { steps, before, after, locks } = await this.#surround(step, leases)
+      for (const text of before) session.send(privateStatement(text))
+      session.pending.sent(FRONTEND.execute)
+      if (steps.includes(step)) session.send(frame.bytes)
+      for (const text of after) session.send(privateStatement(text))
+      session.send(serialize.flush())
+      const replies = 1 + REPLIES_OF_PRIVATE_STATEMENT * (before.length + after.length)
+      await runScript(session, steps, this.#context(rewrite, '', locks, replies))
+    } finally {
+      session.release()
+      await leases.release()
+    }
+  }
+
+  /** The statements of ours that run before and after the client's Execute; without its needs met, one that fails instead. */
+  async #surround(
+    step: Step,
+    leases: Leases,
+  ): Promise<{ steps: Step[]; before: string[]; after: string[]; locks: SettleLocks }> {
+    const locks: SettleLocks = new Map()
+    if (step.kind !== 'copy-from' && step.kind !== 'copy-to') return { steps: [step], before: [], after: [], locks }
+    const challenge = newChallenge()
+    const steps: Step[] = [{ kind: 'open', copy: step.copy, challenge }, step]
+    const before = [openText(step.copy, challenge)]
+    if (step.kind === 'copy-from') return { steps, before, after: [], locks }
+    try {
+      const lock = await leases.lock(this.#services, this.#database)
+      locks.set(step.copy, lock)
+      return { steps: [...steps, { kind: 'settle' }], before, after: [settleText(lock.key)], locks }
+    } catch (error) {
+      return { steps: [{ kind: 'refuse', error: asPgError(error) }], before: [REFUSAL], after: [], locks }
+    }
+  }
+
+  #classify(text: string): Statement[] | undefined {
+    const { parameters } = this.#session
+    return classify(text, {
+      encoding: parameters.get('client_encoding') ?? 'UTF8',
+      standardConformingStrings: parameters.get('standard_conforming_strings') !== 'off',
+      endpoints: this.#services.config.storageEndpoints,
+    })
+  }
+
+  /** Looks up and makes what the statements need; a statement whose needs cannot be met becomes one that says so. */
+  async #gather(
+    statements: readonly Statement[],
+    leases: Leases,
+    inPipeline: boolean,
+  ): Promise<{ able: Statement[]; resources: Resources; locks: SettleLocks }> {
+    const selectList = await selectListsFor(this.#session, statements, inPipeline)
+    let installer: string | undefined
+    const locks: SettleLocks = new Map()
+    const able: Statement[] = []
+    for (const statement of statements) {
+      try {
+        if (statement.kind === 'extension' || statement.kind === 'create-extension-call') {
+          installer ??= await leases.installer(this.#services, this.#database)
+        } else if (!inPipeline && statement.kind === 'copy' && statement.copy.direction === 'to') {
+          locks.set(statement.copy, await leases.lock(this.#services, this.#database))
+        }
+        able.push(statement)
+      } catch (error) {
+        able.push({ kind: 'refuse', start: statement.start, end: statement.end, error: asPgError(error) })
+      }
+    }
+    const settleKey = (copy: CopyStatement): bigint => (locks.get(copy) as SettleLock).key
+    return { able, resources: { selectList, installer, settleKey }, locks }
+  }
+
+  #context(rewrite: Rewrite, original: string, locks: SettleLocks, replies: number | undefined): ScriptContext {
+    const encoding = this.#session.parameters.get('client_encoding') ?? 'UTF8'
+    return {
+      openBlob: (copy: CopyStatement, opened) => openBlobFor(this.#services, copy.url, opened),
+      settle: async copy => locks.get(copy)?.release(),
+      mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
+      replies,
+    }
+  }
+
+  #forget(name: string): void {
+    const prepared = this.#prepared.get(name)
+    if (prepared === undefined) return
+    this.#prepared.delete(name)
+    prepared.release().catch(error => this.#session.log.warn({ err: error }, 'cannot drop an installer function'))
+  }
+}
+
+type SettleLocks = Map<CopyStatement, SettleLock>
+
+/** What must be given back when a script is over. */
+class Leases {
+  readonly #releases: (() => Promise<void>)[] = []
+
+  async lock({ config }: Services, database: string): Promise<SettleLock> {
+    const lock = await takeSettleLock(config.backend, database, newSettleKey())
+    this.#releases.push(() => lock.release())
+    return lock
+  }
+
+  async installer({ config }: Services, database: string): Promise<string> {
+    const admin = await connectAdmin(config.backend, database)
+    this.#releases.push(() => admin.end())
+    const installer = await createInstaller(admin)
+    this.#releases.push(() => installer.drop())
+    return installer.qualifiedName
+  }
+
+  async release(): Promise<void> {
+    for (const release of this.#releases.splice(0).reverse()) await release()
+  }
+}
+
+function cstring(body: Buffer, start: number): string {
+  const end = body.indexOf(0, start)
+  return body.toString('latin1', start, end < 0 ? body.length : end)
+}

@@ -1,0 +1,80 @@
+import { serialize } from 'pg-protocol'
+import { BACKEND } from '../protocol/codes.ts'
+import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import type { Statement } from '../sql/classify.ts'
+import type { CopyStatement } from '../sql/copy-statement.ts'
+import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
+import type { Session } from './session.ts'
+
+/**
+ * The columns to select from a relation that COPY TO refuses to read (view, materialised view, foreign and partitioned
+ * table), no row for any other. The parameter is bytes in the client's encoding.
+ */
+const LOOKUP = `
+SELECT (
+  SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
+  FROM pg_catalog.pg_attribute a
+  WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0
+    AND NOT a.attisdropped AND a.attgenerated OPERATOR(pg_catalog.=) ''
+)
+FROM pg_catalog.pg_class c
+WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1) AND c.relkind IN ('v', 'm', 'f', 'p')`
+
+/**
+ * Finds out, in the client's own session, for which exports the rows must come from a query. In a pipeline the error of a
+ * failed transaction is the client's reply.
+ */
+export async function selectListsFor(
+  session: Session,
+  statements: readonly Statement[],
+  inPipeline: boolean,
+): Promise<(copy: CopyStatement) => string | undefined> {
+  const lists = new Map<CopyStatement, string>()
+  const created = new Set<string>()
+  for (const statement of statements) {
+    if (statement.kind === 'pass' && statement.createsView) created.add(statement.createsView)
+    if (statement.kind !== 'copy' || statement.copy.direction !== 'to') continue
+    const { copy } = statement
+    const list = created.has(copy.relation) ? '*' : await lookUp(session, copy.relation, inPipeline)
+    if (list !== undefined) lists.set(copy, list)
+    if (session.pending.skipping) break
+  }
+  return copy => lists.get(copy)
+}
+
+async function lookUp(session: Session, relation: string, inPipeline: boolean): Promise<string | undefined> {
+  session.send(privateStatement(LOOKUP, [Buffer.from(relation, 'latin1')]))
+  session.send(inPipeline ? serialize.flush() : serialize.sync())
+  let replies = 0
+  let list: string | undefined
+  while (replies < REPLIES_OF_PRIVATE_STATEMENT || !inPipeline) {
+    const frame = await session.next()
+    switch (frame.code) {
+      case BACKEND.dataRow:
+        list = firstValue(frame)
+        break
+      case BACKEND.errorResponse:
+        if (inPipeline) {
+          session.reply(frame)
+          return undefined
+        }
+        break
+      case BACKEND.readyForQuery:
+        return list
+      case BACKEND.noticeResponse:
+      case BACKEND.notificationResponse:
+      case BACKEND.parameterStatus:
+        session.reply(frame)
+        break
+      default:
+        replies++
+    }
+  }
+  return list
+}
+
+function firstValue(row: Frame): string | undefined {
+  const body = frameBody(row)
+  const length = body.readInt32BE(2)
+  return length < 0 ? undefined : body.toString('latin1', 6, 6 + length)
+}

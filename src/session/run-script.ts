@@ -1,0 +1,210 @@
+import { CREATE_EXTENSION_DENIED, INSTALLER_PREFIX } from '../extension/install.ts'
+import { BlobExport } from '../handlers/blob-export.ts'
+import { BlobImport } from '../handlers/blob-import.ts'
+import { BACKEND } from '../protocol/codes.ts'
+import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import { commandComplete, type ErrorFields, errorFields, errorResponse, readErrorFields } from '../protocol/messages.ts'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import type { CopyStatement } from '../sql/copy-statement.ts'
+import type { Blob } from '../storage/blob-client.ts'
+import type { Grant } from '../storage/open-blob.ts'
+import type { Step } from './script.ts'
+import type { Session } from './session.ts'
+
+/** What azure_storage_private.copy_open() tells. */
+export interface OpenedCopy extends Grant {
+  readonly statementTimeoutMs: number
+  readonly blockSizeMb: number
+}
+
+export interface ScriptContext {
+  /** @throws PgError where the credential cannot be used. */
+  readonly openBlob: (copy: CopyStatement, opened: OpenedCopy) => Blob
+  /** Lets the backend's wait for the blob end. */
+  readonly settle: (copy: CopyStatement) => Promise<void>
+  /** Turns the position in an error of a rewritten text into that of the original. */
+  readonly mapPosition: (fields: ErrorFields) => void
+  /** For the extended protocol: how many closing replies belong to the exchange. A simple query ends with ReadyForQuery. */
+  readonly replies: number | undefined
+}
+
+const MEBIBYTE = 1024 * 1024
+const PASS: Step = { kind: 'pass' }
+
+/** Sees a script through: takes each reply of the backend for the step it belongs to, passes on what is the client's. */
+export async function runScript(session: Session, steps: readonly Step[], context: ScriptContext): Promise<void> {
+  let index = 0
+  let replies = 0
+  let failed = false
+  let opened: OpenedCopy | undefined
+  let transfer: BlobImport | BlobExport | undefined
+  let exported: Frame | undefined
+  try {
+    while (context.replies === undefined || replies < context.replies) {
+      const frame = await session.next()
+      const step = failed ? PASS : (steps[index] ?? PASS)
+      const own = step.kind === 'open' || step.kind === 'settle'
+      switch (frame.code) {
+        case BACKEND.readyForQuery:
+          session.reply(frame)
+          return
+        case BACKEND.errorResponse: {
+          await transfer?.stop()
+          const bytes = describeError(frame, step, transfer, context)
+          transfer = undefined
+          failed = true
+          session.reply({ code: frame.code, bytes })
+          if (context.replies !== undefined) return
+          break
+        }
+        case BACKEND.noticeResponse:
+          if (step.kind !== 'settle') session.reply(step.kind === 'retag' ? withoutContext(frame) : frame)
+          break
+        case BACKEND.parseComplete:
+        case BACKEND.bindComplete:
+        case BACKEND.closeComplete:
+          replies++
+          break
+        case BACKEND.rowDescription:
+          if (!own) session.reply(frame)
+          break
+        case BACKEND.dataRow:
+          if (!own) session.reply(frame)
+          else if (step.kind === 'open') opened = readOpenedCopy(frame, step.challenge)
+          break
+        case BACKEND.copyInResponse:
+          if (step.kind !== 'copy-from') {
+            session.reply(frame)
+            session.passClientCopy()
+            break
+          }
+          transfer = new BlobImport(session, () => open(step.copy, opened, frame, context), step.copy.format)
+          break
+        case BACKEND.copyOutResponse:
+          if (step.kind !== 'copy-to') {
+            session.reply(frame)
+            break
+          }
+          transfer = new BlobExport(session, () => open(step.copy, opened, frame, context), {
+            format: step.copy.format,
+            maxBlockBytes: (opened?.blockSizeMb ?? 1) * MEBIBYTE,
+            timeoutMs: opened?.statementTimeoutMs ?? 0,
+          })
+          break
+        case BACKEND.copyDone:
+          if (step.kind !== 'copy-to') session.reply(frame)
+          break
+        case BACKEND.commandComplete:
+        case BACKEND.emptyQueryResponse:
+        case BACKEND.portalSuspended:
+          replies++
+          if (!failed) index++
+          if (transfer instanceof BlobExport && step.kind === 'copy-to') {
+            session.setCopyDataSink(undefined)
+            exported = frame
+            // A failure comes back as the error of the statement that the backend is in.
+            if (await succeeds(transfer.commit())) await context.settle(step.copy)
+          } else if (step.kind === 'settle') {
+            if (transfer?.failure) throw new Error('the backend did not wait for the blob', { cause: transfer.failure })
+            if (exported) session.reply(exported)
+            transfer = undefined
+          } else if (step.kind === 'copy-from') {
+            await transfer?.stop()
+            transfer = undefined
+            session.reply(frame)
+          } else if (step.kind === 'retag') {
+            session.reply({ code: frame.code, bytes: commandComplete(step.tag) })
+          } else if (!own) session.reply(frame)
+          break
+        default:
+          session.reply(frame)
+      }
+    }
+  } finally {
+    await transfer?.stop()
+  }
+}
+
+function open(copy: CopyStatement, opened: OpenedCopy | undefined, response: Frame, context: ScriptContext): Blob {
+  // CopyInResponse and CopyOutResponse: overall format byte, then the number of columns.
+  if (copy.format.format === 'text' && frameBody(response).readInt16BE(1) !== 1) {
+    const coder = copy.direction === 'from' ? 'decoder' : 'encoder'
+    throw new PgError({
+      message: `azure_storage: can only use text ${coder} with a single column`,
+      code: SQLSTATE.featureNotSupported,
+    })
+  }
+  if (opened === undefined) throw new Error('copy_open() returned no row')
+  return context.openBlob(copy, opened)
+}
+
+function readOpenedCopy(frame: Frame, challenge: string): OpenedCopy {
+  const body = frameBody(frame)
+  const values: (string | undefined)[] = []
+  let offset = 2
+  for (let i = body.readInt16BE(0); i > 0; i--) {
+    const length = body.readInt32BE(offset)
+    offset += 4
+    values.push(length < 0 ? undefined : body.toString('utf8', offset, offset + length))
+    offset += Math.max(0, length)
+  }
+  const [sealed, authType, statementTimeoutMs, blockSizeMb, mac, passphrase] = values
+  const settings = { statementTimeoutMs: Number(statementTimeoutMs), blockSizeMb: Number(blockSizeMb) }
+  return { sealed, authType, mac, passphrase, challenge, ...settings }
+}
+
+/** What the client is told instead of the backend's own words, where the proxy knows better. */
+function describeError(
+  frame: Frame,
+  step: Step,
+  transfer: BlobImport | BlobExport | undefined,
+  context: ScriptContext,
+): Buffer {
+  const fields = readErrorFields(frameBody(frame))
+  const code = fields.get('C')?.toString()
+  if (step.kind === 'refuse' && code === 'P0001') return errorResponse(errorFields(step.error))
+  if (transfer?.failure && code === SQLSTATE.queryCanceled) {
+    const told = errorFields(transfer.failure)
+    const where = fields.get('W')
+    if (where && transfer instanceof BlobImport && transfer.begun) told.set('W', where)
+    return errorResponse(told)
+  }
+  if (step.kind === 'open' && (code === '3F000' || code === '42883')) return errorResponse(errorFields(notInstalled()))
+  if (step.kind === 'pass' || step.kind === 'copy-from' || step.kind === 'copy-to') {
+    if (!fields.has('P')) return frame.bytes
+    context.mapPosition(fields)
+  } else {
+    for (const internal of ['W', 'P', 'p', 'q']) fields.delete(internal)
+    // A role without the right to call the installer: its name says nothing to the client.
+    if (step.kind === 'retag' && code === SQLSTATE.insufficientPrivilege) {
+      const message = fields.get('M')?.toString('latin1') ?? ''
+      if (message.includes(INSTALLER_PREFIX)) fields.set('M', Buffer.from(CREATE_EXTENSION_DENIED))
+    }
+  }
+  return errorResponse(fields)
+}
+
+function withoutContext(frame: Frame): Frame {
+  const fields = readErrorFields(frameBody(frame))
+  fields.delete('W')
+  return { code: frame.code, bytes: errorResponse(fields, frame.code) }
+}
+
+function notInstalled(): PgError {
+  return new PgError({
+    message: 'azure_storage: the extension is not installed in this database',
+    code: SQLSTATE.undefinedObject,
+    hint: 'Use CREATE EXTENSION azure_storage',
+  })
+}
+
+async function succeeds(work: Promise<void>): Promise<boolean> {
+  try {
+    await work
+    return true
+  } catch (error) {
+    if (error instanceof PgError) return false
+    throw error
+  }
+}

@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { installerStatement } from '../extension/install.ts'
+import type { PgError } from '../protocol/pg-error.ts'
+import type { Statement } from '../sql/classify.ts'
+import type { CopyStatement } from '../sql/copy-statement.ts'
+import { quoteLiteral } from '../sql/quote.ts'
+import { Rewrite } from '../sql/rewrite.ts'
+
+/** One statement that the backend runs for the client, and what becomes of its replies. */
+export type Step =
+  /** The client's own: its replies pass. */
+  | { readonly kind: 'pass' }
+  /** Ours: its row says how to reach the blob. */
+  | { readonly kind: 'open'; readonly copy: CopyStatement; readonly challenge: string }
+  | { readonly kind: 'copy-from'; readonly copy: CopyStatement }
+  | { readonly kind: 'copy-to'; readonly copy: CopyStatement }
+  /** Ours: waits until the blob is committed. */
+  | { readonly kind: 'settle' }
+  /** Does the client's work under another name: only its command tag changes. */
+  | { readonly kind: 'retag'; readonly tag: string }
+  /** Fails, for a reason the proxy knows. */
+  | { readonly kind: 'refuse'; readonly error: PgError }
+
+/** What the statements of ours in one query text need: looked up or made before it is sent. */
+export interface Resources {
+  /** Select list for a relation that COPY TO cannot read itself, such as a view. */
+  readonly selectList: (copy: CopyStatement) => string | undefined
+  /** The installer function in the session's database. */
+  readonly installer: string | undefined
+  readonly settleKey: (copy: CopyStatement) => bigint
+}
+
+/** A query text as the backend gets it. */
+export interface Script {
+  readonly text: string
+  readonly steps: readonly Step[]
+  readonly rewrite: Rewrite
+}
+
+/** A simple query's text, with our own statements around those of the client's that they serve. */
+export function writeScript(text: string, statements: readonly Statement[], resources: Resources): Script {
+  const rewrite = new Rewrite(text)
+  const steps: Step[] = []
+  let done = 0
+  for (const statement of statements) {
+    rewrite.keep(done, statement.start)
+    done = statement.end
+    if (statement.kind === 'copy') {
+      const { copy } = statement
+      const challenge = newChallenge()
+      rewrite.put(`${openText(copy, challenge)}; `, statement.start).append(rewriteCopy(copy, resources))
+      steps.push({ kind: 'open', copy, challenge }, copyStep(copy))
+      if (copy.direction === 'to') {
+        rewrite.put(`; ${settleText(resources.settleKey(copy))}`, statement.end)
+        steps.push({ kind: 'settle' })
+      }
+    } else if (statement.kind === 'pass') {
+      rewrite.keep(statement.start, statement.end)
+      steps.push({ kind: 'pass' })
+    } else {
+      const { text: own, step } = writeStatement(statement, resources)
+      rewrite.put(own, statement.start)
+      steps.push(step)
+    }
+  }
+  rewrite.keep(done, text.length)
+  return { text: rewrite.text, steps, rewrite }
+}
+
+/** The text of a Parse message, which holds one statement. */
+export function writePrepared(
+  text: string,
+  statement: Exclude<Statement, { kind: 'pass' }>,
+  resources: Resources,
+): Script {
+  const rewrite = new Rewrite(text).keep(0, statement.start)
+  if (statement.kind === 'copy') {
+    rewrite.append(rewriteCopy(statement.copy, resources))
+    return { text: rewrite.text, steps: [copyStep(statement.copy)], rewrite }
+  }
+  const { text: own, step } = writeStatement(statement, resources)
+  rewrite.put(own, statement.start)
+  return { text: rewrite.text, steps: [step], rewrite }
+}
+
+export const openText = ({ url, original }: CopyStatement, challenge: string): string =>
+  'SELECT * FROM azure_storage_private.copy_open(' +
+  `${quoteLiteral(url.account)}, ${quoteLiteral(url.container)}, ${quoteLiteral(original)}, ${url.sas !== undefined}, '${challenge}')`
+
+export const settleText = (key: bigint): string => `SELECT azure_storage_private.copy_settle(${key})`
+
+/** Fails in whatever state the session is in; the client is told the step's own error instead. */
+export const REFUSAL = `DO 'BEGIN RAISE EXCEPTION ''azure_storage''; END'`
+
+/** Makes what the database says of an account good for this once. */
+export const newChallenge = (): string => randomBytes(16).toString('hex')
+
+export const newSettleKey = (): bigint => randomBytes(8).readBigInt64BE()
+
+const copyStep = (copy: CopyStatement): Step => ({ kind: copy.direction === 'from' ? 'copy-from' : 'copy-to', copy })
+
+const rewriteCopy = (copy: CopyStatement, resources: Resources): Rewrite =>
+  copy.rewrite(copy.direction === 'to' ? resources.selectList(copy) : undefined)
+
+function writeStatement(
+  statement: Exclude<Statement, { kind: 'pass' | 'copy' }>,
+  { installer }: Resources,
+): { text: string; step: Step } {
+  switch (statement.kind) {
+    case 'refuse':
+      return {
+        text: REFUSAL,
+        step: { kind: 'refuse', error: statement.error },
+      }
+    case 'extension':
+      return {
+        text: installerStatement(installer as string, statement.request),
+        step: { kind: 'retag', tag: statement.tag },
+      }
+    case 'create-extension-call':
+      return {
+        text: `SELECT ${installer}('create', current_user, false, NULL, NULL) AS create_extension`,
+        step: { kind: 'retag', tag: 'SELECT 1' },
+      }
+    default:
+      return statement satisfies never
+  }
+}

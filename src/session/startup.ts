@@ -1,0 +1,163 @@
+import type net from 'node:net'
+import tls from 'node:tls'
+import { ProtocolError } from '../protocol/pg-error.ts'
+
+/**
+ * Startup packets: what a client sends before messages have type bytes (protocol-flow.html, "Start-up", "SSL Session
+ * Encryption", "Canceling Requests in Progress").
+ */
+const SSL_REQUEST = 80877103
+const GSSENC_REQUEST = 80877104
+const CANCEL_REQUEST = 80877102
+
+/** MAX_STARTUP_PACKET_LENGTH of PostgreSQL's libpq/pqcomm.h, length word included. */
+const MAX_STARTUP_LENGTH = 10004
+const MIN_STARTUP_LENGTH = 8
+const TLS_HANDSHAKE_RECORD = 0x16
+
+export type StartupRequest =
+  | {
+      readonly kind: 'startup'
+      readonly socket: net.Socket
+      readonly packet: Buffer
+      readonly parameters: ReadonlyMap<string, string>
+    }
+  | { readonly kind: 'cancel'; readonly socket: net.Socket; readonly packet: Buffer }
+
+/**
+ * Reads startup packets until the one that starts a session or cancels one; answers encryption requests on the way.
+ * @throws ProtocolError where stock PostgreSQL drops the connection; its client-visible cases say so in the message.
+ */
+export async function readStartupRequest(
+  socket: net.Socket,
+  secureContext: tls.SecureContext | undefined,
+  signal: AbortSignal,
+): Promise<StartupRequest | undefined> {
+  let current = socket
+  let sslAnswered = false
+  let gssAnswered = false
+  const first = await peekByte(current, signal)
+  if (first === undefined) return undefined
+  if (first === TLS_HANDSHAKE_RECORD) {
+    if (!secureContext) throw new ProtocolError('direct TLS connection, but TLS is not configured')
+    current = await startTls(current, secureContext, signal, true)
+    sslAnswered = true
+  }
+  for (;;) {
+    const packet = await readPacket(current, signal)
+    if (packet === undefined) return undefined
+    const code = packet.readInt32BE(4)
+    switch (code) {
+      case SSL_REQUEST:
+        if (sslAnswered) throw new ProtocolError('unsupported frontend protocol 1234.5679', '0A000')
+        sslAnswered = true
+        refuseBufferedBytes(current, 'SSL')
+        if (secureContext) {
+          current.write('S')
+          current = await startTls(current, secureContext, signal, false)
+        } else current.write('N')
+        break
+      case GSSENC_REQUEST:
+        if (gssAnswered) throw new ProtocolError('unsupported frontend protocol 1234.5680', '0A000')
+        gssAnswered = true
+        refuseBufferedBytes(current, 'GSSAPI encryption')
+        current.write('N')
+        break
+      case CANCEL_REQUEST:
+        return { kind: 'cancel', socket: current, packet }
+      default:
+        return { kind: 'startup', socket: current, packet, parameters: readParameters(packet) }
+    }
+  }
+}
+
+/** A startup packet that asks for a replication connection: nothing in it is ours to read. */
+export const isReplication = (parameters: ReadonlyMap<string, string>): boolean => {
+  const value = parameters.get('replication')?.toLowerCase()
+  return value !== undefined && !['', 'false', 'off', 'no', '0'].includes(value)
+}
+
+function readParameters(packet: Buffer): Map<string, string> {
+  const words = packet.subarray(8).toString('utf8').split('\0')
+  const parameters = new Map<string, string>()
+  for (let i = 0; i + 1 < words.length && words[i] !== ''; i += 2) {
+    parameters.set(words[i] as string, words[i + 1] as string)
+  }
+  return parameters
+}
+
+/** Bytes sent along with an encryption request could be a man in the middle's (CVE-2021-23214). */
+function refuseBufferedBytes(socket: net.Socket, request: string): void {
+  if (socket.readableLength > 0) throw new ProtocolError(`received unencrypted data after ${request} request`)
+}
+
+function startTls(
+  socket: net.Socket,
+  secureContext: tls.SecureContext,
+  signal: AbortSignal,
+  direct: boolean,
+): Promise<tls.TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const secured = new tls.TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['postgresql'] })
+    const fail = (error: Error): void => {
+      secured.destroy()
+      reject(error)
+    }
+    const abort = (): void => fail(new ProtocolError('authentication timeout'))
+    signal.addEventListener('abort', abort, { once: true })
+    secured.once('error', fail)
+    secured.once('close', () => fail(new ProtocolError('connection closed during the TLS handshake')))
+    secured.once('secure', () => {
+      signal.removeEventListener('abort', abort)
+      secured.removeAllListeners('close')
+      secured.off('error', fail)
+      if (direct && secured.alpnProtocol !== 'postgresql') {
+        fail(new ProtocolError('received direct SSL connection request without ALPN protocol negotiation extension'))
+      } else resolve(secured)
+    })
+  })
+}
+
+async function readPacket(socket: net.Socket, signal: AbortSignal): Promise<Buffer | undefined> {
+  const head = await readExactly(socket, 4, signal)
+  if (head === undefined) return undefined
+  const length = head.readInt32BE(0)
+  if (length < MIN_STARTUP_LENGTH || length > MAX_STARTUP_LENGTH) {
+    throw new ProtocolError(`invalid length of startup packet: ${length}`)
+  }
+  const rest = await readExactly(socket, length - 4, signal)
+  return rest && Buffer.concat([head, rest])
+}
+
+async function peekByte(socket: net.Socket, signal: AbortSignal): Promise<number | undefined> {
+  const byte = await readExactly(socket, 1, signal)
+  if (byte !== undefined) socket.unshift(byte)
+  return byte?.[0]
+}
+
+/** Exactly `count` bytes; undefined when the connection ends or the signal aborts first. The rest stays in the socket. */
+function readExactly(socket: net.Socket, count: number, signal: AbortSignal): Promise<Buffer | undefined> {
+  return new Promise(resolve => {
+    const finish = (bytes: Buffer | undefined): void => {
+      socket.off('readable', attempt)
+      socket.off('end', end)
+      socket.off('close', end)
+      socket.off('error', end)
+      signal.removeEventListener('abort', end)
+      resolve(bytes)
+    }
+    const end = (): void => finish(undefined)
+    const attempt = (): void => {
+      const bytes = socket.readableLength >= count ? (socket.read(count) as Buffer | null) : null
+      if (bytes !== null) finish(bytes)
+      else socket.read(0)
+    }
+    socket.on('readable', attempt)
+    socket.on('end', end)
+    socket.on('close', end)
+    socket.on('error', end)
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted || socket.destroyed || socket.readableEnded) end()
+    else attempt()
+  })
+}

@@ -1,0 +1,95 @@
+import type { InstallRequest } from '../extension/install.ts'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { isBlobUrl } from '../storage/blob-url.ts'
+import type { StorageEndpoints } from '../storage/endpoints.ts'
+import { type CopyStatement, readCopyStatement, relationName } from './copy-statement.ts'
+import { type RawStatement, splitStatements } from './query-text.ts'
+
+/** What the statement of a query text is to the proxy. */
+export type Statement = StatementRange &
+  (
+    | { readonly kind: 'pass' /** Quoted, where the statement creates one. */; readonly createsView?: string }
+    | { readonly kind: 'copy'; readonly copy: CopyStatement }
+    | { readonly kind: 'extension'; readonly tag: string; readonly request: InstallRequest }
+    | { readonly kind: 'create-extension-call' }
+    | { readonly kind: 'refuse'; readonly error: PgError }
+  )
+
+export interface StatementRange {
+  readonly start: number
+  readonly end: number
+}
+
+export interface SqlSettings {
+  readonly encoding: string
+  readonly standardConformingStrings: boolean
+  readonly endpoints: StorageEndpoints
+}
+
+const EXTENSION = 'azure_storage'
+
+/** The statements of a query text (latin1, see splitStatements); undefined where none of them is ours. */
+export function classify(text: string, settings: SqlSettings): Statement[] | undefined {
+  if (!settings.standardConformingStrings && text.includes('\\')) return undefined
+  const statements = splitStatements(text, settings.encoding)?.map(raw => classifyOne(raw, text, settings))
+  return statements?.some(({ kind }) => kind !== 'pass') ? statements : undefined
+}
+
+function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): Statement {
+  const range = { start: raw.start, end: raw.end }
+  const { node } = raw
+  try {
+    if ('CopyStmt' in node && !node.CopyStmt.is_program && isBlobUrl(node.CopyStmt.filename ?? '')) {
+      return { ...range, kind: 'copy', copy: readCopyStatement(node.CopyStmt, raw, text, settings) }
+    }
+    if ('CreateExtensionStmt' in node && node.CreateExtensionStmt.extname === EXTENSION) {
+      const request: InstallRequest = {
+        action: 'create',
+        ifNotExists: node.CreateExtensionStmt.if_not_exists === true,
+        ...extensionOptions(node.CreateExtensionStmt.options ?? []),
+      }
+      return { ...range, kind: 'extension', tag: 'CREATE EXTENSION', request }
+    }
+    if ('AlterExtensionStmt' in node && node.AlterExtensionStmt.extname === EXTENSION) {
+      const { version } = extensionOptions(node.AlterExtensionStmt.options ?? [])
+      return { ...range, kind: 'extension', tag: 'ALTER EXTENSION', request: { action: 'update', version } }
+    }
+    if (isCreateExtensionCall(raw)) return { ...range, kind: 'create-extension-call' }
+  } catch (error) {
+    if (error instanceof PgError) return { ...range, kind: 'refuse', error }
+    throw error
+  }
+  const createsView = viewOf(node)
+  return { ...range, kind: 'pass', ...(createsView && { createsView }) }
+}
+
+function viewOf(node: RawStatement['node']): string | undefined {
+  if ('ViewStmt' in node && node.ViewStmt.view) return relationName(node.ViewStmt.view)
+  if ('CreateTableAsStmt' in node && node.CreateTableAsStmt.objtype === 'OBJECT_MATVIEW') {
+    return node.CreateTableAsStmt.into?.rel && relationName(node.CreateTableAsStmt.into.rel)
+  }
+  return undefined
+}
+
+type Options = readonly object[]
+
+function extensionOptions(options: Options): Pick<InstallRequest, 'schema' | 'version'> {
+  const result: { schema?: string; version?: string } = {}
+  for (const option of options) {
+    const { defname, arg } = (option as { DefElem: { defname: string; arg?: { String?: { sval: string } } } }).DefElem
+    const name = { schema: 'schema', new_version: 'version' }[defname] as 'schema' | 'version' | undefined
+    if (name === undefined) continue
+    if (result[name] !== undefined) {
+      throw new PgError({ message: 'conflicting or redundant options', code: SQLSTATE.syntaxError })
+    }
+    result[name] = arg?.String?.sval ?? ''
+  }
+  return result
+}
+
+/** `SELECT create_extension('azure_storage')`, the way of Cosmos DB for PostgreSQL. */
+function isCreateExtensionCall({ tokens }: RawStatement): boolean {
+  const words = tokens.map(({ text }) => text.toLowerCase())
+  return words.join(' ') === "select create_extension ( 'azure_storage' )"
+}

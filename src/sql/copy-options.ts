@@ -1,0 +1,133 @@
+import type { Format } from '../formats/format.ts'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { quoteIdent, quoteLiteral } from './quote.ts'
+
+/** An option of COPY as the parser has it; `location` is where it was written. */
+interface CopyOption {
+  readonly name: string
+  readonly value: OptionValue | undefined
+  readonly location: number | undefined
+}
+
+type OptionValue = string | boolean | number | { readonly star: true } | readonly OptionValue[]
+
+export interface CopyOptions {
+  /** `auto` where there is none. */
+  readonly format: string
+  readonly compression: string
+  readonly others: readonly CopyOption[]
+}
+
+export interface WrittenOption {
+  readonly text: string
+  readonly location: number | undefined
+}
+
+/** PostgreSQL's names of the blob formats that COPY reads and writes. */
+const COPY_FORMATS: Readonly<Record<Format, string>> = {
+  csv: 'csv',
+  tsv: 'text',
+  text: 'text',
+  binary: 'binary',
+  parquet: 'csv',
+}
+
+/** Options about rows and columns: without meaning for a whole file as one value. */
+const ROW_OPTIONS = [
+  'delimiter',
+  'null',
+  'default',
+  'header',
+  'quote',
+  'escape',
+  'force_quote',
+  'force_not_null',
+  'force_null',
+]
+
+/** Takes out what is the extension's own; everything else is PostgreSQL's to judge. @throws PgError */
+export function readCopyOptions(nodes: readonly object[]): CopyOptions {
+  const formats: CopyOption[] = []
+  const compressions: CopyOption[] = []
+  const others: CopyOption[] = []
+  for (const node of nodes) {
+    const option = readOption(node)
+    if (option.name === 'format') formats.push(option)
+    else if (option.name === 'compression') compressions.push(option)
+    else if (option.name === 'headers') others.push({ ...option, name: 'header' })
+    else others.push(option)
+  }
+  for (const { name, value } of others) {
+    if (name === 'freeze' && isTrue(value)) throw unsupported('azure_storage: COPY FREEZE is not supported')
+    if (name === 'header' && String(value).toLowerCase() === 'match') {
+      throw unsupported('azure_storage: HEADER MATCH is not supported')
+    }
+  }
+  return { format: onlyText(formats) ?? 'auto', compression: onlyText(compressions) ?? 'auto', others }
+}
+
+export function writeCopyOptions({ others }: CopyOptions, format: Format): WrittenOption[] {
+  if (format === 'text') {
+    const misplaced = others.find(({ name }) => ROW_OPTIONS.includes(name))
+    if (misplaced) {
+      throw unsupported(
+        `azure_storage: COPY ${misplaced.name.toUpperCase()} cannot be used with a format that is one value`,
+        "For PostgreSQL's text format use FORMAT 'tsv'.",
+      )
+    }
+  }
+  const written = others.map(({ name, value, location }) => ({
+    text: value === undefined ? quoteIdent(name) : `${quoteIdent(name)} ${writeValue(value)}`,
+    location,
+  }))
+  return [{ text: `FORMAT ${COPY_FORMATS[format]}`, location: undefined }, ...written]
+}
+
+function readOption(node: object): CopyOption {
+  const { defname, arg, location } = (node as { DefElem: { defname: string; arg?: object; location?: number } }).DefElem
+  return { name: defname, value: arg && readValue(arg), location }
+}
+
+function readValue(node: object): OptionValue {
+  const value = node as {
+    String?: { sval?: string }
+    Integer?: { ival?: number }
+    Float?: { fval?: string }
+    Boolean?: { boolval?: boolean }
+    A_Star?: object
+    List?: { items?: object[] }
+  }
+  if (value.List) return (value.List.items ?? []).map(readValue)
+  if (value.A_Star) return { star: true }
+  if (value.Integer) return value.Integer.ival ?? 0
+  if (value.Boolean) return value.Boolean.boolval ?? false
+  return value.Float?.fval ?? value.String?.sval ?? ''
+}
+
+function writeValue(value: OptionValue): string {
+  if (typeof value === 'string') return quoteLiteral(value).trim()
+  if (typeof value !== 'object') return String(value)
+  return 'star' in value ? '*' : `(${value.map(writeValue).join(', ')})`
+}
+
+/** As PostgreSQL's defGetBoolean() reads it. */
+function isTrue(value: OptionValue | undefined): boolean {
+  return value === undefined || ['true', 'on', '1'].includes(String(value).toLowerCase())
+}
+
+function onlyText(options: readonly CopyOption[]): string | undefined {
+  if (options.length > 1) {
+    throw new PgError({ message: 'conflicting or redundant options', code: SQLSTATE.syntaxError })
+  }
+  const [option] = options
+  if (option === undefined) return undefined
+  if (typeof option.value === 'object' || option.value === undefined) {
+    throw new PgError({ message: `${option.name} requires a parameter`, code: SQLSTATE.syntaxError })
+  }
+  return String(option.value)
+}
+
+function unsupported(message: string, hint?: string): PgError {
+  return new PgError({ message, code: SQLSTATE.featureNotSupported, hint })
+}

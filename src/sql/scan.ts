@@ -1,0 +1,12 @@
+/**
+ * The cheap first look at a query text, as latin1: may it hold a statement of ours? May say yes too often, never no too
+ * often; the parser decides. Linear whatever the text.
+ */
+export function mayBeOurs(text: string): boolean {
+  return inOrder(text, /copy/i, /:\/\//) || inOrder(text, /extension/i, /azure_storage/i)
+}
+
+function inOrder(text: string, first: RegExp, second: RegExp): boolean {
+  const at = text.search(first)
+  return at >= 0 && second.test(text.slice(at))
+}
