@@ -85,8 +85,9 @@ async function main([command, ...argv]: readonly string[]): Promise<number> {
 
 /** One line for the user; a connection refused on several addresses has an empty message and only a code. */
 function describe(error: unknown): string {
-  const { message, code } = error as NodeJS.ErrnoException
-  return (message || code || String(error)).split('\n', 1)[0] ?? ''
+  const { message, code, detail, cause } = error as NodeJS.ErrnoException & { detail?: string }
+  const reason = detail || (cause as NodeJS.ErrnoException | undefined)?.code
+  return `${message || code}${reason ? ` (${reason})` : ''}`.replaceAll('\n', ' ')
 }
 
 try {
