@@ -3,6 +3,7 @@ import { createSecureContext } from 'node:tls'
 import type { Config } from './config.ts'
 import { prepareServer, readSealingKey } from './extension/install.ts'
 import type { Logger } from './log.ts'
+import { LoopbackService } from './loopback/service.ts'
 import { connectAdmin } from './server/admin.ts'
 import { Listener } from './server/listener.ts'
 import type { Services } from './services.ts'
@@ -17,7 +18,8 @@ export interface Proxy {
 export async function startProxy(config: Config, log: Logger): Promise<Proxy> {
   const services = await prepareServices(config)
   const secureContext = config.tls && createSecureContext({ cert: config.tls.cert, key: config.tls.key })
-  const listener = new Listener(services, secureContext, log)
+  const loopback = new LoopbackService(services, log)
+  const listener = new Listener(services, secureContext, loopback, log)
   const server = net.createServer(
     { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: false },
     socket => listener.accept(socket),
@@ -28,12 +30,14 @@ export async function startProxy(config: Config, log: Logger): Promise<Proxy> {
   })
   server.on('error', error => log.error({ err: error }, 'cannot accept a connection'))
   const address = server.address() as net.AddressInfo
+  await loopback.announce({ host: config.listen.host, port: address.port })
   log.info({ host: address.address, port: address.port }, 'listening')
   return {
     address: { host: config.listen.host, port: address.port },
     async close(drainMs = config.drainTimeoutMs) {
       const closed = new Promise<void>(resolve => server.close(() => resolve()))
       await listener.drain(drainMs)
+      await loopback.close()
       await closed
     },
   }

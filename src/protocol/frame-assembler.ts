@@ -59,6 +59,11 @@ export class FrameAssembler {
     if (offset < end) this.#hold(buffer.subarray(offset))
   }
 
+  /** How long the message under way says it is; 0 where there is none. */
+  get announcedLength(): number {
+    return this.#partialLength < HEADER_LENGTH ? 0 : this.#wanted
+  }
+
   /** The bytes of a message that has not come whole yet; the assembler is empty afterwards. */
   takePartial(): Buffer {
     const partial = this.#partial.length === 1 ? (this.#partial[0] as Buffer) : Buffer.concat(this.#partial)

@@ -65,3 +65,12 @@ export function errorFields(error: Omit<PgError, 'name'>, severity: 'ERROR' | 'F
   if (error.hint !== undefined) fields.set('H', text(error.hint))
   return fields
 }
+
+/** An authentication request (AuthenticationOk, AuthenticationSASL, …) by its code. */
+export function authentication(code: number, data: string): Buffer {
+  const body = Buffer.alloc(4)
+  body.writeInt32BE(code)
+  return message(BACKEND.authentication, body, Buffer.from(data, 'utf8'))
+}
+
+export const readyForQuery = (status: number): Buffer => message(BACKEND.readyForQuery, Buffer.from([status]))

@@ -1,6 +1,7 @@
 import type net from 'node:net'
 import type tls from 'node:tls'
 import type { Logger } from '../log.ts'
+import { LoopbackService } from '../loopback/service.ts'
 import { errorFields, errorResponse } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
@@ -17,6 +18,7 @@ const STARTUP_TIMEOUT_MS = 60_000
 export class Listener {
   readonly #services: Services
   readonly #secureContext: tls.SecureContext | undefined
+  readonly #loopback: LoopbackService
   readonly #log: Logger
   readonly #starting = new Set<net.Socket>()
   readonly #sessions = new Set<Session>()
@@ -25,9 +27,15 @@ export class Listener {
   #nextId = 1
   #drained: (() => void) | undefined
 
-  constructor(services: Services, secureContext: tls.SecureContext | undefined, log: Logger) {
+  constructor(
+    services: Services,
+    secureContext: tls.SecureContext | undefined,
+    loopback: LoopbackService,
+    log: Logger,
+  ) {
     this.#services = services
     this.#secureContext = secureContext
+    this.#loopback = loopback
     this.#log = log
   }
 
@@ -83,7 +91,8 @@ export class Listener {
       return
     }
     this.#starting.delete(accepted)
-    this.#open(request, log)
+    if (LoopbackService.isLoopback(request.parameters)) this.#loopback.accept(request.socket, request.parameters, log)
+    else this.#open(request, log)
   }
 
   #open({ socket, packet, parameters }: StartupRequest & { kind: 'startup' }, log: Logger): void {
@@ -101,7 +110,10 @@ export class Listener {
       },
       onClose: () => {
         this.#sessions.delete(session)
-        if (keyName !== undefined) this.#byKey.delete(keyName)
+        if (keyName !== undefined) {
+          this.#byKey.delete(keyName)
+          this.#loopback.calls.abandon(Number.parseInt(keyName.slice(0, 8), 16))
+        }
         if (this.#sessions.size === 0) this.#drained?.()
       },
     })
@@ -115,7 +127,11 @@ export class Listener {
   async #cancel(packet: Buffer): Promise<void> {
     const length = packet.readInt32BE(0)
     await sendCancelRequest(this.#services.config.backend, packet)
-    this.#byKey.get(packet.subarray(8, length).toString('hex'))?.cancelled()
+    const session = this.#byKey.get(packet.subarray(8, length).toString('hex'))
+    // Only who knows the session's key: the server has checked it as well, but does not tell.
+    if (session === undefined) return
+    this.#loopback.calls.cancel(packet.readInt32BE(8))
+    session.cancelled()
   }
 }
 

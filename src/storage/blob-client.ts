@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import {
   AnonymousCredential,
   BlockBlobClient,
+  ContainerClient,
   newPipeline,
   type Pipeline,
   StorageSharedKeyCredential,
@@ -47,6 +48,57 @@ export function openBlob(
   return {
     download: ({ signal }) => download(client, { account, anonymous, operation: 'download' }, signal),
     upload: options => new BlobUpload(blockStore(client, { account, anonymous, operation: 'upload' }), options),
+  }
+}
+
+/** What blob_list() tells of a blob. */
+export interface ListedBlob {
+  readonly path: string
+  readonly bytes: number
+  readonly lastModified: Date
+  readonly etag: string
+  readonly contentType: string | undefined
+  readonly contentEncoding: string | undefined
+  /** MD5 in lower-case hex. */
+  readonly contentHash: string | undefined
+}
+
+/** All blobs whose name begins with `prefix`, in name order, in the service's own pages. */
+export async function* listBlobs(
+  endpoints: StorageEndpoints,
+  account: string,
+  credential: Credential,
+  container: string,
+  prefix: string,
+  callerSignal: AbortSignal,
+): AsyncGenerator<ListedBlob[]> {
+  checkAccountName(account)
+  checkContainerName(container)
+  const query = credential.kind === 'sas' ? `?${credential.query}` : ''
+  const url = `${endpointFor(endpoints, account)}/${encodeURIComponent(container)}${query}`
+  const client = new ContainerClient(url, pipelineFor(account, credential))
+  const context: RequestContext = { account, anonymous: credential.kind === 'anonymous', operation: 'list' }
+  const guard = new RequestGuard(callerSignal, SILENCE_LIMIT_MS, () => noAnswer(context, SILENCE_LIMIT_MS / 1000))
+  try {
+    const options = { abortSignal: guard.signal, ...(prefix !== '' && { prefix }) }
+    const pages = client.listBlobsFlat(options).byPage({ maxPageSize: 5000 })
+    for (;;) {
+      guard.expectProgress()
+      const page = await mapErrors(context, guard.signal, () => pages.next())
+      guard.pause()
+      if (page.done) return
+      yield page.value.segment.blobItems.map(({ name, properties }) => ({
+        path: name,
+        bytes: properties.contentLength ?? 0,
+        lastModified: properties.lastModified,
+        etag: properties.etag.replace(/^(?:W\/)?"|"$/g, ''),
+        contentType: properties.contentType,
+        contentEncoding: properties.contentEncoding || undefined,
+        contentHash: properties.contentMD5 && Buffer.from(properties.contentMD5).toString('hex'),
+      }))
+    }
+  } finally {
+    guard.release()
   }
 }
 

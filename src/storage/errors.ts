@@ -4,7 +4,7 @@ import { SQLSTATE, type SqlState } from '../protocol/sqlstate.ts'
 export interface RequestContext {
   readonly account: string
   readonly anonymous: boolean
-  readonly operation: 'download' | 'upload'
+  readonly operation: 'download' | 'upload' | 'list'
 }
 
 /** What is read of the SDK's RestError. Its message, request and response can hold secrets, and are left alone. */

@@ -1,0 +1,168 @@
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import type { Services } from '../services.ts'
+import { listBlobs, openBlob } from '../storage/blob-client.ts'
+import { anonymous, type Credential, managedIdentity, parseCredential } from '../storage/credentials.ts'
+import { openSealed } from '../storage/sealing.ts'
+import { readBlobRows } from './blob-rows.ts'
+import { BlobRowsUpload } from './blob-rows-upload.ts'
+import type { Calls } from './calls.ts'
+import { type Request, type RowsOfBlob, readRequest, type Target } from './request.ts'
+import { dataRow, rowDescription } from './rows.ts'
+
+/** What all loopback connections of a proxy share. */
+export interface LoopbackServices extends Services {
+  readonly calls: Calls
+  /** Tells this proxy from others at the same address. */
+  readonly proxyId: string
+}
+
+const LIST_COLUMNS = ['path', 'bytes', 'last_modified', 'etag', 'content_type', 'content_encoding', 'content_hash']
+
+/** The requests of one loopback connection, and the uploads it has open. */
+export class Requests {
+  readonly #services: LoopbackServices
+  readonly #closed = new AbortController()
+  readonly #uploads = new Map<string, BlobRowsUpload>()
+
+  constructor(services: LoopbackServices) {
+    this.#services = services
+  }
+
+  get uploads(): Iterable<BlobRowsUpload> {
+    return this.#uploads.values()
+  }
+
+  /** Messages of the reply: RowDescription and DataRows. @throws PgError */
+  async *answer(body: Buffer): AsyncGenerator<Buffer> {
+    const request = readRequest(body)
+    switch (request.verb) {
+      case 'PING':
+        yield rowDescription(['proxy'])
+        yield dataRow([this.#services.proxyId])
+        break
+      case 'LIST':
+        yield* this.#list(request)
+        break
+      case 'GET':
+        yield* this.#get(request)
+        break
+      case 'OPEN': {
+        const upload = await this.#open(request)
+        yield rowDescription(['upload', 'mode'])
+        yield dataRow([upload.id, upload.mode])
+        break
+      }
+      case 'DATA':
+        await this.#uploadOf(request.upload).write(request.payload)
+        yield* this.#openUploads()
+        break
+      case 'COMMIT':
+        await this.#commit(request.upload, request.payload)
+        yield* this.#openUploads()
+        break
+      default:
+        request satisfies never
+    }
+  }
+
+  /** The connection is over: nothing of it is to go on. */
+  close(): void {
+    this.#closed.abort()
+    for (const upload of this.#uploads.values()) upload.abort()
+    this.#uploads.clear()
+  }
+
+  async *#list(request: Request & { verb: 'LIST' }): AsyncGenerator<Buffer> {
+    yield rowDescription(LIST_COLUMNS)
+    yield* this.#during(request, signal => this.#listed(request, signal))
+  }
+
+  async *#listed(request: Request & { verb: 'LIST' }, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const { account, container, prefix } = request
+    const { storageEndpoints } = this.#services.config
+    for await (const blobs of listBlobs(
+      storageEndpoints,
+      account,
+      this.#credential(request),
+      container,
+      prefix,
+      signal,
+    )) {
+      yield Buffer.concat(
+        blobs.map(blob =>
+          dataRow([
+            blob.path,
+            String(blob.bytes),
+            blob.lastModified.toISOString(),
+            blob.etag,
+            blob.contentType,
+            blob.contentEncoding,
+            blob.contentHash,
+          ]),
+        ),
+      )
+    }
+  }
+
+  async *#get(request: RowsOfBlob): AsyncGenerator<Buffer> {
+    const names = request.columns.map((column, i) => column.name ?? `column${i + 1}`)
+    yield rowDescription(request.withLine ? ['line', ...names] : names)
+    yield* this.#during(request, signal => readBlobRows(this.#services.config, request, this.#blob(request), signal))
+  }
+
+  async #open(request: RowsOfBlob): Promise<BlobRowsUpload> {
+    const call = this.#services.calls.begin(request.call)
+    try {
+      const upload = new BlobRowsUpload(request, this.#blob(request), call, this.#closed.signal)
+      this.#uploads.set(upload.id, upload)
+      return upload
+    } catch (error) {
+      call.end()
+      throw error
+    }
+  }
+
+  async #commit(id: string, rest: Buffer): Promise<void> {
+    const upload = this.#uploadOf(id)
+    try {
+      await upload.commit(rest)
+    } finally {
+      this.#uploads.delete(id)
+    }
+  }
+
+  *#openUploads(): Generator<Buffer> {
+    yield rowDescription(['open'])
+    yield dataRow([String(this.#uploads.size)])
+  }
+
+  #uploadOf(id: string): BlobRowsUpload {
+    const upload = this.#uploads.get(id)
+    if (upload) return upload
+    throw new PgError({ message: 'azure_storage: the upload is over', code: SQLSTATE.objectNotInPrerequisiteState })
+  }
+
+  /** Runs work that ends with the statement it is for, or with the connection. */
+  async *#during(target: Target, work: (signal: AbortSignal) => AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+    const call = this.#services.calls.begin(target.call)
+    try {
+      yield* work(AbortSignal.any([call.signal, this.#closed.signal]))
+    } catch (error) {
+      throw call.signal.aborted ? call.signal.reason : error
+    } finally {
+      call.end()
+    }
+  }
+
+  #blob(request: RowsOfBlob): ReturnType<typeof openBlob> {
+    const { account, container, path } = request
+    return openBlob(this.#services.config.storageEndpoints, account, this.#credential(request), container, path)
+  }
+
+  #credential({ account, grant }: Target): Credential {
+    if (grant === undefined) return anonymous
+    if (grant.authType === 'managed-identity' || grant.sealed === null) return managedIdentity
+    return parseCredential(openSealed(grant.sealed, account, this.#services.sealingKey, grant.passphrase))
+  }
+}

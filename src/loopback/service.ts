@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto'
+import type net from 'node:net'
+import type { Logger } from '../log.ts'
+import type { Address } from '../options.ts'
+import { connectAdmin } from '../server/admin.ts'
+import type { Services } from '../services.ts'
+import { announceAddress, findLoopbackAddress, loopbackSecret } from './address.ts'
+import { Calls } from './calls.ts'
+import { LOOPBACK_NAME, LoopbackConnection } from './loopback-connection.ts'
+import { type LoopbackServices, Requests } from './requests.ts'
+import { statementsOver } from './statements.ts'
+
+/** How often the statements of open uploads are looked up, while there are any. */
+const WATCH_INTERVAL_MS = 1000
+
+/** The proxy's side of the extension's functions: their connections, and what they have under way. */
+export class LoopbackService {
+  readonly calls = new Calls()
+  readonly #services: LoopbackServices
+  readonly #secret: string
+  readonly #log: Logger
+  readonly #connections = new Map<LoopbackConnection, Requests>()
+  #address: string | undefined
+  #watch: NodeJS.Timeout | undefined
+  #watching = false
+
+  constructor(services: Services, log: Logger) {
+    this.#services = { ...services, calls: this.calls, proxyId: randomUUID() }
+    this.#secret = loopbackSecret(services.sealingKey)
+    this.#log = log
+  }
+
+  /** Whether a startup packet is of one of the extension's functions. */
+  static isLoopback(parameters: ReadonlyMap<string, string>): boolean {
+    return parameters.get('user') === LOOPBACK_NAME && parameters.get('database') === LOOPBACK_NAME
+  }
+
+  accept(socket: net.Socket, parameters: ReadonlyMap<string, string>, log: Logger): void {
+    const requests = new Requests(this.#services)
+    const encoding = parameters.get('client_encoding') ?? 'UTF8'
+    const connection = new LoopbackConnection(socket, this.#secret, encoding, requests, log)
+    this.#connections.set(connection, requests)
+    this.#watch ??= setInterval(() => this.#closeOver(), WATCH_INTERVAL_MS)
+    socket.on('close', () => {
+      this.#connections.delete(connection)
+      if (this.#connections.size > 0) return
+      clearInterval(this.#watch)
+      this.#watch = undefined
+    })
+  }
+
+  /** Finds out how the server reaches this proxy, and lets the functions know. */
+  async announce(listen: Address): Promise<void> {
+    const { config } = this.#services
+    const admin = await connectAdmin(config.backend)
+    try {
+      const { proxyId } = this.#services
+      const { address, tried } = await findLoopbackAddress(admin, listen, config.loopback, this.#secret, proxyId)
+      this.#address = address
+      if (address !== undefined) await announceAddress(admin, address, true)
+      else {
+        this.#log.warn(
+          { tried },
+          'the server cannot reach this proxy: blob_get, blob_put and blob_list will fail, COPY works (see --loopback)',
+        )
+      }
+    } finally {
+      await admin.end()
+    }
+  }
+
+  /** Takes the address back, and ends what is under way. */
+  async close(): Promise<void> {
+    clearInterval(this.#watch)
+    for (const connection of this.#connections.keys()) connection.destroy()
+    if (this.#address === undefined) return
+    const address = this.#address
+    this.#address = undefined
+    const admin = await connectAdmin(this.#services.config.backend)
+    try {
+      await announceAddress(admin, address, false)
+    } finally {
+      await admin.end()
+    }
+  }
+
+  /**
+   * An upload whose statement is over without having committed it belongs to a failed one: the backend keeps such a
+   * connection open until its session ends, and says nothing.
+   */
+  async #closeOver(): Promise<void> {
+    if (this.#watching) return
+    this.#watching = true
+    try {
+      const waiting = [...this.#connections].flatMap(([connection, requests]) => {
+        const origins = [...requests.uploads].filter(upload => upload.isIdle).map(upload => upload.origin)
+        return origins.length > 0 ? [{ connection, origins }] : []
+      })
+      if (waiting.length === 0) return
+      const over = await statementsOver(
+        this.#services.config.backend,
+        waiting.flatMap(({ origins }) => origins),
+      )
+      for (const { connection, origins } of waiting) {
+        if (origins.some(origin => over.has(origin))) connection.destroy()
+      }
+    } catch (error) {
+      this.#log.warn({ err: error }, 'cannot look up the statements of open uploads')
+    } finally {
+      this.#watching = false
+    }
+  }
+}
