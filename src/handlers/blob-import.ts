@@ -14,7 +14,8 @@ import type { Blob } from '../storage/blob-client.ts'
  */
 const NUDGE_INTERVAL_MS = 500
 const EMPTY_COPY_DATA = copyDataHeader(0)
-const COPY_DONE = serialize.copyDone()
+/** In the extended protocol the end of the COPY is told only after a Flush, and one sent before is ignored. */
+const COPY_DONE = Buffer.concat([serialize.copyDone(), serialize.flush()])
 
 /**
  * Feeds a blob into a COPY FROM STDIN that waits for its data. Ends with CopyDone, or with CopyFail and the reason in

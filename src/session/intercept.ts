@@ -19,8 +19,8 @@ import {
   newChallenge,
   newSettleKey,
   openText,
-  REFUSAL,
   type Resources,
+  refusal,
   type Step,
   settleText,
   writePrepared,
@@ -191,7 +191,7 @@ export class StatementInterceptor implements Interceptor {
       locks.set(step.copy, lock)
       return { steps: [...steps, { kind: 'settle' }], before, after: [settleText(lock.key)], locks }
     } catch (error) {
-      return { steps: [{ kind: 'refuse', error: asPgError(error) }], before: [REFUSAL], after: [], locks }
+      return { steps: [{ kind: 'refuse', error: asPgError(error) }], before: [refusal()], after: [], locks }
     }
   }
 

@@ -8,17 +8,24 @@ import type { Session } from './session.ts'
 
 /**
  * The columns to select from a relation that COPY TO refuses to read (view, materialised view, foreign and partitioned
- * table), no row for any other. The parameter is bytes in the client's encoding.
+ * table), NULL for any other; no row where there is none of that name. The parameter is bytes in the client's encoding.
  */
 const LOOKUP = `
-SELECT (
-  SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
-  FROM pg_catalog.pg_attribute a
-  WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0
-    AND NOT a.attisdropped AND a.attgenerated OPERATOR(pg_catalog.=) ''
-)
+SELECT CASE
+  WHEN c.relkind IN ('v', 'm') THEN '*'
+  WHEN c.relkind IN ('f', 'p') THEN (
+    SELECT coalesce(pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum), '')
+    FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0
+      AND NOT a.attisdropped AND a.attgenerated OPERATOR(pg_catalog.=) ''
+  )
+END
 FROM pg_catalog.pg_class c
-WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1) AND c.relkind IN ('v', 'm', 'f', 'p')`
+WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)`
+
+/** What COPY TO itself reads has no select list. A relation that only the statements before can make visible may be a view. */
+type SelectList = string | undefined
+const EVERYTHING: SelectList = '*'
 
 /**
  * Finds out, in the client's own session, for which exports the rows must come from a query. In a pipeline the error of a
@@ -28,25 +35,33 @@ export async function selectListsFor(
   session: Session,
   statements: readonly Statement[],
   inPipeline: boolean,
-): Promise<(copy: CopyStatement) => string | undefined> {
-  const lists = new Map<CopyStatement, string>()
-  const created = new Set<string>()
-  for (const statement of statements) {
-    if (statement.kind === 'pass' && statement.createsView) created.add(statement.createsView)
+): Promise<(copy: CopyStatement) => SelectList> {
+  const lists = new Map<CopyStatement, SelectList>()
+  const created = new Map<string, SelectList>()
+  for (const [index, statement] of statements.entries()) {
+    if (statement.kind === 'pass' && statement.creates) {
+      created.set(statement.creates.relation, statement.creates.isView ? EVERYTHING : undefined)
+    }
     if (statement.kind !== 'copy' || statement.copy.direction !== 'to') continue
     const { copy } = statement
-    const list = created.has(copy.relation) ? '*' : await lookUp(session, copy.relation, inPipeline)
-    if (list !== undefined) lists.set(copy, list)
+    const unknown = index > 0 ? EVERYTHING : undefined
+    if (created.has(copy.relation)) lists.set(copy, created.get(copy.relation))
+    else lists.set(copy, await lookUp(session, copy.relation, unknown, inPipeline))
     if (session.pending.skipping) break
   }
   return copy => lists.get(copy)
 }
 
-async function lookUp(session: Session, relation: string, inPipeline: boolean): Promise<string | undefined> {
+async function lookUp(
+  session: Session,
+  relation: string,
+  unknown: SelectList,
+  inPipeline: boolean,
+): Promise<SelectList> {
   session.send(privateStatement(LOOKUP, [Buffer.from(relation, 'latin1')]))
   session.send(inPipeline ? serialize.flush() : serialize.sync())
   let replies = 0
-  let list: string | undefined
+  let list = unknown
   while (replies < REPLIES_OF_PRIVATE_STATEMENT || !inPipeline) {
     const frame = await session.next()
     switch (frame.code) {

@@ -89,8 +89,15 @@ export const openText = ({ url, original }: CopyStatement, challenge: string): s
 
 export const settleText = (key: bigint): string => `SELECT azure_storage_private.copy_settle(${key})`
 
-/** Fails in whatever state the session is in; the client is told the step's own error instead. */
-export const REFUSAL = `DO 'BEGIN RAISE EXCEPTION ''azure_storage''; END'`
+/**
+ * Fails in whatever state the session is in; the client is told the step's own error instead. A COPY is PostgreSQL's to
+ * refuse where COPY with URLs is off.
+ */
+export function refusal(copy?: string): string {
+  const off = `NOT coalesce(nullif(current_setting('azure_storage.enable_copy_command', true), ''), 'on')::boolean`
+  const native = copy === undefined ? '' : `IF ${off} THEN EXECUTE ${quoteLiteral(copy)}; END IF; `
+  return `DO ${quoteLiteral(`BEGIN ${native}RAISE EXCEPTION 'azure_storage'; END`)}`
+}
 
 /** Makes what the database says of an account good for this once. */
 export const newChallenge = (): string => randomBytes(16).toString('hex')
@@ -109,7 +116,7 @@ function writeStatement(
   switch (statement.kind) {
     case 'refuse':
       return {
-        text: REFUSAL,
+        text: refusal(statement.copy),
         step: { kind: 'refuse', error: statement.error },
       }
     case 'extension':

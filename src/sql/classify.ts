@@ -3,18 +3,29 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
 import type { StorageEndpoints } from '../storage/endpoints.ts'
-import { type CopyStatement, readCopyStatement, relationName } from './copy-statement.ts'
+import { type CopyStatement, readCopyStatement, relationName, withoutSecrets } from './copy-statement.ts'
 import { type RawStatement, splitStatements } from './query-text.ts'
 
 /** What the statement of a query text is to the proxy. */
 export type Statement = StatementRange &
   (
-    | { readonly kind: 'pass' /** Quoted, where the statement creates one. */; readonly createsView?: string }
+    | { readonly kind: 'pass'; readonly creates?: CreatedRelation }
     | { readonly kind: 'copy'; readonly copy: CopyStatement }
     | { readonly kind: 'extension'; readonly tag: string; readonly request: InstallRequest }
     | { readonly kind: 'create-extension-call' }
-    | { readonly kind: 'refuse'; readonly error: PgError }
+    | {
+        readonly kind: 'refuse'
+        readonly error: PgError
+        /** A COPY without the secrets of its URL: PostgreSQL's to run where COPY with URLs is off. */
+        readonly copy?: string
+      }
   )
+
+export interface CreatedRelation {
+  /** Quoted. */
+  readonly relation: string
+  readonly isView: boolean
+}
 
 export interface StatementRange {
   readonly start: number
@@ -39,10 +50,15 @@ export function classify(text: string, settings: SqlSettings): Statement[] | und
 function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): Statement {
   const range = { start: raw.start, end: raw.end }
   const { node } = raw
-  try {
-    if ('CopyStmt' in node && !node.CopyStmt.is_program && isBlobUrl(node.CopyStmt.filename ?? '')) {
+  if ('CopyStmt' in node && !node.CopyStmt.is_program && isBlobUrl(node.CopyStmt.filename ?? '')) {
+    try {
       return { ...range, kind: 'copy', copy: readCopyStatement(node.CopyStmt, raw, text, settings) }
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error
+      return { ...range, kind: 'refuse', error, copy: withoutSecrets(node.CopyStmt, raw, text, settings.encoding) }
     }
+  }
+  try {
     if ('CreateExtensionStmt' in node && node.CreateExtensionStmt.extname === EXTENSION) {
       const request: InstallRequest = {
         action: 'create',
@@ -60,14 +76,18 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
     if (error instanceof PgError) return { ...range, kind: 'refuse', error }
     throw error
   }
-  const createsView = viewOf(node)
-  return { ...range, kind: 'pass', ...(createsView && { createsView }) }
+  const creates = createdBy(node)
+  return { ...range, kind: 'pass', ...(creates && { creates }) }
 }
 
-function viewOf(node: RawStatement['node']): string | undefined {
-  if ('ViewStmt' in node && node.ViewStmt.view) return relationName(node.ViewStmt.view)
-  if ('CreateTableAsStmt' in node && node.CreateTableAsStmt.objtype === 'OBJECT_MATVIEW') {
-    return node.CreateTableAsStmt.into?.rel && relationName(node.CreateTableAsStmt.into.rel)
+function createdBy(node: RawStatement['node']): CreatedRelation | undefined {
+  if ('ViewStmt' in node && node.ViewStmt.view) return { relation: relationName(node.ViewStmt.view), isView: true }
+  if ('CreateStmt' in node && node.CreateStmt.relation) {
+    return { relation: relationName(node.CreateStmt.relation), isView: node.CreateStmt.partspec !== undefined }
+  }
+  if ('CreateTableAsStmt' in node && node.CreateTableAsStmt.into?.rel) {
+    const { rel } = node.CreateTableAsStmt.into
+    return { relation: relationName(rel), isView: node.CreateTableAsStmt.objtype === 'OBJECT_MATVIEW' }
   }
   return undefined
 }

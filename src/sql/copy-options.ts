@@ -48,15 +48,15 @@ const ROW_OPTIONS = [
 
 /** Takes out what is the extension's own; everything else is PostgreSQL's to judge. @throws PgError */
 export function readCopyOptions(nodes: readonly object[]): CopyOptions {
-  const formats: CopyOption[] = []
-  const compressions: CopyOption[] = []
+  const own = new Map<string, string>()
   const others: CopyOption[] = []
   for (const node of nodes) {
     const option = readOption(node)
-    if (option.name === 'format') formats.push(option)
-    else if (option.name === 'compression') compressions.push(option)
-    else if (option.name === 'headers') others.push({ ...option, name: 'header' })
-    else others.push(option)
+    if (option.name === 'headers') others.push({ ...option, name: 'header' })
+    else if (option.name !== 'format' && option.name !== 'compression') others.push(option)
+    else if (!own.has(option.name)) own.set(option.name, textOf(option))
+    // A second FORMAT is PostgreSQL's to complain about, in its own words.
+    else others.push({ ...option, name: 'format' })
   }
   for (const { name, value } of others) {
     if (name === 'freeze' && isTrue(value)) throw unsupported('azure_storage: COPY FREEZE is not supported')
@@ -64,7 +64,7 @@ export function readCopyOptions(nodes: readonly object[]): CopyOptions {
       throw unsupported('azure_storage: HEADER MATCH is not supported')
     }
   }
-  return { format: onlyText(formats) ?? 'auto', compression: onlyText(compressions) ?? 'auto', others }
+  return { format: own.get('format') ?? 'auto', compression: own.get('compression') ?? 'auto', others }
 }
 
 export function writeCopyOptions({ others }: CopyOptions, format: Format): WrittenOption[] {
@@ -116,16 +116,11 @@ function isTrue(value: OptionValue | undefined): boolean {
   return value === undefined || ['true', 'on', '1'].includes(String(value).toLowerCase())
 }
 
-function onlyText(options: readonly CopyOption[]): string | undefined {
-  if (options.length > 1) {
-    throw new PgError({ message: 'conflicting or redundant options', code: SQLSTATE.syntaxError })
+function textOf({ name, value }: CopyOption): string {
+  if (typeof value === 'object' || value === undefined) {
+    throw new PgError({ message: `${name} requires a parameter`, code: SQLSTATE.syntaxError })
   }
-  const [option] = options
-  if (option === undefined) return undefined
-  if (typeof option.value === 'object' || option.value === undefined) {
-    throw new PgError({ message: `${option.name} requires a parameter`, code: SQLSTATE.syntaxError })
-  }
-  return String(option.value)
+  return String(value)
 }
 
 function unsupported(message: string, hint?: string): PgError {

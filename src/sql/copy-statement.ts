@@ -2,7 +2,7 @@ import type { CopyStmt, RangeVar } from 'libpg-query'
 import { type ResolvedFormat, resolveFormat } from '../formats/format.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { type BlobUrl, parseBlobUrl } from '../storage/blob-url.ts'
+import { type BlobUrl, parseBlobUrl, redactUrl } from '../storage/blob-url.ts'
 import type { SqlSettings } from './classify.ts'
 import { readCopyOptions, writeCopyOptions } from './copy-options.ts'
 import { decodeText } from './encoding.ts'
@@ -61,14 +61,14 @@ export function readCopyStatement(
   const relationStart = tokens.findIndex(token => token.start === relationToken(node, raw, text))
   const columnsStart = tokens.findIndex((token, i) => i > relationStart && i < keyword && token.text === '(')
   const where = topLevel(tokens, 'where', keyword)
-  const shown = url.redacted.replaceAll('*', '%2A')
+  const shown = asciiUrl(url.redacted).replaceAll('*', '%2A')
 
   return {
     direction,
     url,
     format,
     relation,
-    original: `${text.slice(raw.start, file.start)}${quoteLiteral(latin1(url.redacted))}${text.slice(file.end, raw.end)}`,
+    original: withoutSecrets(node, raw, text, settings.encoding),
     rewrite(select) {
       const start = (tokens[relationStart] as Token).start
       const rewrite = new Rewrite(text).put('COPY ', raw.start)
@@ -92,7 +92,7 @@ export function readCopyStatement(
       rewrite.put(')', raw.end)
       if (where >= 0) rewrite.put(' ', raw.end).keep((tokens[where] as Token).start, raw.end)
       // For whoever reads pg_stat_activity or the server's log.
-      return rewrite.put(` /* ${latin1(shown)} */`, raw.end)
+      return rewrite.put(` /* ${shown} */`, raw.end)
     },
   }
 }
@@ -102,8 +102,22 @@ export function relationName({ catalogname, schemaname, relname }: RangeVar): st
   return [catalogname, schemaname, relname].flatMap(name => (name ? [quoteIdent(name)] : [])).join('.')
 }
 
-/** The bytes of a text that goes into a query text, in the latin1 form of those. */
-const latin1 = (text: string): string => Buffer.from(text, 'utf8').toString('latin1')
+/** The statement as it was written, without the secrets of its URL. */
+export function withoutSecrets(
+  { is_from, filename }: CopyStmt,
+  raw: RawStatement,
+  text: string,
+  encoding: string,
+): string {
+  const file = raw.tokens[topLevel(raw.tokens, is_from ? 'from' : 'to') + 1] as Token
+  const url = decodeText(filename ?? '', encoding)
+  const redacted = redactUrl(url)
+  const shown = redacted === url ? text.slice(file.start, file.end) : quoteLiteral(asciiUrl(redacted))
+  return text.slice(raw.start, file.start) + shown + text.slice(file.end, raw.end)
+}
+
+/** A URL that means the same in every client encoding. */
+const asciiUrl = (url: string): string => url.replace(/[^\x20-\x7e]+/g, encodeURIComponent)
 
 /** Index of a keyword outside of parentheses; -1 where there is none. */
 function topLevel(tokens: readonly Token[], keyword: string, after = 0): number {

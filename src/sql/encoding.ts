@@ -35,11 +35,25 @@ const LABELS: Readonly<Record<string, string>> = {
   EUC_KR: 'euc-kr',
 }
 
-/** Reads bytes (as latin1 text) in a client encoding; bytes that are not of it come out as they are. */
+/**
+ * Reads bytes (as latin1 text) in a client encoding; bytes that are not of it come out as they are, and so do characters
+ * that an escape in the query text (U&'', E'') has made.
+ */
 export function decodeText(latin1: string, encoding: string): string {
+  const decoder = decoderFor(encoding)
+  return latin1.replace(/[\x80-\xff]+/g, bytes => {
+    try {
+      return decoder.decode(Buffer.from(bytes, 'latin1'))
+    } catch {
+      return bytes
+    }
+  })
+}
+
+function decoderFor(encoding: string): InstanceType<typeof TextDecoder> {
   try {
-    return new TextDecoder(LABELS[encoding] ?? encoding, { fatal: true }).decode(Buffer.from(latin1, 'latin1'))
+    return new TextDecoder(LABELS[encoding] ?? encoding, { fatal: true })
   } catch {
-    return latin1
+    return new TextDecoder('utf-8', { fatal: true })
   }
 }

@@ -38,6 +38,11 @@ export function isBlobUrl(text: string): boolean {
   return /^https?:\/\//i.test(text)
 }
 
+/** A URL, of a blob or not, as it may be shown. */
+export function redactUrl(text: string): string {
+  return splitUrl(text).redacted
+}
+
 /**
  * Takes a blob's URL apart. The URL's host only says which account is meant: requests go to the configured endpoint.
  * The path is split by hand because `new URL` would normalise names such as `a//b` and cut them at a `#`.
