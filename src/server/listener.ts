@@ -6,6 +6,7 @@ import { errorFields, errorResponse } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
+import { endSoon } from '../session/farewell.ts'
 import { StatementInterceptor } from '../session/intercept.ts'
 import { Session } from '../session/session.ts'
 import { isReplication, readStartupRequest, type StartupRequest } from '../session/startup.ts'
@@ -102,6 +103,7 @@ export class Listener {
       client: socket,
       startupPacket: packet,
       log,
+      backendName: backend.socketPath ?? `${backend.host}:${backend.port}`,
       connectBackend: onData => connectBackend(backend, onData),
       cancelBackend: key => sendCancelRequest(backend, cancelRequest(key)),
       onKey: key => {
@@ -137,5 +139,5 @@ export class Listener {
 
 /** Where stock PostgreSQL says something before it hangs up, so do we. */
 function refuse(socket: net.Socket, error: ProtocolError): void {
-  socket.end(errorResponse(errorFields(new PgError({ message: error.message, code: error.code }), 'FATAL')))
+  endSoon(socket, errorResponse(errorFields(new PgError({ message: error.message, code: error.code }), 'FATAL')))
 }

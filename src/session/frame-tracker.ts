@@ -25,17 +25,6 @@ export class FrameTracker {
     return this.#remaining === 0 && this.#headerLength === 0
   }
 
-  /** How many of `available` bytes belong to the message under way. */
-  remainderIn(chunk: Buffer): number {
-    if (this.#headerLength > 0) {
-      const missing = HEADER_LENGTH - this.#headerLength
-      if (chunk.length < missing) return chunk.length
-      const header = Buffer.concat([this.#header.subarray(0, this.#headerLength), chunk.subarray(0, missing)])
-      return Math.min(chunk.length, header.readUInt32BE(1) + 1 - this.#headerLength)
-    }
-    return Math.min(chunk.length, this.#remaining)
-  }
-
   push(chunk: Buffer): void {
     const end = chunk.length
     let offset = 0

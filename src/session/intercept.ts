@@ -11,6 +11,7 @@ import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { openBlobFor } from '../storage/open-blob.ts'
+import type { Interceptor } from './client-stream.ts'
 import { mapErrorPosition } from './error-position.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
 import { selectListsFor } from './relations.ts'
@@ -26,7 +27,7 @@ import {
   writePrepared,
   writeScript,
 } from './script.ts'
-import type { Interceptor, Session } from './session.ts'
+import type { Session } from './session.ts'
 
 /** A prepared statement of ours, under the client's name for it. */
 interface Prepared {

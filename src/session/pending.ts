@@ -1,5 +1,18 @@
 import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
 
+/** Something sent that the order of replies hangs on. */
+interface Sent {
+  /** Query, FunctionCall or Sync; LOGIN; or COPY_END. */
+  readonly code: number
+  /** Extended-protocol messages sent before it since the last Query, FunctionCall or Sync. */
+  steps: number
+}
+
+/** The startup packet: it is owed the first ReadyForQuery. */
+const LOGIN = 0
+/** A CopyDone or CopyFail sent before the CopyInResponse came: it ends the next COPY there is, if there is one. */
+const COPY_END = FRONTEND.copyDone
+
 /**
  * What the backend still owes the client: a ReadyForQuery for each Query, Sync and FunctionCall, and one closing reply
  * for each extended-protocol message since the last of those. Pure bookkeeping over message type bytes, cheap enough for
@@ -9,8 +22,8 @@ import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
 export class Pending {
   /** Transaction status of the last ReadyForQuery. */
   status: number = STATUS.idle
-  /** The messages that a ReadyForQuery is owed for, oldest first. */
-  #cycles: number[] = []
+  /** Oldest first. */
+  readonly #queue: Sent[] = [{ code: LOGIN, steps: 0 }]
   /** Extended-protocol messages sent since the last Query/Sync, and closing replies received since the last ReadyForQuery. */
   #stepsSent = 0
   #stepsAnswered = 0
@@ -18,27 +31,22 @@ export class Pending {
   #skipping = false
   /** The backend takes CopyData from the client: Sync and Flush are ignored until CopyDone or CopyFail. */
   #copyIn = false
-  /** Cycles already owed when the client ended a copy whose CopyInResponse has not come yet: void once it comes. */
-  #cyclesAtCopyEnd = -1
 
   sent(code: number): void {
     switch (code) {
       case FRONTEND.sync:
-        if (this.#copyIn) return
-        this.#cycles.push(code)
-        this.#stepsSent = 0
-        this.#skipping = false
+        if (!this.#copyIn) this.#startCycle(code)
         return
       case FRONTEND.query:
       case FRONTEND.functionCall:
-        if (this.#copyIn || this.#skipping) return
-        this.#cycles.push(code)
-        this.#stepsSent = 0
+        if (!this.#copyIn && !this.#skipping) this.#startCycle(code)
         return
       case FRONTEND.copyDone:
       case FRONTEND.copyFail:
         if (this.#copyIn) this.#copyIn = false
-        else if (this.#owes) this.#cyclesAtCopyEnd = this.#cycles.length
+        else if (this.#owesCycle || this.#stepsSent > this.#stepsAnswered) {
+          this.#queue.push({ code: COPY_END, steps: this.#stepsSent })
+        }
         return
       case FRONTEND.parse:
       case FRONTEND.bind:
@@ -67,8 +75,10 @@ export class Pending {
         return
       case BACKEND.errorResponse:
         this.#copyIn = false
-        this.#cyclesAtCopyEnd = -1
-        if (this.#cycles.length === 0 && this.#stepsSent > 0) this.#skipping = true
+        if (this.#stepsSent > 0 && !this.#owesCycle) {
+          this.#skipping = true
+          this.#queue.length = 0
+        }
         return
     }
   }
@@ -76,25 +86,31 @@ export class Pending {
   /** ReadyForQuery with its transaction status byte. */
   receivedReady(status: number): void {
     this.status = status
-    this.#cycles.shift()
     this.#stepsAnswered = 0
-    this.#cyclesAtCopyEnd = -1
+    this.#copyIn = false
+    this.#dropCopyEnds(() => true)
+    this.#queue.shift()
+    // Those of a query that has failed before it came to its COPY.
+    this.#dropCopyEnds(({ steps }) => steps === 0)
   }
 
   /** The backend has answered everything, or will answer nothing until the next Sync. */
   get quiet(): boolean {
-    return this.#cycles.length === 0 && !this.#copyIn && (this.#skipping || this.#stepsAnswered >= this.#stepsSent)
+    return !this.#owesCycle && !this.#copyIn && (this.#skipping || this.#stepsAnswered >= this.#stepsSent)
   }
 
   /** Replies are due that come only after a Flush (no Sync follows yet). */
   get needsFlush(): boolean {
-    return (
-      !this.#skipping && this.#stepsSent > 0 && !(this.#cycles.length === 0 && this.#stepsAnswered >= this.#stepsSent)
-    )
+    return !this.#skipping && this.#stepsSent > 0 && (this.#owesCycle || this.#stepsAnswered < this.#stepsSent)
   }
 
   get skipping(): boolean {
     return this.#skipping
+  }
+
+  /** The backend waits for the client's CopyData. */
+  get copyIn(): boolean {
+    return this.#copyIn
   }
 
   /** Extended-protocol messages were sent that no Sync has closed yet: a Sync of our own would end their transaction. */
@@ -102,21 +118,33 @@ export class Pending {
     return this.#stepsSent > 0
   }
 
-  get #owes(): boolean {
-    return this.#cycles.length > 0 || this.#stepsSent > this.#stepsAnswered
+  get #owesCycle(): boolean {
+    return this.#queue.some(({ code }) => code !== COPY_END)
+  }
+
+  #startCycle(code: number): void {
+    this.#queue.push({ code, steps: this.#stepsSent })
+    this.#stepsSent = 0
+    this.#skipping = false
+  }
+
+  #dropCopyEnds(void_: (sent: Sent) => boolean): void {
+    while (this.#queue[0]?.code === COPY_END && void_(this.#queue[0])) this.#queue.shift()
   }
 
   /**
    * Everything before the COPY has been answered, so what is still owed was sent after it: the Syncs up to the client's
-   * CopyDone or CopyFail are ignored by the backend (a simple COPY's own Query is the exception, it comes first).
+   * CopyDone or CopyFail are ignored by the backend (a simple COPY's own Query is the exception, it comes first). The
+   * messages that such a Sync seemed to close belong to the next one.
    */
   #startCopyIn(): void {
-    const own = this.#cycles[0] === FRONTEND.query ? 1 : 0
-    if (this.#cyclesAtCopyEnd >= 0) this.#cycles.splice(own, this.#cyclesAtCopyEnd - own)
-    else {
-      this.#cycles.length = Math.min(this.#cycles.length, own)
-      this.#copyIn = true
-    }
-    this.#cyclesAtCopyEnd = -1
+    const own = this.#queue[0]?.code === FRONTEND.query ? 1 : 0
+    const end = this.#queue.findIndex(({ code }) => code === COPY_END)
+    this.#copyIn = end < 0
+    const ignored = this.#queue.splice(own, this.#copyIn ? this.#queue.length : end + 1 - own)
+    const steps = ignored.reduce((sum, sent) => sum + (sent.code === COPY_END ? 0 : sent.steps), 0)
+    const next = this.#queue.slice(own).find(({ code }) => code !== COPY_END)
+    if (next) next.steps += steps
+    else this.#stepsSent += steps
   }
 }

@@ -1,32 +1,26 @@
 import type net from 'node:net'
 import { serialize } from 'pg-protocol'
 import type { Logger } from '../log.ts'
-import { BACKEND, FRONTEND, HEADER_LENGTH, MAX_MESSAGE_LENGTH, STATUS } from '../protocol/codes.ts'
+import { BACKEND, HEADER_LENGTH, STATUS } from '../protocol/codes.ts'
 import { type CopyDataSink, type Frame, FrameAssembler } from '../protocol/frame-assembler.ts'
-import { copyDataHeader, parameterStatus } from '../protocol/messages.ts'
+import { copyDataHeader, errorFields, errorResponse, parameterStatus } from '../protocol/messages.ts'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { ClientStream, type Interceptor } from './client-stream.ts'
+import { endSoon, endWhenTaken } from './farewell.ts'
 import { FrameTracker } from './frame-tracker.ts'
 import { Pending } from './pending.ts'
 import { ConnectionLost, type Wire } from './wire.ts'
 
-/** Client bytes kept while an operation runs, so that a client that dies is still noticed; then its socket is paused. */
-const HELD_LIMIT = 1024 * 1024
 /** Backend messages an operation has not taken yet. */
 const INBOX_LIMIT = 1024 * 1024
-/** A query text longer than this is passed through unread. */
-export const QUERY_TEXT_LIMIT = 16 * 1024 * 1024
-
-/** Looks at messages of the client that may be ours; decides whether one is passed on or an operation takes its place. */
-export interface Interceptor {
-  /** Must this message be seen whole? Everything else is passed on as its bytes come. */
-  wants(code: number): boolean
-  /** A whole message: undefined lets it pass as it is, else the operation runs in its place. */
-  examine(frame: Frame): (() => Promise<void>) | undefined
-  /** The session is over. */
-  close(): void
-}
+/** How often a half-closed client is probed while an operation runs. */
+const PROBE_INTERVAL_MS = 1_000
 
 export interface SessionOptions {
   readonly client: net.Socket
+  /** For the client to read when the backend cannot be reached. */
+  readonly backendName: string
   readonly connectBackend: (onData: (chunk: Buffer) => boolean) => net.Socket
   readonly cancelBackend: (key: Buffer) => Promise<void>
   readonly startupPacket: Buffer
@@ -55,21 +49,10 @@ export class Session implements Wire {
   readonly #tracker = new FrameTracker((code, body) => this.#track(code, body))
   readonly #pauses = new Set<Pause>()
   #interceptor: Interceptor | undefined
-  #ready = false
+  #stream: ClientStream | undefined
   #key: Buffer | undefined
-
-  /** Client bytes not looked at yet: a message that has not come whole, or everything while an operation runs. */
-  #held: Buffer[] = []
-  #heldLength = 0
-  /** Bytes of a client message that are passed on unseen. */
-  #clientPassing = 0
-  /** The client broke framing: the backend is to judge. */
-  #clientRaw = false
   #clientEnded = false
-  /** The client's own CopyData passes though an operation runs. */
-  #copyGate = false
-  /** The message under way is the client's CopyDone or CopyFail. */
-  #endsCopy = false
+  #probe: NodeJS.Timeout | undefined
 
   #operating = false
   #assembler: FrameAssembler | undefined
@@ -78,8 +61,8 @@ export class Session implements Wire {
   #inboxWaiter: { resolve: (frame: Frame) => void; reject: (error: Error) => void } | undefined
   #quietWaiter: (() => void) | undefined
   #cancelListener: (() => void) | undefined
-  #farewell: Buffer | undefined
-  #backendEnded = false
+  #lastWords: Buffer | undefined
+  #backendReached = false
   #closed = false
 
   constructor(options: SessionOptions) {
@@ -94,30 +77,32 @@ export class Session implements Wire {
   /** From now on the client's messages are looked at. Not called for replication connections: those pass as they are. */
   intercept(interceptor: Interceptor): void {
     this.#interceptor = interceptor
+    this.#stream = new ClientStream(interceptor, {
+      passing: code => this.pending.sent(code),
+      pass: bytes => this.#toBackend(bytes),
+      operate: operation => this.#operate(operation),
+    })
   }
 
   get signal(): AbortSignal {
     return this.#abort.signal
   }
 
-  get operating(): boolean {
-    return this.#operating
-  }
-
   /** No transaction and nothing under way. */
   get idle(): boolean {
-    return this.#ready && !this.#operating && this.pending.quiet && this.pending.status === STATUS.idle
+    return !this.#operating && this.#isQuiet && this.pending.status === STATUS.idle
   }
 
-  /** Ends the session with `farewell` (an ErrorResponse) as soon as it is idle. */
-  drain(farewell: Buffer): void {
-    this.#farewell = farewell
+  /** Ends the session with `lastWords` (an ErrorResponse) as soon as it is idle. */
+  drain(lastWords: Buffer): void {
+    this.#lastWords = lastWords
     this.#leaveIfDrained()
   }
 
-  /** Ends the session, after `farewell` (an ErrorResponse) if given. */
-  close(farewell?: Buffer): void {
-    if (farewell && !this.#client.destroyed) this.#client.end(farewell)
+  /** Ends the session and what it has under way, with `lastWords` (an ErrorResponse) if the client can still be told. */
+  close(lastWords?: Buffer): void {
+    if (!this.pending.quiet) void this.cancelBackend()
+    endSoon(this.#client, this.#tracker.atBoundary ? lastWords : undefined)
     this.#backend.destroy()
     this.#finish('backend')
   }
@@ -196,8 +181,9 @@ export class Session implements Wire {
   }
 
   passClientCopy(): void {
-    this.#copyGate = true
-    this.#drainHeld()
+    this.#stream?.openCopyGate()
+    this.#regulateClient()
+    if (this.#clientEnded && this.#stream?.copyGate) this.#backend.end()
   }
 
   async cancelBackend(): Promise<void> {
@@ -210,16 +196,19 @@ export class Session implements Wire {
 
   // ---- operations -------------------------------------------------------------------------------------------------
 
-  /** Resolves when the backend has answered all it was sent (false: it skips everything up to the next Sync). */
+  /**
+   * Resolves when the backend has answered all it was sent. False: what comes next is not run, because the backend skips
+   * everything up to the next Sync, or takes it for a breach of a COPY that waits for its data.
+   */
   async quiet(): Promise<boolean> {
     if (this.pending.needsFlush) this.send(FLUSH)
-    if (!this.#isQuiet) {
+    if (!this.#isQuiet && !this.pending.copyIn) {
       await new Promise<void>(resolve => {
         this.#quietWaiter = resolve
       })
     }
     if (this.#closed) throw new ConnectionLost('backend')
-    return !this.pending.skipping
+    return !this.pending.skipping && !this.pending.copyIn
   }
 
   /** The backend is the caller's until release(). Only when quiet. */
@@ -242,6 +231,7 @@ export class Session implements Wire {
 
   /** Passes a frame on to the client and books it as a reply to the client's own messages. */
   reply(frame: Frame): void {
+    if (frame.code === BACKEND.errorResponse) this.#stream?.closeCopyGate()
     this.#tracker.push(frame.bytes)
     this.toClient(frame.bytes)
   }
@@ -253,21 +243,27 @@ export class Session implements Wire {
   }
 
   get #isQuiet(): boolean {
-    return this.#ready && this.pending.quiet && this.#tracker.atBoundary
+    return this.pending.quiet && this.#tracker.atBoundary
   }
 
   #operate(operation: () => Promise<void>): void {
     this.#operating = true
     operation()
       .catch(error => {
-        if (!(error instanceof ConnectionLost)) this.log.error({ err: error }, 'operation failed')
-        if (!this.#closed) this.close()
+        if (error instanceof ConnectionLost) return
+        this.log.error({ err: error }, 'operation failed')
+        if (this.#closed) return
+        this.close(lastError('internal error of the proxy', SQLSTATE.internalError))
       })
       .finally(() => {
         this.#operating = false
-        this.#copyGate = false
-        if (this.#backendEnded) this.#client.end()
-        this.#drainHeld()
+        if (this.#closed) {
+          endWhenTaken(this.#client)
+          this.#options.onClose()
+          return
+        }
+        this.#stream?.unblock()
+        this.#regulateClient()
         if (this.#clientEnded && !this.#operating) this.#backend.end()
         this.#leaveIfDrained()
       })
@@ -291,24 +287,19 @@ export class Session implements Wire {
   #onBackendData(chunk: Buffer): boolean {
     const assembler = this.#assembler
     if (assembler === undefined) this.#passToClient(chunk)
-    else {
-      // An asynchronous message may have been under way when the operation began.
-      const rest = this.#tracker.atBoundary ? 0 : this.#tracker.remainderIn(chunk)
-      if (rest > 0) this.#passToClient(chunk.subarray(0, rest))
-      if (rest < chunk.length) assembler.push(rest > 0 ? chunk.subarray(rest) : chunk)
-    }
+    else assembler.push(chunk)
     return this.#pauses.size === 0
   }
 
   #passToClient(chunk: Buffer): void {
     this.#tracker.push(chunk)
     this.toClient(chunk)
-    if (this.#quietWaiter && this.#isQuiet) this.#wakeQuiet()
-    if (this.#farewell) this.#leaveIfDrained()
+    if (this.#quietWaiter && (this.#isQuiet || this.pending.copyIn)) this.#wakeQuiet()
+    if (this.#lastWords) this.#leaveIfDrained()
   }
 
   #leaveIfDrained(): void {
-    if (this.#farewell && this.idle) this.close(this.#farewell)
+    if (this.#lastWords && !this.#closed && this.idle) this.close(this.#lastWords)
   }
 
   #wakeQuiet(): void {
@@ -321,7 +312,6 @@ export class Session implements Wire {
     if (body === undefined) {
       this.pending.received(code)
     } else if (code === BACKEND.readyForQuery) {
-      this.#ready = true
       this.pending.receivedReady(body[0] as number)
     } else if (code === BACKEND.parameterStatus) {
       const [name, value] = body.toString('latin1').split('\0')
@@ -344,108 +334,21 @@ export class Session implements Wire {
   // ---- client to backend ------------------------------------------------------------------------------------------
 
   #onClientData(chunk: Buffer): void {
-    if (this.#blocked || this.#heldLength > 0) {
-      this.#hold(chunk)
-      if (!this.#blocked) this.#drainHeld()
-    } else this.#examine(chunk)
-  }
-
-  /** The client's messages wait for an operation. */
-  get #blocked(): boolean {
-    return this.#operating && !this.#copyGate
-  }
-
-  #hold(chunk: Buffer): void {
-    this.#held.push(chunk)
-    this.#heldLength += chunk.length
-    if (this.#blocked && this.#heldLength > HELD_LIMIT) this.#client.pause()
-  }
-
-  #drainHeld(): void {
-    if (this.#blocked || this.#heldLength === 0) return
-    // A long message that is still coming is joined once, when it is complete.
-    const wanted = this.#wantedLength()
-    if (this.#heldLength < wanted) return
-    const held = this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held)
-    this.#held = []
-    this.#heldLength = 0
-    this.#examine(held)
-    if (!this.#blocked && !this.#backend.writableNeedDrain) this.#client.resume()
-  }
-
-  #wantedLength(): number {
-    if (this.#clientPassing > 0 || this.#clientRaw) return 0
-    if (this.#heldLength < HEADER_LENGTH) return HEADER_LENGTH
-    let head = this.#held[0] as Buffer
-    if (head.length < HEADER_LENGTH) {
-      head = Buffer.concat(this.#held)
-      this.#held = [head]
-    }
-    const code = head[0] as number
-    return this.#mustSeeWhole(code, head.readUInt32BE(1)) ? head.readUInt32BE(1) + 1 : HEADER_LENGTH
-  }
-
-  #mustSeeWhole(code: number, length: number): boolean {
-    return this.#ready && this.#interceptor?.wants(code) === true && length >= 4 && length <= QUERY_TEXT_LIMIT
-  }
-
-  /** Walks the client's messages; passes on what is not ours in as few writes as the chunk allows. */
-  #examine(chunk: Buffer): void {
-    if (this.#interceptor === undefined || this.#clientRaw) {
-      this.#toBackend(chunk)
-      return
-    }
-    let passed = 0
-    let offset = 0
-    while (offset < chunk.length) {
-      if (this.#clientPassing > 0) {
-        const taken = Math.min(this.#clientPassing, chunk.length - offset)
-        this.#clientPassing -= taken
-        offset += taken
-        if (this.#clientPassing === 0 && this.#endsCopy) this.#copyGate = false
-        if (this.#blocked) break
-        continue
-      }
-      if (chunk.length - offset < HEADER_LENGTH) break
-      const code = chunk[offset] as number
-      const length = chunk.readUInt32BE(offset + 1)
-      if (length < 4 || length > MAX_MESSAGE_LENGTH) {
-        this.#clientRaw = true
-        offset = chunk.length
-        break
-      }
-      const end = offset + length + 1
-      if (this.#mustSeeWhole(code, length) && !this.#copyGate) {
-        if (end > chunk.length) break
-        const operation = this.#interceptor.examine({ code, bytes: chunk.subarray(offset, end) })
-        if (operation) {
-          if (offset > passed) this.#toBackend(chunk.subarray(passed, offset))
-          if (end < chunk.length) this.#hold(chunk.subarray(end))
-          this.#operate(operation)
-          return
-        }
-      }
-      this.pending.sent(code)
-      this.#endsCopy = code === FRONTEND.copyDone || code === FRONTEND.copyFail
-      this.#clientPassing = length + 1
-    }
-    if (offset > passed) {
-      this.#toBackend(passed === 0 && offset === chunk.length ? chunk : chunk.subarray(passed, offset))
-      passed = offset
-    }
-    if (passed < chunk.length) {
-      const rest = chunk.subarray(passed)
-      this.#held.unshift(rest)
-      this.#heldLength += rest.length
+    if (this.#closed) return
+    if (this.#stream === undefined) this.#toBackend(chunk)
+    else {
+      this.#stream.push(chunk)
+      if (this.#stream.full) this.#client.pause()
     }
   }
 
   #toBackend(bytes: Buffer): void {
-    if (this.#backend.write(bytes) || this.#client.isPaused()) return
-    this.#client.pause()
-    this.#backend.once('drain', () => {
-      if (this.#heldLength <= HELD_LIMIT) this.#client.resume()
-    })
+    if (!this.#backend.write(bytes)) this.#client.pause()
+  }
+
+  #regulateClient(): void {
+    if (this.#stream?.full || this.#backend.writableNeedDrain) this.#client.pause()
+    else this.#client.resume()
   }
 
   // ---- lifetimes --------------------------------------------------------------------------------------------------
@@ -456,41 +359,61 @@ export class Session implements Wire {
     this.#client.on('end', () => this.#onClientEnd())
     this.#client.on('error', error => this.log.debug({ err: error }, 'client connection failed'))
     this.#client.on('close', () => this.#finish('client'))
+    this.#backend.on('connect', () => {
+      this.#backendReached = true
+    })
+    this.#backend.on('drain', () => this.#regulateClient())
     this.#backend.on('end', () => this.#onBackendEnd())
-    this.#backend.on('error', error => this.log.debug({ err: error }, 'backend connection failed'))
+    this.#backend.on('error', error => this.#onBackendError(error))
     this.#backend.on('close', () => this.#onBackendEnd())
     this.#client.resume()
   }
 
   /**
    * The client sends no more. It may be half closed and wait for its replies, or dead: a parameter told again, harmless
-   * at any time, makes the kernel of a dead one answer with a reset.
+   * at any time, makes the kernel of a dead one answer with a reset, which the next one then meets.
    */
   #onClientEnd(): void {
     this.#clientEnded = true
-    if (!this.#operating) this.#backend.end()
-    else {
+    if (!this.#operating || this.#stream?.copyGate) this.#backend.end()
+    this.#probe = setInterval(() => {
       const encoding = this.parameters.get('client_encoding')
-      if (encoding !== undefined) this.toClient(parameterStatus('client_encoding', encoding))
+      if (this.#operating && encoding !== undefined) this.toClient(parameterStatus('client_encoding', encoding))
+    }, PROBE_INTERVAL_MS).unref()
+  }
+
+  #onBackendError(error: Error): void {
+    if (this.#backendReached) {
+      this.log.debug({ err: error }, 'backend connection failed')
+      return
     }
+    this.log.warn({ err: error }, 'backend cannot be reached')
+    const message = `could not connect to the PostgreSQL server at ${this.#options.backendName}`
+    this.close(lastError(message, SQLSTATE.cannotConnectNow, (error as NodeJS.ErrnoException).code))
   }
 
   /** What the backend said last may still be in an operation's hands. */
   #onBackendEnd(): void {
-    this.#backendEnded = true
-    if (!this.#operating) this.#client.end()
+    if (this.#closed) return
+    this.#backend.destroy()
     this.#finish('backend')
+    if (!this.#operating) endWhenTaken(this.#client)
   }
 
   #finish(side: 'client' | 'backend'): void {
     if (side === 'client') this.#backend.destroy()
     if (this.#closed) return
     this.#closed = true
+    clearInterval(this.#probe)
     this.#interceptor?.close()
     this.#abort.abort(new ConnectionLost(side))
     this.#inboxWaiter?.reject(new ConnectionLost(side))
     this.#inboxWaiter = undefined
     this.#wakeQuiet()
-    this.#options.onClose()
+    if (!this.#operating) this.#options.onClose()
   }
+}
+
+function lastError(message: string, code: string, detail?: string): Buffer {
+  return errorResponse(errorFields(new PgError({ message: `blobgres: ${message}`, code, detail }), 'FATAL'))
 }
