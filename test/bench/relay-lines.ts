@@ -1,0 +1,60 @@
+import { type BenchStack, psqlCommand, shell, sql } from './bench-stack.ts'
+import { compare, type Line, seconds } from './measure.ts'
+
+const PGBENCH_SECONDS = 4
+const CLIENTS = [1, 8, 32]
+const BIG_RESULT = "SELECT repeat('x', 1000) FROM generate_series(1, 300000)"
+
+/** Pass-through: select-only pgbench (transactions per second, more is better) and one result of 300 MB. */
+export async function relayLines(stack: BenchStack, rounds: number): Promise<Line[]> {
+  const pgbench = await findPgbench()
+  if (pgbench === undefined) {
+    console.error('pgbench is not installed: its lines are left out')
+    return []
+  }
+  await shell(`${pgbench} -i -s 10 -q -h 127.0.0.1 -p ${stack.directPort} -U postgres postgres 2>&1`)
+  await sql(stack.directPort, 'VACUUM ANALYZE')
+  const tps = async (port: number, clients: number): Promise<number> => {
+    const output = await shell(
+      `${pgbench} -n -S -M prepared -c ${clients} -j 1 -T ${PGBENCH_SECONDS} -h 127.0.0.1 -p ${port} -U postgres postgres`,
+    )
+    return Number(/tps = ([\d.]+)/.exec(output)?.[1])
+  }
+  const result = (port: number): Promise<number> => {
+    return seconds(() => shell(`${psqlCommand(port)} -A -t -c "${BIG_RESULT}" > /dev/null`))
+  }
+  const others: [string, number][] = [['direct', stack.directPort]]
+  if (stack.pgbouncerPort !== undefined) others.push(['pgbouncer', stack.pgbouncerPort])
+  const lines: Line[] = []
+  for (const [against, port] of others) {
+    for (const clients of CLIENTS) {
+      const name = `pgbench -S, ${clients} client${clients > 1 ? 's' : ''}`
+      lines.push(
+        await compare(
+          name,
+          against,
+          'tps',
+          rounds,
+          () => tps(stack.proxyPort, clients),
+          () => tps(port, clients),
+        ),
+      )
+    }
+    lines.push(
+      await compare(
+        'one 300 MB result',
+        against,
+        's',
+        rounds,
+        () => result(stack.proxyPort),
+        () => result(port),
+      ),
+    )
+  }
+  return lines
+}
+
+async function findPgbench(): Promise<string | undefined> {
+  const found = await shell('command -v pgbench || ls /usr/lib/postgresql/*/bin/pgbench 2>/dev/null | tail -1 || true')
+  return found.trim() || undefined
+}
