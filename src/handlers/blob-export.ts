@@ -136,9 +136,8 @@ export class BlobExport {
     this.#abort.abort()
     this.#upload?.abort()
     for (const stage of this.#stages) stage.destroy()
-    if (error instanceof ConnectionLost) return
     this.failure = asPgError(error)
-    if (!backendKnows) this.#cancelling = this.#wire.cancelBackend()
+    if (!backendKnows && !(error instanceof ConnectionLost)) this.#cancelling = this.#wire.cancelBackend()
   }
 
   #release(): void {

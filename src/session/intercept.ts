@@ -1,9 +1,9 @@
 import { serialize } from 'pg-protocol'
 import { createInstaller } from '../extension/install.ts'
 import { asPgError } from '../handlers/blob-import.ts'
-import { FRONTEND } from '../protocol/codes.ts'
+import { BACKEND, FRONTEND } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
-import { type ErrorFields, parse, query } from '../protocol/messages.ts'
+import { type ErrorFields, errorResponse, parse, query, readErrorFields } from '../protocol/messages.ts'
 import { connectAdmin, type SettleLock, takeSettleLock } from '../server/admin.ts'
 import type { Services } from '../services.ts'
 import { classify, type Statement } from '../sql/classify.ts'
@@ -28,6 +28,9 @@ import {
   writeScript,
 } from './script.ts'
 import type { Session } from './session.ts'
+
+/** What a Close or Describe is about. */
+const STATEMENT = 'S'.charCodeAt(0)
 
 /** A prepared statement of ours, under the client's name for it. */
 interface Prepared {
@@ -72,17 +75,20 @@ export class StatementInterceptor implements Interceptor {
     const body = frameBody(frame)
     switch (frame.code) {
       case FRONTEND.query: {
-        this.#forget('')
+        const { pending } = this.#session
+        if (pending.quiet && !pending.skipping) this.#forget('') // the backend does too
         const text = body.toString('latin1', 0, body.length - 1)
-        return mayBeOurs(text) ? () => this.#query(frame, text) : undefined
+        const isOurs = mayBeOurs(text) && body.indexOf(0) === body.length - 1
+        return isOurs ? () => this.#query(frame, text) : undefined
       }
       case FRONTEND.parse: {
         const name = cstring(body, 0)
         const text = cstring(body, name.length + 1)
-        this.#forget(name)
-        return mayBeOurs(text) ? () => this.#parse(frame, name, text) : undefined
+        const concernsUs = mayBeOurs(text) || this.#prepared.has(name)
+        return concernsUs ? () => this.#parse(frame, name, text) : undefined
       }
       case FRONTEND.bind: {
+        if (this.#session.idle) this.#portals.clear() // they ended with their transactions
         const portal = cstring(body, 0)
         const prepared = this.#prepared.get(cstring(body, portal.length + 1))
         if (prepared) this.#portals.set(portal, prepared)
@@ -95,8 +101,8 @@ export class StatementInterceptor implements Interceptor {
       }
       case FRONTEND.close: {
         const name = cstring(body, 1)
-        if (body[0] === 0x53) this.#forget(name)
-        else this.#portals.delete(name)
+        if (body[0] === STATEMENT) return this.#prepared.has(name) ? () => this.#close(frame, name) : undefined
+        this.#portals.delete(name)
         return undefined
       }
     }
@@ -117,22 +123,25 @@ export class StatementInterceptor implements Interceptor {
     session.seize()
     const leases = new Leases()
     try {
-      const { able, resources, locks } = await this.#gather(statements, leases, false)
-      const script = writeScript(text, able, resources)
+      const { able, resources, locks } = await this.#gather(statements, leases, session.pending.inPipeline, true)
       session.pending.sent(FRONTEND.query)
+      if (session.pending.skipping) return
+      const script = writeScript(text, able, resources)
       session.send(query(script.text))
       await runScript(session, script.steps, this.#context(script.rewrite, text, locks, undefined))
     } finally {
       session.release()
-      await leases.release()
+      await this.#giveBack(leases)
     }
   }
 
+  /** A statement counts as prepared, or as replaced, when the backend says so: the name may be taken. */
   async #parse(frame: Frame, name: string, text: string): Promise<void> {
     const session = this.#session
     const statements = (await session.quiet()) ? this.#classify(text) : undefined
     const [statement] = statements ?? []
-    if (statement === undefined || statement.kind === 'pass' || statements?.length !== 1) {
+    const isOurs = statements?.length === 1 && statement !== undefined && statement.kind !== 'pass'
+    if (!isOurs && (session.pending.skipping || !this.#prepared.has(name))) {
       session.forward(frame.bytes)
       return
     }
@@ -140,17 +149,46 @@ export class StatementInterceptor implements Interceptor {
     const leases = new Leases()
     session.pending.sent(FRONTEND.parse)
     try {
-      const { able, resources } = await this.#gather([statement], leases, true)
-      if (session.pending.skipping) return
-      const script = writePrepared(text, able[0] as typeof statement, resources)
-      const tail = frameBody(frame).subarray(name.length + text.length + 2)
-      session.send(parse(Buffer.from(name, 'latin1'), script.text, tail))
-      const release = (): Promise<void> => leases.release()
-      this.#prepared.set(name, { step: script.steps[0] as Step, rewrite: script.rewrite, release })
+      let prepared: Prepared | undefined
+      let bytes = frame.bytes
+      if (isOurs) {
+        const { able, resources } = await this.#gather([statement], leases, true, false)
+        if (session.pending.skipping) return
+        const script = writePrepared(text, able[0] as typeof statement, resources)
+        const tail = frameBody(frame).subarray(name.length + text.length + 2)
+        bytes = parse(Buffer.from(name, 'latin1'), script.text, tail)
+        prepared = { step: script.steps[0] as Step, rewrite: script.rewrite, release: leases.handOver() }
+      }
+      session.send(bytes)
+      session.send(serialize.flush())
+      const accepted = await this.#parsed(prepared?.rewrite, text)
+      if (accepted || name === '') this.#forget(name)
+      if (accepted && prepared) this.#prepared.set(name, prepared)
+      else await prepared?.release()
     } finally {
       session.release()
-      if (!this.#prepared.has(name)) await leases.release()
+      await this.#giveBack(leases)
     }
+  }
+
+  /** Passes on the replies to a Parse: was it accepted? */
+  async #parsed(rewrite: Rewrite | undefined, text: string): Promise<boolean> {
+    const session = this.#session
+    for (;;) {
+      const frame = await session.next()
+      if (frame.code === BACKEND.errorResponse && rewrite) {
+        const fields = readErrorFields(frameBody(frame))
+        mapErrorPosition(fields, rewrite, text, this.#encoding)
+        session.reply({ code: frame.code, bytes: errorResponse(fields) })
+      } else session.reply(frame)
+      if (frame.code === BACKEND.parseComplete) return true
+      if (frame.code === BACKEND.errorResponse) return false
+    }
+  }
+
+  async #close(frame: Frame, name: string): Promise<void> {
+    if (await this.#session.quiet()) this.#forget(name)
+    this.#session.forward(frame.bytes)
   }
 
   async #execute(frame: Frame, { step, rewrite }: Prepared): Promise<void> {
@@ -172,8 +210,17 @@ export class StatementInterceptor implements Interceptor {
       await runScript(session, steps, this.#context(rewrite, '', locks, replies))
     } finally {
       session.release()
-      await leases.release()
+      await this.#giveBack(leases)
     }
+  }
+
+  /**
+   * When the connection is lost the backend hears of it late, perhaps only after what it waits for has been released: it
+   * is cancelled first, or else it would go on to commit what hangs on a blob that was not written.
+   */
+  async #giveBack(leases: Leases): Promise<void> {
+    if (leases.hold && this.#session.signal.aborted) await this.#session.cancelBackend()
+    await leases.release()
   }
 
   /** The statements of ours that run before and after the client's Execute; without its needs met, one that fails instead. */
@@ -196,10 +243,14 @@ export class StatementInterceptor implements Interceptor {
     }
   }
 
+  get #encoding(): string {
+    return this.#session.parameters.get('client_encoding') ?? 'UTF8'
+  }
+
   #classify(text: string): Statement[] | undefined {
     const { parameters } = this.#session
     return classify(text, {
-      encoding: parameters.get('client_encoding') ?? 'UTF8',
+      encoding: this.#encoding,
       standardConformingStrings: parameters.get('standard_conforming_strings') !== 'off',
       endpoints: this.#services.config.storageEndpoints,
     })
@@ -210,6 +261,7 @@ export class StatementInterceptor implements Interceptor {
     statements: readonly Statement[],
     leases: Leases,
     inPipeline: boolean,
+    takeLocks: boolean,
   ): Promise<{ able: Statement[]; resources: Resources; locks: SettleLocks }> {
     const selectList = await selectListsFor(this.#session, statements, inPipeline)
     let installer: string | undefined
@@ -219,7 +271,7 @@ export class StatementInterceptor implements Interceptor {
       try {
         if (statement.kind === 'extension' || statement.kind === 'create-extension-call') {
           installer ??= await leases.installer(this.#services, this.#database)
-        } else if (!inPipeline && statement.kind === 'copy' && statement.copy.direction === 'to') {
+        } else if (takeLocks && statement.kind === 'copy' && statement.copy.direction === 'to') {
           locks.set(statement.copy, await leases.lock(this.#services, this.#database))
         }
         able.push(statement)
@@ -232,7 +284,7 @@ export class StatementInterceptor implements Interceptor {
   }
 
   #context(rewrite: Rewrite, original: string, locks: SettleLocks, replies: number | undefined): ScriptContext {
-    const encoding = this.#session.parameters.get('client_encoding') ?? 'UTF8'
+    const encoding = this.#encoding
     return {
       openBlob: (copy: CopyStatement, opened) => openBlobFor(this.#services, copy.url, opened),
       settle: async copy => locks.get(copy)?.release(),
@@ -269,8 +321,19 @@ class Leases {
     return installer.qualifiedName
   }
 
+  get hold(): boolean {
+    return this.#releases.length > 0
+  }
+
   async release(): Promise<void> {
     for (const release of this.#releases.splice(0).reverse()) await release()
+  }
+
+  /** What is leased is somebody else's to give back from now on. */
+  handOver(): () => Promise<void> {
+    const others = new Leases()
+    others.#releases.push(...this.#releases.splice(0))
+    return () => others.release()
   }
 }
 

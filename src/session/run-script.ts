@@ -59,7 +59,7 @@ export async function runScript(session: Session, steps: readonly Step[], contex
           break
         }
         case BACKEND.noticeResponse:
-          if (step.kind !== 'settle') session.reply(step.kind === 'retag' ? withoutContext(frame) : frame)
+          if (!own) session.reply(step.kind === 'retag' ? withoutContext(frame) : frame)
           break
         case BACKEND.parseComplete:
         case BACKEND.bindComplete:

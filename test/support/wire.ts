@@ -93,6 +93,8 @@ export function show({ code, bytes }: Frame): string {
       return `T ${columnNames(body).join(',')}`
     case BACKEND.notificationResponse:
       return `A ${words(body.subarray(4))}`
+    case BACKEND.dataRow:
+      return `D ${columnValues(body).join(',')}`
     default:
       return body.length === 0 ? letter : `${letter} ${words(body)}`
   }
@@ -102,6 +104,17 @@ const words = (body: Buffer): string =>
   body.length > 200
     ? `${body.length} bytes`
     : body.toString('latin1').replace(/[^\x20-\x7e]/g, char => (char === '\0' ? '.' : '?'))
+
+function columnValues(body: Buffer): string[] {
+  const values: string[] = []
+  let offset = 2
+  for (let i = body.readInt16BE(0); i > 0; i--) {
+    const length = body.readInt32BE(offset)
+    offset += 4 + Math.max(0, length)
+    values.push(length < 0 ? 'NULL' : words(body.subarray(offset - length, offset)))
+  }
+  return values
+}
 
 function columnNames(body: Buffer): string[] {
   const names: string[] = []
