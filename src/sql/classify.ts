@@ -4,7 +4,7 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
 import type { StorageEndpoints } from '../storage/endpoints.ts'
 import { type CopyStatement, readCopyStatement, relationName, withoutSecrets } from './copy-statement.ts'
-import { type RawStatement, splitStatements } from './query-text.ts'
+import { type RawStatement, splitStatements, type TextSettings } from './query-text.ts'
 
 /** What the statement of a query text is to the proxy. */
 export type Statement = StatementRange &
@@ -32,9 +32,7 @@ export interface StatementRange {
   readonly end: number
 }
 
-export interface SqlSettings {
-  readonly encoding: string
-  readonly standardConformingStrings: boolean
+export interface SqlSettings extends TextSettings {
   readonly endpoints: StorageEndpoints
 }
 
@@ -42,8 +40,7 @@ const EXTENSION = 'azure_storage'
 
 /** The statements of a query text (latin1, see splitStatements); undefined where none of them is ours. */
 export function classify(text: string, settings: SqlSettings): Statement[] | undefined {
-  if (!settings.standardConformingStrings && text.includes('\\')) return undefined
-  const statements = splitStatements(text, settings.encoding)?.map(raw => classifyOne(raw, text, settings))
+  const statements = splitStatements(text, settings)?.map(raw => classifyOne(raw, text, settings))
   return statements?.some(({ kind }) => kind !== 'pass') ? statements : undefined
 }
 

@@ -3,7 +3,7 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
 
-/** An option of COPY as the parser has it; `location` is where it was written. */
+/** An option of COPY as the parser has it; `location` is where in the query text it was written. */
 interface CopyOption {
   readonly name: string
   readonly value: OptionValue | undefined
@@ -47,11 +47,11 @@ const ROW_OPTIONS = [
 ]
 
 /** Takes out what is the extension's own; everything else is PostgreSQL's to judge. @throws PgError */
-export function readCopyOptions(nodes: readonly object[]): CopyOptions {
+export function readCopyOptions(nodes: readonly object[], offsetOf: (location: number) => number): CopyOptions {
   const own = new Map<string, string>()
   const others: CopyOption[] = []
   for (const node of nodes) {
-    const option = readOption(node)
+    const option = readOption(node, offsetOf)
     if (option.name === 'headers') others.push({ ...option, name: 'header' })
     else if (option.name !== 'format' && option.name !== 'compression') others.push(option)
     else if (!own.has(option.name)) own.set(option.name, textOf(option))
@@ -84,9 +84,13 @@ export function writeCopyOptions({ others }: CopyOptions, format: Format): Writt
   return [{ text: `FORMAT ${COPY_FORMATS[format]}`, location: undefined }, ...written]
 }
 
-function readOption(node: object): CopyOption {
+function readOption(node: object, offsetOf: (location: number) => number): CopyOption {
   const { defname, arg, location } = (node as { DefElem: { defname: string; arg?: object; location?: number } }).DefElem
-  return { name: defname, value: arg && readValue(arg), location }
+  return {
+    name: defname,
+    value: arg && readValue(arg),
+    location: location === undefined ? undefined : offsetOf(location),
+  }
 }
 
 function readValue(node: object): OptionValue {

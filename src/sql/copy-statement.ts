@@ -50,7 +50,7 @@ export function readCopyStatement(
       hint: 'Create a view for the query and copy the view.',
     })
   }
-  const options = readCopyOptions(node.options ?? [])
+  const options = readCopyOptions(node.options ?? [], raw.offsetOf)
   const format = resolveFormat(url.path, options.format, options.compression)
   if (format.format === 'parquet') {
     throw new PgError({ message: 'azure_storage: parquet is not supported yet', code: SQLSTATE.featureNotSupported })

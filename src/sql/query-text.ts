@@ -1,4 +1,5 @@
 import { type ParseResult, parseSync, type RawStmt, scanSync } from 'libpg-query'
+import { type EscapeStrings, withEscapeStrings } from './escape-strings.ts'
 
 /** A word of SQL; offsets are bytes of the query text, which is chars of its latin1 form. */
 export interface Token {
@@ -13,6 +14,14 @@ export interface RawStatement {
   readonly start: number
   readonly end: number
   readonly tokens: readonly Token[]
+  /** Where in the query text a location of the parser's is. */
+  offsetOf(location: number): number
+}
+
+/** What the meaning of a query text's bytes hangs on. */
+export interface TextSettings {
+  readonly encoding: string
+  readonly standardConformingStrings: boolean
 }
 
 /** Client encodings in which the second byte of a character may be an ASCII byte, and their lead bytes. */
@@ -30,29 +39,38 @@ export const isUnsafeEncoding = (encoding: string): boolean => encoding in UNSAF
 
 /**
  * Splits a query text into its statements with PostgreSQL's own parser; undefined where it does not parse (the server
- * will say why). `text` is latin1: one char a byte, so that bytes of any client encoding come out as they went in. Texts
- * whose meaning hangs on standard_conforming_strings being on are the caller's to keep away.
+ * will say why). `text` is latin1: one char a byte, so that bytes of any client encoding come out as they went in.
  */
-export function splitStatements(text: string, encoding: string): RawStatement[] | undefined {
-  const masked = maskTrailBytes(text, encoding)
-  const offset = byteToChar(masked)
+export function splitStatements(text: string, settings: TextSettings): RawStatement[] | undefined {
+  const parsable = parsableText(text, settings)
+  if (parsable === undefined) return undefined
+  const toChar = byteToChar(parsable.text)
+  const offsetOf = (location: number): number => parsable.originOf(toChar(location))
   let parsed: ParseResult
   try {
-    parsed = parseSync(masked)
+    parsed = parseSync(parsable.text)
   } catch {
     return undefined
   }
   return (parsed.stmts ?? []).map(raw => {
-    const from = offset(raw.stmt_location ?? 0)
-    const to = raw.stmt_len ? offset((raw.stmt_location ?? 0) + raw.stmt_len) : masked.length
-    const tokens = scan(masked.slice(from, to), from)
+    const from = toChar(raw.stmt_location ?? 0)
+    const to = raw.stmt_len ? toChar((raw.stmt_location ?? 0) + raw.stmt_len) : parsable.text.length
+    const tokens = scan(parsable.text.slice(from, to), offset => parsable.originOf(from + offset))
     return {
       node: raw.stmt as NonNullable<RawStmt['stmt']>,
-      start: tokens[0]?.start ?? from,
-      end: tokens.at(-1)?.end ?? to,
+      start: tokens[0]?.start ?? parsable.originOf(from),
+      end: tokens.at(-1)?.end ?? parsable.originOf(to),
       tokens,
+      offsetOf,
     }
   })
+}
+
+/** The parser takes standard_conforming_strings to be on, and every encoding to be safe. */
+function parsableText(text: string, settings: TextSettings): EscapeStrings | undefined {
+  const masked = maskTrailBytes(text, settings.encoding)
+  const escapes = !settings.standardConformingStrings && masked.includes('\\')
+  return escapes ? withEscapeStrings(masked) : { text: masked, originOf: offset => offset }
 }
 
 /** The parser counts bytes of its UTF-8 form of the text; this is where they are in the text. */
@@ -69,11 +87,12 @@ export function byteToChar(text: string): (byteOffset: number) => number {
   return byteOffset => chars[byteOffset] ?? text.length
 }
 
-function scan(text: string, shift: number): Token[] {
-  const offset = byteToChar(text)
+function scan(text: string, originOf: (offset: number) => number): Token[] {
+  const toChar = byteToChar(text)
+  const offsetOf = (location: number): number => originOf(toChar(location))
   return scanSync(text)
     .tokens.filter(token => token.tokenName !== 'SQL_COMMENT' && token.tokenName !== 'C_COMMENT')
-    .map(token => ({ text: token.text, start: shift + offset(token.start), end: shift + offset(token.end) }))
+    .map(token => ({ text: token.text, start: offsetOf(token.start), end: offsetOf(token.end) }))
 }
 
 /** A trail byte that looks like a backslash or a letter must not be read as one. */

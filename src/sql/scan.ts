@@ -3,7 +3,8 @@
  * often; the parser decides. Linear whatever the text.
  */
 export function mayBeOurs(text: string): boolean {
-  return inOrder(text, /copy/i, /:\/\//) || inOrder(text, /extension/i, /azure_storage/i)
+  // An escape may stand for the colon and slashes.
+  return inOrder(text, /copy/i, /:\/\/|\\|u&'/i) || inOrder(text, /extension/i, /azure_storage/i)
 }
 
 function inOrder(text: string, first: RegExp, second: RegExp): boolean {

@@ -7,7 +7,7 @@ describe.each(servers)('options of COPY with URLs on PostgreSQL $version', serve
   beforeAll(async () => {
     stack = await startCopyStack(server)
     await stack.client.query("CREATE TABLE t (a int, b text); INSERT INTO t VALUES (1, 'x''y'), (2, NULL), (3, '')")
-    await stack.client.query('CREATE TABLE target (LIKE t)')
+    await stack.client.query("CREATE TABLE target (a int, b text DEFAULT 'given')")
   })
   afterAll(() => stack.close())
   let files = 0
@@ -43,9 +43,7 @@ describe.each(servers)('options of COPY with URLs on PostgreSQL $version', serve
     ["(DELIMITER E'\\t', NULL E'\\\\N')", "1\tx'y\n2\t\\N\n3\t\n"],
     ['(FREEZE off)', '1,x\'y\n2,\n3,""\n'],
   ])('COPY TO … %s', async (options, contents) => {
-    expect(
-      written.startsWith(contents) && (options.includes("'on'") || written === contents) ? contents : written,
-    ).toBe(contents)
+    expect(await exported(options)).toBe(contents)
   })
 
   it.each([
@@ -137,7 +135,7 @@ describe.each(servers)('options of COPY with URLs on PostgreSQL $version', serve
     })
     expect(await failing("(FORMAT tsv, QUOTE 'x')")).toMatchObject({
       code: expect.anything(),
-      message: expect.stringMatching(/QUOTE.*CSV mode/),
+      message: expect.stringMatching(/quote.*CSV mode/i),
     })
     expect(await failing('(FORCE_NULL (nope))')).toMatchObject({ code: '42703' })
     expect(await failing('(FORMAT)')).toMatchObject({ code: '42601', message: 'format requires a parameter' })
@@ -155,7 +153,7 @@ describe.each(servers)('options of COPY with URLs on PostgreSQL $version', serve
     } else {
       await copy
       expect((await stack.client.query('SELECT a FROM target')).rows).toEqual([{ a: 1 }, { a: 2 }])
-      expect(await imported('1,d!\n', "(DEFAULT 'd!')")).toEqual([[1, null]])
+      expect(await imported('1,d!\n', "(DEFAULT 'd!')")).toEqual([[1, 'given']])
     }
   })
 
