@@ -9,8 +9,6 @@ import type { Blob } from '../storage/blob-client.ts'
 import type { BlobUpload } from '../storage/blob-upload.ts'
 import { asPgError } from './blob-import.ts'
 
-const GATHER_BYTES = 256 * 1024
-
 export interface ExportOptions {
   readonly format: ResolvedFormat
   readonly maxBlockBytes: number
@@ -31,8 +29,10 @@ export class BlobExport {
   #stages: Transform[] = []
   #staged: Promise<void> | undefined
   #cancelling: Promise<void> | undefined
-  #gathered = Buffer.allocUnsafe(GATHER_BYTES)
-  #gatheredLength = 0
+  readonly #stopped = new Promise<void>(resolve => {
+    this.#abort.signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  #waiting = false
 
   constructor(wire: Wire, openBlob: () => Blob, { format, maxBlockBytes, timeoutMs }: ExportOptions) {
     this.#wire = wire
@@ -58,7 +58,6 @@ export class BlobExport {
   async commit(): Promise<void> {
     try {
       if (this.failure === undefined) {
-        this.#flushGathered()
         this.#stages[0]?.end()
         await this.#staged
       }
@@ -82,52 +81,42 @@ export class BlobExport {
   }
 
   #takeDirectly(upload: BlobUpload): void {
-    this.#wire.setCopyDataSink((buffer, start, end) => {
-      try {
-        if (this.failure === undefined && !upload.append(buffer, start, end)) this.#waitFor(upload.drained())
-      } catch (error) {
-        this.#fail(error, false)
-      }
-    })
+    this.#takeRows(
+      rows => upload.append(rows, 0, rows.length),
+      () => upload.drained(),
+    )
   }
 
-  /** Rows are gathered into larger chunks: a stage's cost is by the chunk. */
   #takeThroughStages(upload: BlobUpload): void {
     const first = this.#stages[0] as Transform
     let last = first
     for (const stage of this.#stages.slice(1)) last = last.pipe(stage)
     this.#staged = drainInto(last, upload)
     this.#staged.catch(error => this.#fail(error, false))
-    this.#wire.setCopyDataSink((buffer, start, end) => {
-      let from = start
-      while (from < end && this.failure === undefined) {
-        const taken = buffer.copy(this.#gathered, this.#gatheredLength, from, end)
-        this.#gatheredLength += taken
-        from += taken
-        if (this.#gatheredLength === GATHER_BYTES && !this.#flushGathered()) {
-          this.#waitFor(new Promise(resolve => first.once('drain', resolve).once('close', resolve)))
-        }
+    this.#takeRows(
+      rows => first.write(rows),
+      () => new Promise(resolve => first.once('drain', resolve).once('close', resolve)),
+    )
+  }
+
+  /** `take` says whether there is room for more, `room` resolves when there is. */
+  #takeRows(take: (rows: Buffer) => boolean, room: () => Promise<unknown>): void {
+    this.#wire.setCopyDataSink(rows => {
+      try {
+        if (this.failure !== undefined || take(rows) || this.#waiting) return
+        this.#waiting = true
+        this.#wire.pauseBackend()
+        // A failure in the meantime lets the backend go on as well: it must get to where it is cancelled.
+        Promise.race([room(), this.#stopped])
+          .catch(error => this.#fail(error, false))
+          .finally(() => {
+            this.#waiting = false
+            this.#wire.resumeBackend()
+          })
+      } catch (error) {
+        this.#fail(error, false)
       }
     })
-  }
-
-  #flushGathered(): boolean {
-    if (this.#stages.length === 0 || this.#gatheredLength === 0) return true
-    const chunk = this.#gathered.subarray(0, this.#gatheredLength)
-    this.#gathered = Buffer.allocUnsafe(GATHER_BYTES)
-    this.#gatheredLength = 0
-    return (this.#stages[0] as Transform).write(chunk)
-  }
-
-  /** A failure in the meantime lets the backend go on as well: it must get to where it is cancelled. */
-  #waitFor(room: Promise<unknown>): void {
-    this.#wire.pauseBackend()
-    const failed = new Promise<void>(resolve => {
-      this.#abort.signal.addEventListener('abort', () => resolve(), { once: true })
-    })
-    Promise.race([room, failed])
-      .catch(error => this.#fail(error, false))
-      .finally(() => this.#wire.resumeBackend())
   }
 
   #fail(error: unknown, backendKnows: boolean): void {

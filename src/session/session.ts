@@ -168,7 +168,7 @@ export class Session implements Wire {
     while (sink && this.#inbox[0]?.code === BACKEND.copyData) {
       const { bytes } = this.#inbox.shift() as Frame
       this.#inboxLength -= bytes.length
-      sink(bytes, HEADER_LENGTH, bytes.length)
+      sink(bytes.subarray(HEADER_LENGTH))
     }
   }
 

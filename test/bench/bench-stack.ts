@@ -52,7 +52,7 @@ export async function startBenchStack(version: 15 | 18): Promise<BenchStack> {
   )
   const location = join(dir, 'azurite')
   await mkdir(location)
-  const azurite: Azurite = await startAzurite({ accounts: [ACCOUNT], port: 0, location })
+  const azurite: Azurite = await startAzurite({ accounts: [ACCOUNT], port: 0, location, inMemory: true })
   running.push(azurite)
   const proxyPort = await freePort()
   const proxy = await startProxyProcess(proxyPort, directPort, azurite.endpointTemplate)
