@@ -63,6 +63,7 @@ export function errorFields(error: Omit<PgError, 'name'>, severity: 'ERROR' | 'F
   ])
   if (error.detail !== undefined) fields.set('D', text(error.detail))
   if (error.hint !== undefined) fields.set('H', text(error.hint))
+  if (error.context !== undefined) fields.set('W', text(error.context))
   return fields
 }
 

@@ -5,6 +5,7 @@ export interface PgErrorFields {
   readonly code: string
   readonly detail?: string | undefined
   readonly hint?: string | undefined
+  readonly context?: string | undefined
   readonly cause?: unknown
 }
 
@@ -13,6 +14,7 @@ export class PgError extends Error {
   readonly code: string
   readonly detail: string | undefined
   readonly hint: string | undefined
+  readonly context: string | undefined
 
   constructor(fields: PgErrorFields) {
     super(fields.message, fields.cause === undefined ? undefined : { cause: fields.cause })
@@ -20,6 +22,7 @@ export class PgError extends Error {
     this.code = fields.code
     this.detail = fields.detail
     this.hint = fields.hint
+    this.context = fields.context
   }
 }
 
