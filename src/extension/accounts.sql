@@ -1,14 +1,27 @@
 -- Accounts: their management (azure_storage_admin only, by EXECUTE privilege) and who may use them.
 
+-- Good for this statement of this backend only, whoever asks: so what it proves cannot be kept for later.
+CREATE OR REPLACE FUNCTION azure_storage_private.ticket_mac(
+  mac_key bytea, account text, auth azure_storage.auth_type, sealed text
+) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  RETURN encode(sha256(mac_key || sha256(mac_key || convert_to(concat_ws('|', 'ticket',
+    pg_backend_pid(), azure_storage_private.statement_microseconds(), account, auth, sealed), 'UTF8'))), 'hex');
+END
+$function$;
+
 -- current_user in a view is the invoker, while the view reads its tables with its owner's rights: so this shows the
 -- caller, through SET ROLE and SECURITY DEFINER chains, just the accounts it may use. Superusers are members of all.
 -- grant_mac proves a row to the proxy (storage/sealing.ts): without it, a look-alike of this schema in a database
--- without the extension could hand the proxy what a role has kept from the time when it was allowed.
+-- without the extension could hand the proxy what a role has kept from the time when it was allowed. ticket_mac does
+-- the same within the backend, for the functions of loopback.sql.
 CREATE OR REPLACE VIEW azure_storage_private.usable_accounts WITH (security_barrier) AS
 SELECT a.account_name, a.auth_type, a.sealed_credentials,
   encode(sha256(k.mac_key || sha256(k.mac_key || convert_to(concat_ws('|', 'grant',
     coalesce(current_setting('azure_storage.challenge', true), ''),
-    a.account_name, a.auth_type, coalesce(a.sealed_credentials, '')), 'UTF8'))), 'hex') AS grant_mac
+    a.account_name, a.auth_type, coalesce(a.sealed_credentials, '')), 'UTF8'))), 'hex') AS grant_mac,
+  azure_storage_private.ticket_mac(k.mac_key, a.account_name, a.auth_type, a.sealed_credentials) AS ticket_mac
 FROM azure_storage.accounts AS a
 LEFT JOIN azure_storage_private.sealing_key AS k ON true
 WHERE pg_has_role(current_user, 'azure_storage_admin', 'MEMBER')

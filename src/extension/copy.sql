@@ -14,8 +14,8 @@ BEGIN
     EXECUTE statement; -- PostgreSQL's own refusal of the URL
     RAISE EXCEPTION 'azure_storage: COPY with URLs is disabled' USING ERRCODE = 'feature_not_supported';
   END IF;
-  RETURN QUERY SELECT * FROM azure_storage_private.credential(
-    account_name, container_name, own_credentials, challenge);
+  RETURN QUERY SELECT c.sealed, c.auth_type, c.statement_timeout_ms, c.block_size_mb, c.grant_mac, c.passphrase
+    FROM azure_storage_private.credential(account_name, container_name, own_credentials, challenge) AS c;
 END
 $function$;
 
@@ -23,7 +23,7 @@ CREATE OR REPLACE FUNCTION azure_storage_private.credential(
   account text, container text, own_credentials boolean, challenge text
 ) RETURNS TABLE (
   sealed text, auth_type text, statement_timeout_ms bigint, block_size_mb integer, grant_mac text,
-  passphrase text
+  passphrase text, ticket_mac text
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp SET azure_storage.challenge = '' -- the latter to forget it at the end
@@ -50,7 +50,7 @@ BEGIN
   END IF;
   RETURN QUERY SELECT usable.sealed_credentials, usable.auth_type::text,
     azure_storage_private.statement_timeout_ms(), azure_storage_private.block_size_mb(), usable.grant_mac,
-    azure_storage_private.passphrase();
+    azure_storage_private.passphrase(), usable.ticket_mac;
 END
 $function$;
 

@@ -21,7 +21,18 @@ export const CREATE_EXTENSION_DENIED = 'permission denied to create extension "a
 
 /** Holds the tables, so it runs once; the others are CREATE OR REPLACE throughout and in the order they need. */
 const CREATE_SCRIPT = 'azure_storage--1.9.sql'
-const FUNCTION_SCRIPTS = ['settings.sql', 'sealing.sql', 'accounts.sql', 'options.sql', 'copy.sql']
+const FUNCTION_SCRIPTS = [
+  'settings.sql',
+  'sealing.sql',
+  'accounts.sql',
+  'options.sql',
+  'copy.sql',
+  'loopback.sql',
+  'blob-list.sql',
+  'blob-get.sql',
+  'blob-get-errors.sql',
+  'blob-put.sql',
+]
 
 /** Makes the roles and the sealing key of this server, where they are missing. `admin` is a superuser. */
 export async function prepareServer(admin: Client): Promise<void> {

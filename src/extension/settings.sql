@@ -30,6 +30,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT (extract(epoch FROM current_setting('statement_timeout')::interval) * 1000)::bigint
 $function$;
 
+-- Together with the backend's pid, the name of the statement that its client has sent.
+CREATE OR REPLACE FUNCTION azure_storage_private.statement_microseconds() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT (extract(epoch FROM statement_timestamp()) * 1000000)::bigint::text
+$function$;
+
 CREATE OR REPLACE FUNCTION azure_storage_private.check_account_name(account_name text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN

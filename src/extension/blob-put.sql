@@ -1,0 +1,197 @@
+-- The state of the aggregate is one text: mode, upload, connection, rows that are not sent yet.
+--   mode        1: t, rows are record literals one behind the other; b, rows are the hexadecimal of record_send, each
+--               with a newline
+--   upload     12: the proxy's name of it
+--   connection 16: see put_connection
+-- It stays short, because PostgreSQL copies it for each row.
+
+-- The end of the name of the dblink connection that all groups of a statement share. Nobody can guess it, so nobody can
+-- lay a connection of that name in our way.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_connection() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT left(encode(sha256(mac_key || sha256(mac_key || convert_to(concat_ws('|', 'connection', pg_backend_pid(),
+    azure_storage_private.statement_microseconds()), 'UTF8'))), 'hex'), 16)
+  FROM azure_storage_private.sealing_key
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.put_connection FROM PUBLIC;
+
+-- Throws an error unless the last requests of this connection have been answered. What statements before this one have
+-- left, because they failed, is closed.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_connect(connection text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  open_connection text;
+  detail text;
+BEGIN
+  FOREACH open_connection IN ARRAY coalesce(azure_storage_private.dblink_get_connections(), '{}') LOOP
+    IF open_connection = 'azure_storage_' || connection THEN RETURN; END IF;
+    IF open_connection ~ '^azure_storage_[0-9a-f]{16}$' THEN
+      PERFORM azure_storage_private.dblink_disconnect(open_connection);
+    END IF;
+  END LOOP;
+  PERFORM azure_storage_private.dblink_connect(
+    'azure_storage_' || connection, azure_storage_private.loopback_connection());
+EXCEPTION WHEN sqlclient_unable_to_establish_sqlconnection THEN
+  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+  PERFORM azure_storage_private.check_connected(SQLSTATE, SQLERRM, detail);
+  RAISE;
+END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.put_connect FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.put_open(account text, ticket jsonb, request jsonb) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  connection text := azure_storage_private.put_connection();
+  authorized_request text := azure_storage_private.authorized('OPEN', account, ticket, request);
+BEGIN
+  PERFORM azure_storage_private.put_connect(connection);
+  RETURN (
+    SELECT mode || upload || connection
+    FROM azure_storage_private.dblink('azure_storage_' || connection, authorized_request) AS t (upload text, mode text));
+END
+$function$;
+
+-- The name of the upload is its password; that of the connection must not be a connection string.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_send(verb text, state text) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  part text[] := regexp_match(left(state, 29), '^[tb]([A-Za-z0-9_-]{12})([0-9a-f]{16})$');
+BEGIN
+  IF part IS NULL OR verb NOT IN ('DATA', 'COMMIT')
+    OR NOT 'azure_storage_' || part[2] = ANY (azure_storage_private.dblink_get_connections()) THEN
+    RAISE EXCEPTION 'azure_storage: the upload is over' USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  RETURN (
+    SELECT open
+    FROM azure_storage_private.dblink('azure_storage_' || part[2], concat(verb, ' ', part[1], chr(10), substr(state, 30)))
+      AS t (open integer));
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.put_commit(state text) RETURNS void
+LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF azure_storage_private.put_send('COMMIT', state) = 0 THEN
+    PERFORM azure_storage_private.dblink_disconnect('azure_storage_' || substr(state, 14, 16));
+  END IF;
+END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.put_commit FROM PUBLIC;
+
+-- The columns of a row that has no named type: their names, and the types' oids out of the binary form
+-- (record_send: int4 number of columns; of each oid, int4 length or -1, value).
+CREATE OR REPLACE FUNCTION azure_storage_private.columns_of_record(tuple record) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  names text[] := ARRAY(SELECT json_object_keys(row_to_json(tuple)));
+  columns jsonb := '[]';
+  sent bytea;
+  oid bigint := 25;
+  length bigint;
+  at integer := 5;
+BEGIN
+  BEGIN
+    sent := record_send(tuple);
+  EXCEPTION WHEN undefined_function THEN NULL; -- a type without binary form, as aclitem: then all are as text
+  END;
+  FOR i IN 1 .. cardinality(names) LOOP
+    IF sent IS NOT NULL THEN
+      oid := ('x' || encode(substr(sent, at, 4), 'hex'))::bit(32)::bigint;
+      length := ('x' || encode(substr(sent, at + 4, 4), 'hex'))::bit(32)::bigint;
+      at := at + 8 + CASE WHEN length > 2147483647 THEN 0 ELSE length END;
+    END IF;
+    columns := columns || jsonb_build_object('name', names[i], 'oid', oid, 'typmod', -1);
+  END LOOP;
+  RETURN columns;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.row_of_nulls(columns jsonb, mode text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT CASE WHEN mode = 't' THEN format('(%s)', repeat(',', jsonb_array_length(columns) - 1))
+    ELSE lpad(to_hex(jsonb_array_length(columns)), 8, '0')
+      || string_agg(lpad(to_hex((c ->> 'oid')::bigint), 8, '0') || 'ffffffff', '' ORDER BY n) || chr(10) END
+  FROM jsonb_array_elements(columns) WITH ORDINALITY AS column_ (c, n)
+$function$;
+
+-- The first row of a group, a NULL record (a row of NULLs), and a state that has become too long. `next_state` is NULL
+-- in the first two cases.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_row_slowly(
+  state text, next_state text, account_name text, container_name text, path text, tuple anyelement, encoder text,
+  compression text, options jsonb
+) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  columns jsonb;
+BEGIN
+  IF next_state IS NULL THEN
+    IF state IS NULL THEN
+      PERFORM azure_storage_private.check_argument(name, missing)
+      FROM (VALUES ('account_name', account_name IS NULL), ('container_name', container_name IS NULL),
+        ('path', path IS NULL), ('encoder', encoder IS NULL), ('compression', compression IS NULL)) AS t (name, missing);
+    END IF;
+    IF pg_typeof(tuple) <> 'record'::regtype THEN
+      columns := azure_storage_private.columns_of_type(pg_typeof(tuple));
+    ELSE
+      PERFORM azure_storage_private.check_argument('tuple', num_nulls(tuple) = 1);
+      columns := azure_storage_private.columns_of_record(tuple);
+    END IF;
+    state := coalesce(state, azure_storage_private.put_open(
+      account_name, azure_storage_private.ticket(account_name, container_name),
+      jsonb_build_object('container', container_name, 'path', path, 'encoder', encoder, 'compression', compression,
+        'options', options, 'columns', columns)));
+    next_state := state || CASE
+      WHEN num_nulls(tuple) = 1 THEN azure_storage_private.row_of_nulls(columns, left(state, 1))
+      WHEN starts_with(state, 't') THEN textin(record_out(tuple))
+      ELSE encode(record_send(tuple), 'hex') || chr(10) END;
+  END IF;
+  IF octet_length(next_state) <= 8192 THEN RETURN next_state; END IF;
+  PERFORM azure_storage_private.put_send('DATA', next_state);
+  RETURN left(next_state, 29);
+END
+$function$;
+
+-- anyelement, because a record that is NULL still has a type then. Each overload has a function of its own, which does
+-- without operators, for these depend on the search_path, and without a setting of search_path, for that takes time.
+DO $overloads$
+DECLARE
+  overload text[];
+BEGIN
+  -- Further arguments; what stands for them.
+  FOREACH overload SLICE 1 IN ARRAY ARRAY[
+    ['', $$'auto', 'auto', NULL$$],
+    [', encoder text', $$encoder, 'auto', NULL$$],
+    [', encoder text, compression text', $$encoder, compression, NULL$$],
+    [', encoder text, compression text, options jsonb', $$encoder, compression, options$$]
+  ] LOOP
+    EXECUTE format($sql$
+      CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
+        state text, account_name text, container_name text, path text, tuple anyelement %1$s
+      ) RETURNS text
+      LANGUAGE plpgsql AS $function$
+      DECLARE
+        next_state CONSTANT pg_catalog.text := CASE
+          WHEN pg_catalog.starts_with(state, 't') THEN
+            pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)))
+          WHEN pg_catalog.starts_with(state, 'b') THEN
+            pg_catalog.concat(state, pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10))
+          END;
+      BEGIN
+        IF pg_catalog.int4le(pg_catalog.octet_length(next_state), 8192) THEN RETURN next_state; END IF;
+        RETURN azure_storage_private.put_row_slowly(
+          state, next_state, account_name, container_name, path, tuple, %2$s);
+      END
+      $function$;
+      REVOKE ALL ON FUNCTION azure_storage_private.put_row(
+        state text, account_name text, container_name text, path text, tuple anyelement %1$s) FROM PUBLIC;
+      CREATE OR REPLACE AGGREGATE azure_storage.blob_put(
+        account_name text, container_name text, path text, tuple record %1$s
+      ) (
+        SFUNC = azure_storage_private.put_row, STYPE = text,
+        FINALFUNC = azure_storage_private.put_commit, FINALFUNC_MODIFY = READ_WRITE
+      )$sql$,
+      overload[1], overload[2]);
+  END LOOP;
+END
+$overloads$;
