@@ -3,23 +3,31 @@ import { serialize } from 'pg-protocol'
 import { encodeCopyText } from '../formats/copy-text.ts'
 import type { ResolvedFormat } from '../formats/format.ts'
 import { decompressGzip } from '../formats/gzip.ts'
-import { copyDataHeader } from '../protocol/messages.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { ConnectionLost, type Wire } from '../session/wire.ts'
 import type { Blob } from '../storage/blob-client.ts'
 
-/**
- * While it waits for CopyData the backend acts on no cancel and no statement_timeout; an empty message makes it look.
- */
-const NUDGE_INTERVAL_MS = 500
-const EMPTY_COPY_DATA = copyDataHeader(0)
 /** In the extended protocol the end of the COPY is told only after a Flush, and one sent before is ignored. */
 const COPY_DONE = Buffer.concat([serialize.copyDone(), serialize.flush()])
+
+/** How often a backend that waits for a storage that stalls is given something to do, and how many times that lasts. */
+const DRIP_INTERVAL_MS = 500
+const DRIPS = 120
+const NEWLINE = 0x0a
+
+export interface ImportOptions {
+  readonly format: ResolvedFormat
+  /** The session's statement_timeout, 0 for none: a backend that waits for rows does not act on it. */
+  readonly timeoutMs: number
+}
 
 /**
  * Feeds a blob into a COPY FROM STDIN that waits for its data. Ends with CopyDone, or with CopyFail and the reason in
  * `failure`; `stop` ends it early, when the backend has ended the COPY itself.
+ *
+ * The backend looks for pg_cancel_backend() only between two rows. So the last bytes that came are held back, and go
+ * piece by piece to a backend that would see none for long.
  */
 export class BlobImport {
   failure: PgError | undefined
@@ -27,17 +35,21 @@ export class BlobImport {
   begun = false
   readonly #wire: Wire
   readonly #abort = new AbortController()
-  readonly #nudge: NodeJS.Timeout
+  readonly #drip: NodeJS.Timeout
+  readonly #timer: NodeJS.Timeout | undefined
   readonly #done: Promise<void>
-  #sentSinceNudge = false
+  #heldBack: Buffer = Buffer.alloc(0)
+  #dripBytes = 0
+  #sentSinceDrip = false
 
-  constructor(wire: Wire, openBlob: () => Blob, format: ResolvedFormat) {
+  constructor(wire: Wire, openBlob: () => Blob, { format, timeoutMs }: ImportOptions) {
     this.#wire = wire
-    this.#nudge = setInterval(() => {
-      if (!this.#sentSinceNudge) wire.send(EMPTY_COPY_DATA)
-      this.#sentSinceNudge = false
-    }, NUDGE_INTERVAL_MS)
-    wire.onCancel(() => wire.send(EMPTY_COPY_DATA))
+    this.#drip = setInterval(() => {
+      if (!this.#sentSinceDrip) this.#sendHeldBack(this.#dripBytes)
+      this.#sentSinceDrip = false
+    }, DRIP_INTERVAL_MS)
+    if (timeoutMs > 0) this.#timer = setTimeout(() => this.#fail(cancelled('statement timeout')), timeoutMs)
+    wire.onCancel(() => this.#fail(cancelled('user request')))
     this.#done = this.#run(openBlob, format)
   }
 
@@ -52,19 +64,41 @@ export class BlobImport {
       const { body } = await openBlob().download({ signal })
       for await (const chunk of decode(body, format)) {
         if (signal.aborted) return
-        this.#sentSinceNudge = true
-        this.begun = true
-        if (!this.#wire.sendCopyData(chunk)) await this.#wire.drained()
+        this.#sentSinceDrip = true
+        const more = this.#sendHeldBack()
+        this.#heldBack = chunk
+        this.#dripBytes = Math.ceil(chunk.length / DRIPS)
+        if (!more) await this.#wire.drained()
       }
-      if (!signal.aborted) this.#wire.send(COPY_DONE)
+      if (signal.aborted) return
+      this.#sendHeldBack()
+      this.#wire.send(COPY_DONE)
     } catch (error) {
       if (signal.aborted || error instanceof ConnectionLost) return
-      this.failure = asPgError(error)
-      this.#wire.send(serialize.copyFail(this.failure.message))
+      this.#fail(asPgError(error))
     } finally {
-      clearInterval(this.#nudge)
+      clearInterval(this.#drip)
+      clearTimeout(this.#timer)
       this.#wire.onCancel(undefined)
     }
+  }
+
+  /** Sends `length` bytes, and on to the end of a line. */
+  #sendHeldBack(length = this.#heldBack.length): boolean {
+    if (this.#heldBack.length === 0) return true
+    const newline = this.#heldBack.indexOf(NEWLINE, length - 1)
+    const end = newline < 0 ? this.#heldBack.length : newline + 1
+    const bytes = this.#heldBack.subarray(0, end)
+    this.#heldBack = this.#heldBack.subarray(end)
+    this.begun = true
+    return this.#wire.sendCopyData(bytes)
+  }
+
+  #fail(failure: PgError): void {
+    if (this.#abort.signal.aborted) return
+    this.failure = failure
+    this.#wire.send(serialize.copyFail(failure.message))
+    this.#abort.abort()
   }
 }
 
@@ -93,4 +127,8 @@ export function asPgError(error: unknown): PgError {
     code: SQLSTATE.internalError,
     cause: error,
   })
+}
+
+export function cancelled(reason: 'user request' | 'statement timeout'): PgError {
+  return new PgError({ message: `canceling statement due to ${reason}`, code: SQLSTATE.queryCanceled })
 }

@@ -40,9 +40,10 @@ export async function runScript(session: Session, steps: readonly Step[], contex
   let opened: OpenedCopy | undefined
   let transfer: BlobImport | BlobExport | undefined
   let exported: Frame | undefined
+  let committing: Promise<void> | undefined
   try {
     while (context.replies === undefined || replies < context.replies) {
-      const frame = await session.next()
+      const frame = await (committing ? nextUnlessBroken(session, committing) : session.next())
       const step = failed ? PASS : (steps[index] ?? PASS)
       const own = step.kind === 'open' || step.kind === 'settle'
       switch (frame.code) {
@@ -79,7 +80,10 @@ export async function runScript(session: Session, steps: readonly Step[], contex
             session.passClientCopy()
             break
           }
-          transfer = new BlobImport(session, () => open(step.copy, opened, frame, context), step.copy.format)
+          transfer = new BlobImport(session, () => open(step.copy, opened, frame, context), {
+            format: step.copy.format,
+            timeoutMs: opened?.statementTimeoutMs ?? 0,
+          })
           break
         case BACKEND.copyOutResponse:
           if (step.kind !== 'copy-to') {
@@ -103,12 +107,14 @@ export async function runScript(session: Session, steps: readonly Step[], contex
           if (transfer instanceof BlobExport && step.kind === 'copy-to') {
             session.setCopyDataSink(undefined)
             exported = frame
-            // A failure comes back as the error of the statement that the backend is in.
-            if (await succeeds(transfer.commit())) await context.settle(step.copy)
+            // A failure comes back as the error of the statement that the backend is in; it may also fail by itself.
+            committing = commit(transfer, () => context.settle(step.copy))
+            committing.catch(() => {})
           } else if (step.kind === 'settle') {
             if (transfer?.failure) throw new Error('the backend did not wait for the blob', { cause: transfer.failure })
             if (exported) session.reply(exported)
             transfer = undefined
+            committing = undefined
           } else if (step.kind === 'copy-from') {
             await transfer?.stop()
             transfer = undefined
@@ -199,12 +205,20 @@ function notInstalled(): PgError {
   })
 }
 
-async function succeeds(work: Promise<void>): Promise<boolean> {
+async function commit(transfer: BlobExport, settle: () => Promise<void>): Promise<void> {
   try {
-    await work
-    return true
+    await transfer.commit()
   } catch (error) {
-    if (error instanceof PgError) return false
+    if (error instanceof PgError) return
     throw error
   }
+  await settle()
+}
+
+/** The next frame, unless a commit breaks in a way that no reply of the backend would tell. */
+function nextUnlessBroken(session: Session, committing: Promise<void>): Promise<Frame> {
+  return new Promise((resolve, reject) => {
+    session.next().then(resolve, reject)
+    committing.catch(reject)
+  })
 }
