@@ -94,7 +94,7 @@ export class BlobExport {
     this.#staged = drainInto(last, upload)
     this.#staged.catch(error => this.#fail(error, false))
     this.#takeRows(
-      rows => first.write(rows),
+      rows => first.write(Buffer.from(rows)),
       () => new Promise(resolve => first.once('drain', resolve).once('close', resolve)),
     )
   }

@@ -8,7 +8,7 @@ export interface Frame {
 
 export const frameBody = (frame: Frame): Buffer => frame.bytes.subarray(HEADER_LENGTH)
 
-/** Takes payloads of CopyData messages, any number of them and parts of them at a time. The buffer is the sink's to keep. */
+/** Takes payloads of CopyData messages, any number of them and parts of them at a time. The buffer is used again after it. */
 export type CopyDataSink = (payloads: Buffer) => void
 
 /**
@@ -28,7 +28,7 @@ export class FrameAssembler {
     this.#onFrame = onFrame
   }
 
-  /** `chunk` is the assembler's from now on: frames and payloads are views of it. */
+  /** Without a sink the frames are views of `chunk`, which must not be used again; with one, nothing of it is kept. */
   push(chunk: Buffer): void {
     const sink = this.copyDataSink
     let buffer = chunk
@@ -41,7 +41,7 @@ export class FrameAssembler {
       this.#sinkRemaining -= offset
       payloadsEnd = offset
     } else if (this.#partialLength > 0) {
-      this.#hold(buffer)
+      this.#hold(sink ? Buffer.from(buffer) : buffer)
       if (this.#partialLength < this.#wanted) return
       buffer = this.takePartial()
     }
@@ -61,11 +61,12 @@ export class FrameAssembler {
       if (end - offset < length) break
       if (payloadsEnd > payloads) sink?.(buffer.subarray(payloads, payloadsEnd))
       payloads = payloadsEnd
-      this.#onFrame({ code, bytes: buffer.subarray(offset, offset + length) })
+      const bytes = buffer.subarray(offset, offset + length)
+      this.#onFrame({ code, bytes: sink ? Buffer.from(bytes) : bytes })
       offset += length
     }
     if (payloadsEnd > payloads) sink?.(buffer.subarray(payloads, payloadsEnd))
-    if (offset < end) this.#hold(buffer.subarray(offset))
+    if (offset < end) this.#hold(sink ? Buffer.from(buffer.subarray(offset)) : buffer.subarray(offset))
   }
 
   /** How long the message under way says it is; 0 where there is none. */

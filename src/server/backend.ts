@@ -1,7 +1,6 @@
 import net from 'node:net'
 import type { BackendConfig } from '../config.ts'
 
-const READ_BUFFER_BYTES = 64 * 1024
 /** CancelRequest code (protocol-message-formats.html). */
 const CANCEL_REQUEST = 80877102
 const KEEPALIVE_DELAY_MS = 60_000
@@ -9,18 +8,25 @@ const KEEPALIVE_DELAY_MS = 60_000
 const target = (backend: BackendConfig): net.NetConnectOpts =>
   backend.socketPath === undefined ? { host: backend.host, port: backend.port } : { path: backend.socketPath }
 
-/** Connects a session's backend. `onData` gets a chunk of its own each time and says whether to go on reading. */
-export function connectBackend(backend: BackendConfig, onData: (chunk: Buffer) => boolean): net.Socket {
+/** Takes what a backend sends. */
+export interface BackendReader {
+  /** `chunk` is a view of the last read buffer. Returns whether to go on reading. */
+  read(chunk: Buffer): boolean
+  /** Where the next read goes: the same buffer, unless somebody still needs what is in it. */
+  readBuffer(): Buffer
+}
+
+/** Connects a session's backend. One buffer for all reads is much cheaper than a new one each. */
+export function connectBackend(backend: BackendConfig, reader: BackendReader): net.Socket {
   return net.connect({
     ...target(backend),
     allowHalfOpen: true,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: KEEPALIVE_DELAY_MS,
-    // One buffer for all reads and a copy of what came: for small messages much cheaper than a new 64 KiB buffer each.
     onread: {
-      buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
-      callback: (length, buffer) => onData(Buffer.from((buffer as Buffer).subarray(0, length))),
+      buffer: () => reader.readBuffer(),
+      callback: (length, buffer) => reader.read((buffer as Buffer).subarray(0, length)),
     },
   })
 }

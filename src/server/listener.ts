@@ -104,7 +104,7 @@ export class Listener {
       startupPacket: packet,
       log,
       backendName: backend.socketPath ?? `${backend.host}:${backend.port}`,
-      connectBackend: onData => connectBackend(backend, onData),
+      connectBackend: reader => connectBackend(backend, reader),
       cancelBackend: key => sendCancelRequest(backend, cancelRequest(key)),
       onKey: key => {
         keyName = key.toString('hex')

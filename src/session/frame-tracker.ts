@@ -33,7 +33,7 @@ export class FrameTracker {
         const taken = Math.min(this.#remaining, end - offset)
         this.#remaining -= taken
         if (hasUsefulBody(this.#code)) {
-          this.#body.push(chunk.subarray(offset, offset + taken))
+          this.#body.push(Buffer.from(chunk.subarray(offset, offset + taken)))
           if (this.#remaining === 0) this.#tellBody()
         }
         offset += taken

@@ -6,6 +6,7 @@ import { type CopyDataSink, type Frame, FrameAssembler } from '../protocol/frame
 import { copyDataHeader, errorFields, errorResponse, parameterStatus } from '../protocol/messages.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import type { BackendReader } from '../server/backend.ts'
 import { ClientStream, type Interceptor } from './client-stream.ts'
 import { endSoon, endWhenTaken } from './farewell.ts'
 import { FrameTracker } from './frame-tracker.ts'
@@ -14,6 +15,7 @@ import { ConnectionLost, type Wire } from './wire.ts'
 
 /** Backend messages an operation has not taken yet. */
 const INBOX_LIMIT = 1024 * 1024
+const READ_BUFFER_BYTES = 64 * 1024
 /** How often a half-closed client is probed while an operation runs. */
 const PROBE_INTERVAL_MS = 1_000
 
@@ -21,7 +23,7 @@ export interface SessionOptions {
   readonly client: net.Socket
   /** For the client to read when the backend cannot be reached. */
   readonly backendName: string
-  readonly connectBackend: (onData: (chunk: Buffer) => boolean) => net.Socket
+  readonly connectBackend: (reader: BackendReader) => net.Socket
   readonly cancelBackend: (key: Buffer) => Promise<void>
   readonly startupPacket: Buffer
   readonly log: Logger
@@ -38,7 +40,7 @@ type Pause = 'client' | 'sink' | 'inbox'
  * One client connection and its one backend connection. Bytes pass through as they come, in both directions, with
  * back-pressure; only message headers are looked at. An operation (see Wire) takes the backend over for a while.
  */
-export class Session implements Wire {
+export class Session implements Wire, BackendReader {
   readonly parameters = new Map<string, string>()
   readonly pending = new Pending()
   readonly log: Logger
@@ -65,11 +67,14 @@ export class Session implements Wire {
   #backendReached = false
   #closed = false
 
+  #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
+  #chunkIsKept = false
+
   constructor(options: SessionOptions) {
     this.#options = options
     this.log = options.log
     this.#client = options.client
-    this.#backend = options.connectBackend(chunk => this.#onBackendData(chunk))
+    this.#backend = options.connectBackend(this)
     this.#listen()
     this.#backend.write(options.startupPacket)
   }
@@ -283,12 +288,23 @@ export class Session implements Wire {
 
   // ---- backend to client ------------------------------------------------------------------------------------------
 
-  /** Returns whether to go on reading. */
-  #onBackendData(chunk: Buffer): boolean {
+  read(chunk: Buffer): boolean {
     const assembler = this.#assembler
-    if (assembler === undefined) this.#passToClient(chunk)
-    else assembler.push(chunk)
+    if (assembler === undefined) {
+      this.#passToClient(chunk)
+      this.#chunkIsKept = this.#client.writableLength > 0
+    } else {
+      // With a sink the assembler keeps nothing of the chunk, else its frames are views of it.
+      this.#chunkIsKept = assembler.copyDataSink === undefined
+      assembler.push(chunk)
+    }
     return this.#pauses.size === 0
+  }
+
+  readBuffer(): Buffer {
+    if (this.#chunkIsKept) this.#readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
+    this.#chunkIsKept = false
+    return this.#readBuffer
   }
 
   #passToClient(chunk: Buffer): void {
