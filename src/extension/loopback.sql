@@ -28,13 +28,16 @@ $bind$;
 REVOKE ALL ON FUNCTION azure_storage_private.dblink, azure_storage_private.dblink_connect,
   azure_storage_private.dblink_disconnect, azure_storage_private.dblink_get_connections FROM PUBLIC;
 
--- The proxies that answer, as they have registered themselves; for all databases of the server.
+-- The proxies that answer, as they have registered themselves for all databases of the server; a database can have a
+-- setting of its own (ALTER ROLE azure_storage_key IN DATABASE d SET azure_storage.loopback_addresses = ...).
 CREATE OR REPLACE FUNCTION azure_storage_private.loopback_addresses() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT substr(setting, length('azure_storage.loopback_addresses=') + 1)
-  FROM pg_db_role_setting AS s JOIN pg_roles AS r ON r.oid = s.setrole, unnest(s.setconfig) AS setting
-  WHERE s.setdatabase = 0 AND r.rolname = 'azure_storage_key'
+  FROM pg_db_role_setting AS s JOIN pg_roles AS r ON r.oid = s.setrole
+    LEFT JOIN pg_database AS d ON d.oid = s.setdatabase, unnest(s.setconfig) AS setting
+  WHERE (s.setdatabase = 0 OR d.datname = current_database()) AND r.rolname = 'azure_storage_key'
     AND starts_with(setting, 'azure_storage.loopback_addresses=')
+  ORDER BY s.setdatabase DESC LIMIT 1
 $function$;
 
 -- Called where dblink is, as its argument, so that the secret is in no statement and no parameter that could be logged.

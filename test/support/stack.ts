@@ -1,7 +1,7 @@
 import { backendConfig, type Config } from '../../src/config.ts'
 import { createLogger } from '../../src/log.ts'
 import { type Proxy as RunningProxy, startProxy } from '../../src/proxy.ts'
-import { createDatabase, type TestDatabase } from './database.ts'
+import { adminQuery, createDatabase, type TestDatabase } from './database.ts'
 import { azurite, type TestServer } from './servers.ts'
 
 export interface TestStack {
@@ -30,6 +30,12 @@ export async function startStack(server: TestServer, overrides: Partial<Config> 
   }
   const database = await createDatabase(server)
   const proxy = await startProxy(config, createLogger(config.logLevel))
+  // Several stacks share the server: each one's functions are to call its own proxy.
+  const address = `${proxy.address.host}:${proxy.address.port}`
+  await adminQuery(
+    server,
+    `ALTER ROLE azure_storage_key IN DATABASE ${database.name} SET azure_storage.loopback_addresses = '${address}'`,
+  )
   return {
     proxy,
     database,
