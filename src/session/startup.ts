@@ -26,7 +26,7 @@ export type StartupRequest =
 
 /**
  * Reads startup packets until the one that starts a session or cancels one; answers encryption requests on the way.
- * @throws ProtocolError where stock PostgreSQL drops the connection; its client-visible cases say so in the message.
+ * @throws ProtocolError where stock PostgreSQL drops the connection with a word, another Error where it does so without.
  */
 export async function readStartupRequest(
   socket: net.Socket,
@@ -39,7 +39,7 @@ export async function readStartupRequest(
   const first = await peekByte(current, signal)
   if (first === undefined) return undefined
   if (first === TLS_HANDSHAKE_RECORD) {
-    if (!secureContext) throw new ProtocolError('direct TLS connection, but TLS is not configured')
+    if (!secureContext) throw new Error('direct TLS connection, but TLS is not configured')
     current = await startTls(current, secureContext, signal, true)
     sslAnswered = true
   }
@@ -123,7 +123,7 @@ async function readPacket(socket: net.Socket, signal: AbortSignal): Promise<Buff
   if (head === undefined) return undefined
   const length = head.readInt32BE(0)
   if (length < MIN_STARTUP_LENGTH || length > MAX_STARTUP_LENGTH) {
-    throw new ProtocolError(`invalid length of startup packet: ${length}`)
+    throw new Error(`invalid length of startup packet: ${length}`)
   }
   const rest = await readExactly(socket, length - 4, signal)
   return rest && Buffer.concat([head, rest])
