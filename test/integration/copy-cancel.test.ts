@@ -85,13 +85,16 @@ describe.each(servers)('a storage that stalls, on PostgreSQL $version', server =
       await alive(client)
     })
 
-    it('ends with its client, and with its backend', async () => {
+    it('ends with its backend', async () => {
       const client = await stack.connect()
       const pid = await pidOf(client)
       const running = errorOf(client.query(statement()))
       await sleep(300)
       await adminQuery(server, `SELECT pg_terminate_backend(${pid})`)
-      expect(await running).toMatchObject({ code: '57P01' })
+      expect((await running).message).toMatch(/terminat/)
+    })
+
+    it('ends with its client', async () => {
       const second = await stack.connect()
       const secondPid = await pidOf(second)
       const abandoned = errorOf(second.query(statement()))
