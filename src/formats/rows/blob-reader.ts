@@ -1,6 +1,6 @@
 import { LOOKAHEAD, type RowDecoder, type RowScanner } from './row-decoder.ts'
 import { invalidBytes } from './row-errors.ts'
-import { utf8CutOff, utf8Length, utf8ValidLength } from './utf8.ts'
+import { characterAt, validLength, wholeLength } from './valid-text.ts'
 
 /** Bounds what one scan can write, so that rows need not be counted beforehand. */
 const SLICE_BYTES = 64 * 1024
@@ -10,13 +10,11 @@ const EMPTY = Buffer.alloc(0)
 export class BlobReader implements RowDecoder {
   readonly #scanner: RowScanner
   readonly #encoding: string
-  readonly #isUtf8: boolean
   #left: Buffer = EMPTY
 
   constructor(scanner: RowScanner, encoding: string) {
     this.#scanner = scanner
     this.#encoding = encoding
-    this.#isUtf8 = encoding === 'UTF8'
   }
 
   push(chunk: Buffer): void {
@@ -52,21 +50,11 @@ export class BlobReader implements RowDecoder {
   }
 
   #scan(bytes: Buffer, final: boolean): number {
-    const whole = this.#isUtf8 && !final ? utf8CutOff(bytes) : bytes.length
-    const valid = this.#validLength(bytes.subarray(0, whole))
-    const read = this.#scanner.scan(bytes.subarray(0, valid), 0, final && valid === whole)
-    if (valid < whole) throw this.#invalid(bytes, valid)
+    const encoding = this.#encoding
+    const whole = final ? bytes.length : wholeLength(bytes, encoding)
+    const valid = validLength(bytes.subarray(0, whole), encoding)
+    const read = this.#scanner.scan(bytes.subarray(0, valid), final && valid === whole)
+    if (valid < whole) throw invalidBytes(encoding, characterAt(bytes, valid, encoding), this.#scanner.line)
     return read
-  }
-
-  #validLength(bytes: Buffer): number {
-    if (this.#isUtf8) return utf8ValidLength(bytes)
-    const nul = bytes.indexOf(0)
-    return nul < 0 ? bytes.length : nul
-  }
-
-  #invalid(bytes: Buffer, at: number): Error {
-    const length = this.#isUtf8 ? utf8Length(bytes[at] as number) : 1
-    return invalidBytes(this.#encoding, bytes.subarray(at, at + length), this.#scanner.line)
   }
 }

@@ -1,15 +1,7 @@
 import type { DataRowWriter } from './data-row-writer.ts'
-import {
-  beginRow,
-  bytesMatch,
-  finishRow,
-  type RowScanner,
-  type RowShape,
-  rowOverhead,
-  writeLength,
-  writeNull,
-} from './row-decoder.ts'
-import { badFile, extraData, missingData } from './row-errors.ts'
+import { isLineEnd, RowBuilder, type RowShape } from './row-builder.ts'
+import { bytesMatch, type RowScanner } from './row-decoder.ts'
+import { badFile } from './row-errors.ts'
 
 export interface CsvRules {
   readonly delimiter: number
@@ -20,11 +12,9 @@ export interface CsvRules {
   /** By column. */
   readonly forceNotNull: readonly boolean[]
   readonly forceNull: readonly boolean[]
-  /** Whether `\.` alone on a line ends the data: up to PostgreSQL 17. */
+  /** Whether `\.` alone on a line ends the data, as up to PostgreSQL 17. */
   readonly endMarker: boolean
 }
-
-type LineEnd = 'unknown' | 'LF' | 'CR' | 'CRLF'
 
 const LF = 0x0a
 const CR = 0x0d
@@ -37,53 +27,41 @@ const DOT = 0x2e
  */
 export class CsvScanner implements RowScanner {
   readonly #writer: DataRowWriter
-  readonly #shape: RowShape
   readonly #rules: CsvRules
+  readonly #row: RowBuilder
   /** Which bytes mean something, outside and inside quotes. */
   readonly #special = new Uint8Array(256)
   readonly #quotedSpecial = new Uint8Array(256)
-  readonly #overhead: number
-  #lineEnd: LineEnd = 'unknown'
-  #line = 0
-  #inHeader: boolean
   #ended = false
-  // The row that has begun. Offsets count from where it begins, as it may move.
-  #begun = false
-  #fields = 0
-  #fieldOffset = 0
-  #quoted = false
+  #inQuotes = false
   #sawQuote = false
 
   constructor(writer: DataRowWriter, shape: RowShape, rules: CsvRules) {
     this.#writer = writer
-    this.#shape = shape
     this.#rules = rules
-    this.#overhead = rowOverhead(shape)
-    this.#inHeader = rules.header
+    this.#row = new RowBuilder(writer, shape, rules.header)
     for (const byte of [rules.delimiter, rules.quote, LF, CR]) this.#special[byte] = 1
     for (const byte of [rules.quote, rules.escape, LF, CR]) this.#quotedSpecial[byte] = 1
   }
 
   get line(): number {
-    return this.#begun ? this.#line : this.#line + 1
+    return this.#row.currentLine
   }
 
-  scan(bytes: Buffer, start: number, final: boolean): number {
+  scan(bytes: Buffer, final: boolean): number {
     if (this.#ended) return bytes.length
     const { delimiter, quote, escape: escapeByte } = this.#rules
     const special = this.#special
     const quotedSpecial = this.#quotedSpecial
     const writer = this.#writer
-    const columns = this.#shape.columns.length
+    const row = this.#row
     const end = bytes.length
-    writer.reserve(end - start + this.#overhead)
+    writer.reserve(end + row.overhead)
     let out = writer.bytes
     let o = writer.position
-    let i = start
-    let quoted = this.#quoted
-
+    let i = 0
     scanning: while (i < end) {
-      if (!this.#begun) {
+      if (!row.begun) {
         if (bytes[i] === BACKSLASH && this.#rules.endMarker) {
           const marker = this.#endMarker(bytes, i, final)
           if (marker === 'unclear') break
@@ -92,15 +70,11 @@ export class CsvScanner implements RowScanner {
             return end
           }
         }
-        if (out.length - o < end - i + this.#overhead) {
-          writer.reserve(end - i + this.#overhead)
-          out = writer.bytes
-          o = writer.position
-        }
-        o = this.#begin(out, o)
+        o = row.begin(end - i)
+        out = writer.bytes
       }
-      if (quoted) {
-        let byte = bytes[i] as number
+      let byte = bytes[i] as number
+      if (this.#inQuotes) {
         while (quotedSpecial[byte] === 0) {
           out[o++] = byte
           if (++i === end) break scanning
@@ -109,7 +83,7 @@ export class CsvScanner implements RowScanner {
         if (byte === escapeByte) {
           if (i + 1 === end && !final) break
           const next = bytes[i + 1]
-          if (i + 1 < end && (next === escapeByte || next === quote)) {
+          if (next !== undefined && (next === escapeByte || next === quote)) {
             out[o++] = next
             i += 2
             continue
@@ -117,108 +91,69 @@ export class CsvScanner implements RowScanner {
         }
         i++
         if (byte === quote) {
-          quoted = false
+          this.#inQuotes = false
         } else {
-          if (byte === (this.#lineEnd === 'LF' ? LF : CR)) this.#line++
+          if (byte === (row.lineEnd === 'LF' ? LF : CR)) row.line++
           out[o++] = byte
         }
-        continue
-      }
-
-      let byte = bytes[i] as number
-      while (special[byte] === 0) {
-        out[o++] = byte
-        if (++i === end) break scanning
-        byte = bytes[i] as number
-      }
-      if (byte === delimiter) {
-        i++
-        o = this.#endField(out, o)
-        this.#fieldOffset = o - writer.recordStart
-        if (this.#fields < columns) o += 4
-      } else if (byte === quote) {
-        i++
-        quoted = true
-        this.#sawQuote = true
       } else {
-        if (byte === CR && i + 1 === end && !final) break
-        i += this.#takeLineEnd(byte, bytes[i + 1])
-        o = this.#endRow(this.#endField(out, o))
+        while (special[byte] === 0) {
+          out[o++] = byte
+          if (++i === end) break scanning
+          byte = bytes[i] as number
+        }
+        if (byte === delimiter) {
+          i++
+          o = row.beginField(this.#endField(o))
+        } else if (byte === quote) {
+          i++
+          this.#inQuotes = true
+          this.#sawQuote = true
+        } else {
+          if (byte === CR && i + 1 === end && !final) break
+          const length = row.takeLineEnd(byte, bytes[i + 1])
+          if (length === 0) throw unquotedLineEnd(byte, row.line)
+          i += length
+          o = row.endRow(this.#endField(o))
+        }
       }
     }
-    this.#quoted = quoted
     writer.position = o
     return i
   }
 
   finish(): void {
-    if (!this.#begun || this.#inHeader) return
-    if (this.#quoted) throw badFile('unterminated CSV quoted field', this.#line)
-    this.#endRow(this.#endField(this.#writer.bytes, this.#writer.position))
+    const row = this.#row
+    if (!row.begun || row.inHeader) return
+    if (this.#inQuotes) throw badFile('unterminated CSV quoted field', row.line)
+    row.endRow(this.#endField(this.#writer.position))
   }
 
-  #begin(out: Buffer, at: number): number {
-    this.#line++
-    this.#begun = true
-    this.#fields = 0
-    const first = beginRow(out, at, this.#shape, this.#line)
-    this.#fieldOffset = first - at
-    return first + (this.#shape.columns.length > 0 ? 4 : 0)
-  }
-
-  /** Finishes the field whose bytes end at `position`; returns where the next goes. Fields too many are just counted. */
-  #endField(out: Buffer, position: number): number {
-    const column = this.#fields++
+  #endField(position: number): number {
+    const row = this.#row
+    const { nullString, forceNull, forceNotNull } = this.#rules
     const quoted = this.#sawQuote
     this.#sawQuote = false
-    if (column >= this.#shape.columns.length) return position
-    const { nullString, forceNull, forceNotNull } = this.#rules
-    const at = this.#writer.recordStart + this.#fieldOffset
-    const length = position - at - 4
-    if (length === nullString.length && bytesMatch(out, at + 4, nullString)) {
-      const isNull = quoted ? forceNull[column] === true : forceNotNull[column] !== true
-      if (isNull) {
-        writeNull(out, at)
-        return at + 4
-      }
-    }
-    writeLength(out, at, length)
-    return position
-  }
-
-  #endRow(position: number): number {
-    const writer = this.#writer
-    const columns = this.#shape.columns
-    this.#begun = false
-    if (this.#inHeader) {
-      this.#inHeader = false
-      return writer.recordStart
-    }
-    if (this.#fields > Math.max(1, columns.length)) throw extraData(this.#line)
-    if (this.#fields < columns.length) throw missingData(columns[this.#fields], this.#line)
-    if (columns.length === 0 && position > writer.recordStart + this.#fieldOffset) throw extraData(this.#line)
-    finishRow(writer, position)
-    return position
-  }
-
-  /** Returns how many bytes the end of the line takes. The first line decides how lines end. */
-  #takeLineEnd(byte: number, next: number | undefined): 1 | 2 {
-    const found: LineEnd = byte === LF ? 'LF' : next === LF && this.#lineEnd !== 'CR' ? 'CRLF' : 'CR'
-    if (this.#lineEnd === 'unknown') this.#lineEnd = found
-    if (found !== this.#lineEnd) throw unquotedLineEnd(byte, this.#line)
-    return found === 'CRLF' ? 2 : 1
+    const start = row.valueStart
+    const isNull =
+      position - start === nullString.length &&
+      bytesMatch(this.#writer.bytes, start, nullString) &&
+      (quoted ? forceNull[row.fields] === true : forceNotNull[row.fields] !== true)
+    return row.endField(position, isNull)
   }
 
   /** At the beginning of a line. */
   #endMarker(bytes: Buffer, at: number, final: boolean): 'here' | 'absent' | 'unclear' {
-    const crlf = this.#lineEnd === 'CRLF'
+    const { lineEnd } = this.#row
+    const crlf = lineEnd === 'CRLF'
     const marker = bytes.subarray(at, at + (crlf ? 4 : 3))
-    const matches = (index: number, ...expected: number[]): boolean =>
-      index >= marker.length || expected.includes(marker[index] as number)
-    if (!matches(1, DOT) || (crlf && !matches(2, CR)) || !matches(crlf ? 3 : 2, LF, CR)) return 'absent'
-    if (marker.length < (crlf ? 4 : 3)) return final ? 'absent' : 'unclear'
-    const last = marker.at(-1) === LF ? 'LF' : 'CR'
-    if (this.#lineEnd === 'unknown' || last === (crlf ? 'LF' : this.#lineEnd)) return 'here'
+    const whole = marker.length === (crlf ? 4 : 3)
+    if (marker.length > 1 && marker[1] !== DOT) return 'absent'
+    if (crlf && marker.length > 2 && marker[2] !== CR) return 'absent'
+    if (whole && !isLineEnd(marker.at(-1))) return 'absent'
+    if (!whole) return final ? 'absent' : 'unclear'
+    const found = marker.at(-1) === CR ? 'CR' : crlf ? 'CRLF' : 'LF'
+    if (lineEnd === 'unknown' || lineEnd === found) return 'here'
     throw badFile('end-of-copy marker does not match previous newline style', this.line)
   }
 }

@@ -1,0 +1,141 @@
+import type { DataRowWriter } from './data-row-writer.ts'
+import { extraData, missingData } from './row-errors.ts'
+
+export interface RowShape {
+  /** As errors name them. */
+  readonly columns: readonly string[]
+  /** Puts the line where the row begins before the columns. */
+  readonly withLine: boolean
+}
+
+type LineEnd = 'unknown' | 'LF' | 'CR' | 'CRLF'
+
+const LF = 0x0a
+const CR = 0x0d
+const DATA_ROW = 'D'.charCodeAt(0)
+const HEADER_BYTES = 7
+const LENGTH_BYTES = 4
+const LINE_DIGITS = 16
+
+/**
+ * The row that a scanner is reading, as a DataRow message. The scanner writes the bytes of values to the DataRowWriter
+ * itself and passes positions in it; offsets kept here count from where the row begins, as it may move.
+ */
+export class RowBuilder {
+  /** Line ends so far, and the line that has begun. */
+  line = 0
+  lineEnd: LineEnd = 'unknown'
+  begun = false
+  /** How many fields are complete. */
+  fields = 0
+  /** What a row takes beside the bytes of its values. */
+  readonly overhead: number
+  readonly #writer: DataRowWriter
+  readonly #shape: RowShape
+  #skipNext: boolean
+  #valueOffset = 0
+
+  constructor(writer: DataRowWriter, shape: RowShape, header: boolean) {
+    this.#writer = writer
+    this.#shape = shape
+    this.#skipNext = header
+    this.overhead = HEADER_BYTES + LENGTH_BYTES + LINE_DIGITS + shape.columns.length * LENGTH_BYTES
+  }
+
+  /** The line that is being read, or comes next. */
+  get currentLine(): number {
+    return this.begun ? this.line : this.line + 1
+  }
+
+  get inHeader(): boolean {
+    return this.#skipNext
+  }
+
+  /** Where the bytes of the current field begin. */
+  get valueStart(): number {
+    return this.#writer.recordStart + this.#valueOffset
+  }
+
+  /** Begins a row at the writer's position, with room for `bytes` of values; returns where the first goes. */
+  begin(bytes: number): number {
+    const writer = this.#writer
+    writer.reserve(bytes + this.overhead)
+    const { columns, withLine } = this.#shape
+    this.line++
+    this.begun = true
+    this.fields = 0
+    const out = writer.bytes
+    let position = writer.position
+    const count = columns.length + (withLine ? 1 : 0)
+    out[position] = DATA_ROW
+    out[position + 5] = count >>> 8
+    out[position + 6] = count
+    position += HEADER_BYTES
+    if (withLine) {
+      const digits = out.write(String(this.line), position + LENGTH_BYTES, 'latin1')
+      writeLength(out, position, digits)
+      position += LENGTH_BYTES + digits
+    }
+    return this.beginField(position)
+  }
+
+  /** Returns where its value goes. Fields too many are just counted. */
+  beginField(position: number): number {
+    const start = this.fields < this.#shape.columns.length ? position + LENGTH_BYTES : position
+    this.#valueOffset = start - this.#writer.recordStart
+    return start
+  }
+
+  /** Completes the field whose value ends at `position`; returns where the next begins. */
+  endField(position: number, isNull: boolean): number {
+    if (this.fields++ >= this.#shape.columns.length) return position
+    const start = this.valueStart
+    writeLength(this.#writer.bytes, start - LENGTH_BYTES, isNull ? -1 : position - start)
+    return isNull ? start : position
+  }
+
+  /** Returns where the next row begins. */
+  endRow(position: number): number {
+    const writer = this.#writer
+    this.begun = false
+    if (this.#skipNext) {
+      this.#skipNext = false
+      writer.position = writer.recordStart
+    } else {
+      this.#checkFieldCount(position)
+      writeLength(writer.bytes, writer.recordStart + 1, position - writer.recordStart - 1)
+      writer.recordStart = writer.position = position
+    }
+    return writer.position
+  }
+
+  /**
+   * How many bytes the end of a line takes, or 0 if it is not one of this file: the first line decides. `next` is
+   * undefined at the end of the file.
+   */
+  takeLineEnd(byte: number, next: number | undefined): 0 | 1 | 2 {
+    const found: LineEnd = byte === LF ? 'LF' : next === LF && this.lineEnd !== 'CR' ? 'CRLF' : 'CR'
+    if (this.lineEnd === 'unknown') this.lineEnd = found
+    if (found !== this.lineEnd) return 0
+    return found === 'CRLF' ? 2 : 1
+  }
+
+  #checkFieldCount(position: number): void {
+    const { columns } = this.#shape
+    // A line has at least one field; without columns it must be an empty one.
+    if (columns.length === 0 ? this.fields > 1 || position > this.valueStart : this.fields > columns.length) {
+      throw extraData(this.line)
+    }
+    const missing = columns[this.fields]
+    if (missing !== undefined) throw missingData(missing, this.line)
+  }
+}
+
+export function writeLength(out: Buffer, at: number, length: number): void {
+  out[at] = length >>> 24
+  out[at + 1] = length >>> 16
+  out[at + 2] = length >>> 8
+  out[at + 3] = length
+}
+
+export const isLineEnd = (byte: number | undefined): boolean => byte === LF || byte === CR
