@@ -148,9 +148,9 @@ function readExactly(socket: net.Socket, count: number, signal: AbortSignal): Pr
     }
     const end = (): void => finish(undefined)
     const attempt = (): void => {
-      const bytes = socket.readableLength >= count ? (socket.read(count) as Buffer | null) : null
-      if (bytes !== null) finish(bytes)
-      else socket.read(0)
+      // Fewer bytes than asked for come only when the client has ended its side.
+      const bytes = socket.read(count) as Buffer | null
+      if (bytes !== null) finish(bytes.length === count ? bytes : undefined)
     }
     socket.on('readable', attempt)
     socket.on('end', end)
