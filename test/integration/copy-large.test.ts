@@ -2,14 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
 
+const MANY = 300_000
 const ROWS = 1_000_000
 
-describe.each(servers)('a million rows on PostgreSQL $version', server => {
+describe.each(servers)('many rows on PostgreSQL $version', server => {
   let stack: CopyStack
   beforeAll(async () => {
     stack = await startCopyStack(server)
     await stack.client.query(`
-      CREATE VIEW v AS SELECT i AS a, 'row ' || i AS b FROM generate_series(1, ${ROWS}) i;
+      CREATE VIEW v AS SELECT i AS a, 'row ' || i AS b FROM generate_series(1, ${MANY}) i;
       CREATE UNLOGGED TABLE t (a int, b text);
       SET azure_storage.blob_block_size_mb = 1`)
   })
@@ -18,17 +19,17 @@ describe.each(servers)('a million rows on PostgreSQL $version', server => {
   it('into a blob of many blocks and back, in every format', async () => {
     for (const name of ['v.csv', 'v.csv.gz']) {
       const url = stack.blobUrl(name)
-      expect((await stack.client.query(`COPY v TO '${url}' (HEADER)`)).rowCount).toBe(ROWS)
+      expect((await stack.client.query(`COPY v TO '${url}' (HEADER)`)).rowCount).toBe(MANY)
       await stack.client.query('BEGIN')
-      expect((await stack.client.query(`COPY t FROM '${url}' (HEADER)`)).rowCount).toBe(ROWS)
+      expect((await stack.client.query(`COPY t FROM '${url}' (HEADER)`)).rowCount).toBe(MANY)
       const { rows } = await stack.client.query(
         "SELECT sum(a)::text, count(*) FILTER (WHERE b = 'row ' || a) AS n FROM t",
       )
-      expect(rows).toEqual([{ sum: String((ROWS * (ROWS + 1)) / 2), n: String(ROWS) }])
+      expect(rows).toEqual([{ sum: String((MANY * (MANY + 1)) / 2), n: String(MANY) }])
       await stack.client.query('ROLLBACK')
     }
     const blocks = await stack.container.getBlockBlobClient('v.csv').getBlockList('committed')
-    expect(blocks.committedBlocks?.length).toBeGreaterThan(15)
+    expect(blocks.committedBlocks?.length).toBeGreaterThan(4)
     expect(Math.max(...(blocks.committedBlocks ?? []).map(({ size }) => size))).toBe(1024 * 1024)
   })
 

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest'
+import { classify, type SqlSettings } from '../../../src/sql/classify.ts'
+import { mayBeOurs } from '../../../src/sql/scan.ts'
+
+const URL = 'https://acct.blob.core.windows.net/box/a.csv'
+const SETTINGS: SqlSettings = {
+  encoding: 'UTF8',
+  standardConformingStrings: true,
+  endpoints: { defaultTemplate: 'https://{account}.blob.core.windows.net', accounts: new Map() },
+}
+const bytes = (text: string) => Buffer.from(text).toString('latin1')
+/** The kinds of the statements, as the session sees them: scanned first, then parsed. */
+function kinds(sql: string, settings: Partial<SqlSettings> = {}): string[] | undefined {
+  const text = bytes(sql)
+  return mayBeOurs(text) ? classify(text, { ...SETTINGS, ...settings })?.map(({ kind }) => kind) : undefined
+}
+
+describe('ours', () => {
+  it.each([
+    [`COPY t FROM '${URL}'`, ['copy']],
+    [`copy t to '${URL}';`, ['copy']],
+    [`COPY BINARY t FROM '${URL}'`, ['copy']],
+    [`/* c */ COPY -- x\n t (a) /* y */ FROM\n'${URL}' WITH (HEADERS) WHERE a > 1`, ['copy']],
+    [`BEGIN; COPY "copy" FROM '${URL}'; COMMIT`, ['pass', 'copy', 'pass']],
+    [`COPY t FROM '${URL}'; COPY s TO '${URL}'`, ['copy', 'copy']],
+    [`COPY t FROM E'https:\\x2f/acct.blob.core.windows.net/box/a.csv'`, ['copy']],
+    [`COPY t FROM U&'https\\003a//acct.blob.core.windows.net/box/a.csv'`, ['copy']],
+    [`COPY t FROM $$${URL}$$`, ['copy']],
+    [`COPY t FROM 'HTTPS://acct.blob.core.windows.net/box/a.csv'`, ['copy']],
+    [`COPY (SELECT 1) TO '${URL}'`, ['refuse']],
+    [`COPY t FROM 'https://example.com/a.csv'`, ['refuse']],
+    [`COPY t FROM '${URL}' (FREEZE)`, ['refuse']],
+    ['CREATE EXTENSION azure_storage', ['extension']],
+    ['create extension if not exists "azure_storage" with schema public version \'1.9\' cascade', ['extension']],
+    ['ALTER EXTENSION azure_storage UPDATE', ['extension']],
+    ["SELECT create_extension('azure_storage')", ['create-extension-call']],
+    ["SELECT 1; CREATE EXTENSION azure_storage; SELECT 'ü'", ['pass', 'extension', 'pass']],
+  ])('%s', (sql, expected) => {
+    expect(kinds(sql)).toEqual(expected)
+  })
+})
+
+describe('not ours', () => {
+  it.each([
+    '',
+    ';',
+    '-- COPY',
+    'SELECT 1',
+    `COPY t FROM STDIN`,
+    `COPY t FROM '/tmp/https://a.csv'`,
+    `COPY t FROM PROGRAM 'curl ${URL}'`,
+    `COPY (SELECT '${URL}') TO STDOUT`,
+    `SELECT 'COPY t FROM ''${URL}'''`,
+    `SELECT E'\\'; COPY t FROM \\'${URL}\\''`,
+    `SELECT $a$; COPY t FROM '${URL}'; $a$`,
+    `SELECT 1 /* ; COPY t FROM '${URL}' */`,
+    `SELECT 1 /* /* */ ; COPY t FROM '${URL}'; */`,
+    `SELECT 1 -- ; COPY t FROM '${URL}'`,
+    `SELECT 1 AS "; COPY t FROM '${URL}'"`,
+    `COPY t FROM '${URL}`,
+    `COPY t FRM '${URL}'`,
+    `SELECT 1; SELEC; COPY t FROM '${URL}'`,
+    `DO $$ BEGIN COPY t FROM '${URL}'; END $$`,
+    'CREATE EXTENSION azure_storage_more',
+    'DROP EXTENSION azure_storage',
+    'CREATE EXTENSION hstore',
+  ])('%s', sql => {
+    expect(kinds(sql)).toBeUndefined()
+  })
+})
+
+it('statements end where they end, whatever their characters', () => {
+  const parts = [`SELECT 'é😀'`, `COPY "ü" FROM '${URL}'`, `SELECT '日本'`]
+  const text = bytes(`  ${parts.join(' ; /* ö */\n')};`)
+  const statements = classify(text, SETTINGS)
+  expect(statements?.map(({ start, end }) => Buffer.from(text.slice(start, end), 'latin1').toString())).toEqual(parts)
+})
+
+it('what a string creates is told', () => {
+  const created = (sql: string) => {
+    const [first] = classify(`${sql}; COPY v TO '${URL}'`, SETTINGS) ?? []
+    return first?.kind === 'pass' ? first.creates : undefined
+  }
+  expect(created('CREATE VIEW s.v AS SELECT 1')).toEqual({ relation: '"s"."v"', isView: true })
+  expect(created('CREATE MATERIALIZED VIEW "V" AS SELECT 1')).toEqual({ relation: '"V"', isView: true })
+  expect(created('CREATE TABLE v (a int)')).toEqual({ relation: '"v"', isView: false })
+  expect(created('CREATE TABLE v AS SELECT 1')).toEqual({ relation: '"v"', isView: false })
+  expect(created('CREATE TABLE v (a int) PARTITION BY LIST (a)')).toEqual({ relation: '"v"', isView: true })
+  expect(created('SELECT 1')).toBeUndefined()
+})
+
+it('standard_conforming_strings off: the same text means something else', () => {
+  const sql = `SELECT 'a\\'; COPY t FROM ''${URL}''; --'`
+  expect(kinds(sql)).toBeUndefined()
+  const off = `SELECT 'a\\''; COPY t FROM '${URL}' (NULL '\\\\N')`
+  expect(kinds(off)).toBeUndefined()
+  expect(kinds(off, { standardConformingStrings: false })).toEqual(['pass', 'copy'])
+})
+
+it('a trail byte that looks like a backslash or a quote is neither', () => {
+  const text = `SELECT E'\x83\x5c'; COPY t FROM '${URL}'`
+  expect(classify(text, { ...SETTINGS, encoding: 'SJIS' })?.map(({ kind }) => kind)).toEqual(['pass', 'copy'])
+  expect(classify(text, { ...SETTINGS, encoding: 'LATIN1' })).toBeUndefined()
+})
+
+it('a refusal keeps its statement, without secrets', () => {
+  const [statement] = classify(`COPY (SELECT 1) TO '${URL}?sig=secret' (HEADER)`, SETTINGS) ?? []
+  expect(statement).toMatchObject({ kind: 'refuse', copy: `COPY (SELECT 1) TO '${URL}?<redacted>' (HEADER)` })
+})
