@@ -51,10 +51,14 @@ export class BlobReader implements RowDecoder {
 
   #scan(bytes: Buffer, final: boolean): number {
     const encoding = this.#encoding
+    const scanner = this.#scanner
+    if (scanner.ended) return bytes.length
     const whole = final ? bytes.length : wholeLength(bytes, encoding)
     const valid = validLength(bytes.subarray(0, whole), encoding)
-    const read = this.#scanner.scan(bytes.subarray(0, valid), final && valid === whole)
-    if (valid < whole) throw invalidBytes(encoding, characterAt(bytes, valid, encoding), this.#scanner.line)
+    const read = scanner.scan(bytes.subarray(0, valid), final && valid === whole)
+    if (valid < whole && !scanner.ended) {
+      throw invalidBytes(encoding, characterAt(bytes, valid, encoding), scanner.line)
+    }
     return read
   }
 }

@@ -32,7 +32,7 @@ export class CsvScanner implements RowScanner {
   /** Which bytes mean something, outside and inside quotes. */
   readonly #special = new Uint8Array(256)
   readonly #quotedSpecial = new Uint8Array(256)
-  #ended = false
+  ended = false
   #inQuotes = false
   #sawQuote = false
 
@@ -49,7 +49,6 @@ export class CsvScanner implements RowScanner {
   }
 
   scan(bytes: Buffer, final: boolean): number {
-    if (this.#ended) return bytes.length
     const { delimiter, quote, escape: escapeByte } = this.#rules
     const special = this.#special
     const quotedSpecial = this.#quotedSpecial
@@ -66,7 +65,7 @@ export class CsvScanner implements RowScanner {
           const marker = this.#endMarker(bytes, i, final)
           if (marker === 'unclear') break
           if (marker === 'here') {
-            this.#ended = true
+            this.ended = true
             return end
           }
         }
@@ -80,8 +79,8 @@ export class CsvScanner implements RowScanner {
           if (++i === end) break scanning
           byte = bytes[i] as number
         }
+        if (i + 1 === end && !final && byte !== LF) break
         if (byte === escapeByte) {
-          if (i + 1 === end && !final) break
           const next = bytes[i + 1]
           if (next !== undefined && (next === escapeByte || next === quote)) {
             out[o++] = next

@@ -8,6 +8,8 @@ export interface RowDecoder {
 export interface RowScanner {
   /** The line that is being read, or comes next. */
   readonly line: number
+  /** An end marker was read: what follows means nothing. */
+  readonly ended: boolean
   /**
    * Reads `bytes` and returns where it stopped: it may leave the last ones, at most LOOKAHEAD, to see them again with
    * what follows them. With `final` nothing does.

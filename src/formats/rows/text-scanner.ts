@@ -4,6 +4,7 @@ import type { RowScanner } from './row-decoder.ts'
 
 /** The whole file is the value of the one column; an empty file is a NULL. */
 export class TextScanner implements RowScanner {
+  readonly ended = false
   readonly #writer: DataRowWriter
   readonly #row: RowBuilder
 

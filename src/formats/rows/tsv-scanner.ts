@@ -18,7 +18,7 @@ const CR = 0x0d
 const BACKSLASH = 0x5c
 const DOT = 0x2e
 const LETTER_X = 0x78
-/** `\377`, `\xff` and `\.` with a CRLF. */
+/** `\377` and `\xff`. */
 const LONGEST_ESCAPE = 4
 
 /** What a byte after a backslash stands for. */
@@ -31,7 +31,7 @@ export class TsvScanner implements RowScanner {
   readonly #rules: TsvRules
   readonly #row: RowBuilder
   readonly #special = new Uint8Array(256)
-  #ended = false
+  ended = false
   /** What a line is to fail with when its end is reached: something wrong with the line itself comes first. */
   #error: Error | undefined
   // The field as it is written in the file, if it has escapes: a NULL is told by that.
@@ -54,7 +54,6 @@ export class TsvScanner implements RowScanner {
   }
 
   scan(bytes: Buffer, final: boolean): number {
-    if (this.#ended) return bytes.length
     const { delimiter } = this.#rules
     const special = this.#special
     const writer = this.#writer
@@ -66,22 +65,24 @@ export class TsvScanner implements RowScanner {
     let i = 0
     scanning: while (i < end) {
       let byte = bytes[i] as number
+      let length = 0
       if (byte === BACKSLASH) {
-        if (end - i < LONGEST_ESCAPE && !final) break
         if (bytes[i + 1] === DOT) {
+          if (i + this.#markerLength(bytes, i) > end && !final) break
           this.#checkEndMarker(bytes, i + 2)
           writer.position = o
           this.finish()
-          this.#ended = true
+          this.ended = true
           return end
         }
+        length = escapeLength(bytes, i)
+        if (i + length === end && !final && mayGoOn(bytes, i, length)) break
       }
       if (!row.begun) {
         o = row.begin(end - i)
         out = writer.bytes
       }
       if (byte === BACKSLASH) {
-        const length = escapeLength(bytes, i)
         this.#noteEscape(bytes, i, length, o)
         // One that escapes nothing, at the end of the file, is dropped.
         if (length > 1) out[o++] = this.#unescape(bytes, i, length)
@@ -97,8 +98,9 @@ export class TsvScanner implements RowScanner {
         i++
         o = row.beginField(this.#endField(o))
       } else if (byte !== BACKSLASH) {
-        if (byte === CR && i + 1 === end && !final) break
-        const length = row.takeLineEnd(byte, bytes[i + 1])
+        const mayBeCrlf = byte === CR && row.lineEnd !== 'CR' && row.lineEnd !== 'LF'
+        if (mayBeCrlf && i + 1 === end && !final) break
+        length = row.takeLineEnd(byte, bytes[i + 1])
         if (length === 0) throw literalLineEnd(byte, row.line)
         i += length
         o = this.#endRow(this.#endField(o))
@@ -172,6 +174,12 @@ export class TsvScanner implements RowScanner {
     this.#rawLength += end - start
   }
 
+  /** How many bytes tell what an end marker is. */
+  #markerLength(bytes: Buffer, at: number): number {
+    const next = bytes[at + 2]
+    return this.#row.lineEnd === 'CRLF' && (next === undefined || next === CR) ? 4 : 3
+  }
+
   /** `at` is after the `\.`; the end of the file reads as a NUL. */
   #checkEndMarker(bytes: Buffer, at: number): void {
     const { lineEnd, begun } = this.#row
@@ -197,6 +205,12 @@ function escapeLength(bytes: Buffer, at: number): number {
   let length = 2
   while (length < LONGEST_ESCAPE && isDigit(bytes[at + length])) length++
   return length
+}
+
+/** An escape at the end of what there is: whether it may be longer. */
+function mayGoOn(bytes: Buffer, at: number, length: number): boolean {
+  const first = bytes[at + 1]
+  return length === 1 || (length < LONGEST_ESCAPE && (first === LETTER_X || isOctal(first)))
 }
 
 const isOctal = (byte = 0): boolean => byte >= 0x30 && byte <= 0x37

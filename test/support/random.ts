@@ -1,0 +1,30 @@
+/** Random numbers that come again with the same seed (xorshift32). */
+export class Random {
+  readonly seed: number
+  #state: number
+
+  constructor(seed = Math.floor(Math.random() * 0x7fff_ffff) + 1) {
+    this.seed = seed
+    this.#state = seed
+  }
+
+  /** An integer from 0 to `limit` - 1. */
+  below(limit: number): number {
+    this.#state ^= this.#state << 13
+    this.#state ^= this.#state >>> 17
+    this.#state ^= this.#state << 5
+    return (this.#state >>> 0) % limit
+  }
+
+  chance(probability: number): boolean {
+    return this.below(1000) < probability * 1000
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    return choices[this.below(choices.length)] as T
+  }
+
+  times<T>(most: number, make: () => T): T[] {
+    return Array.from({ length: this.below(most + 1) }, make)
+  }
+}
