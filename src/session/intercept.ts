@@ -123,9 +123,10 @@ export class StatementInterceptor implements Interceptor {
     session.seize()
     const leases = new Leases()
     try {
-      const { able, resources, locks } = await this.#gather(statements, leases, session.pending.inPipeline, true)
+      const gathered = await this.#gather(statements, leases, session.pending.inPipeline, true)
+      if (gathered === undefined) return
+      const { able, resources, locks } = gathered
       session.pending.sent(FRONTEND.query)
-      if (session.pending.skipping) return
       const script = writeScript(text, able, resources)
       session.send(query(script.text))
       await runScript(session, script.steps, this.#context(script.rewrite, text, locks, undefined))
@@ -152,9 +153,9 @@ export class StatementInterceptor implements Interceptor {
       let prepared: Prepared | undefined
       let bytes = frame.bytes
       if (isOurs) {
-        const { able, resources } = await this.#gather([statement], leases, true, false)
-        if (session.pending.skipping) return
-        const script = writePrepared(text, able[0] as typeof statement, resources)
+        const gathered = await this.#gather([statement], leases, true, false)
+        if (gathered === undefined) return
+        const script = writePrepared(text, gathered.able[0] as typeof statement, gathered.resources)
         const tail = frameBody(frame).subarray(name.length + text.length + 2)
         bytes = parse(Buffer.from(name, 'latin1'), script.text, tail)
         prepared = { step: script.steps[0] as Step, rewrite: script.rewrite, release: leases.handOver() }
@@ -256,14 +257,15 @@ export class StatementInterceptor implements Interceptor {
     })
   }
 
-  /** Looks up and makes what the statements need; a statement whose needs cannot be met becomes one that says so. */
+  /** Looks up and makes what the statements need; a statement whose needs cannot be met becomes one that says so. Undefined: see selectListsFor(). */
   async #gather(
     statements: readonly Statement[],
     leases: Leases,
     inPipeline: boolean,
     takeLocks: boolean,
-  ): Promise<{ able: Statement[]; resources: Resources; locks: SettleLocks }> {
+  ): Promise<{ able: Statement[]; resources: Resources; locks: SettleLocks } | undefined> {
     const selectList = await selectListsFor(this.#session, statements, inPipeline)
+    if (selectList === undefined) return undefined
     let installer: string | undefined
     const locks: SettleLocks = new Map()
     const able: Statement[] = []

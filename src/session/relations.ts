@@ -1,5 +1,5 @@
 import { serialize } from 'pg-protocol'
-import { BACKEND } from '../protocol/codes.ts'
+import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import type { Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
@@ -26,16 +26,18 @@ WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)`
 /** What COPY TO itself reads has no select list. A relation that only the statements before can make visible may be a view. */
 type SelectList = string | undefined
 const EVERYTHING: SelectList = '*'
+/** The look-up has failed, and the client's statement with it. */
+const ANSWERED = Symbol()
 
 /**
- * Finds out, in the client's own session, for which exports the rows must come from a query. In a pipeline the error of a
- * failed transaction is the client's reply.
+ * Finds out, in the client's own session, for which exports the rows must come from a query. An error
+ * that fails the client's transaction is the client's reply; undefined then: nothing is left to do.
  */
 export async function selectListsFor(
   session: Session,
   statements: readonly Statement[],
   inPipeline: boolean,
-): Promise<(copy: CopyStatement) => SelectList> {
+): Promise<((copy: CopyStatement) => SelectList) | undefined> {
   const lists = new Map<CopyStatement, SelectList>()
   const created = new Map<string, SelectList>()
   for (const [index, statement] of statements.entries()) {
@@ -45,9 +47,11 @@ export async function selectListsFor(
     if (statement.kind !== 'copy' || statement.copy.direction !== 'to') continue
     const { copy } = statement
     const unknown = index > 0 ? EVERYTHING : undefined
-    if (created.has(copy.relation)) lists.set(copy, created.get(copy.relation))
-    else lists.set(copy, await lookUp(session, copy.relation, unknown, inPipeline))
-    if (session.pending.skipping) break
+    const answered = created.has(copy.relation)
+      ? created.get(copy.relation)
+      : await lookUp(session, copy.relation, unknown, inPipeline)
+    if (answered === ANSWERED) return undefined
+    lists.set(copy, answered)
   }
   return copy => lists.get(copy)
 }
@@ -57,11 +61,12 @@ async function lookUp(
   relation: string,
   unknown: SelectList,
   inPipeline: boolean,
-): Promise<SelectList> {
+): Promise<SelectList | typeof ANSWERED> {
   session.send(privateStatement(LOOKUP, [Buffer.from(relation, 'latin1')]))
   session.send(inPipeline ? serialize.flush() : serialize.sync())
   let replies = 0
   let list = unknown
+  let failure: Frame | undefined
   while (replies < REPLIES_OF_PRIVATE_STATEMENT || !inPipeline) {
     const frame = await session.next()
     switch (frame.code) {
@@ -71,11 +76,16 @@ async function lookUp(
       case BACKEND.errorResponse:
         if (inPipeline) {
           session.reply(frame)
-          return undefined
+          return ANSWERED
         }
+        failure = frame
         break
       case BACKEND.readyForQuery:
-        return list
+        if (failure === undefined || session.pending.status !== STATUS.inTransaction) return list
+        session.pending.sent(FRONTEND.query)
+        session.reply(failure)
+        session.reply(frame)
+        return ANSWERED
       case BACKEND.noticeResponse:
       case BACKEND.notificationResponse:
       case BACKEND.parameterStatus:

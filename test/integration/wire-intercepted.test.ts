@@ -167,4 +167,15 @@ describe.each(servers)('Statements of ours on the wire on PostgreSQL $version', 
     client.send(run(copyIn), run(copyOut('quiet.csv')), sync)
     expect(await client.until('Z')).toEqual(['1', '2', 'C COPY 2.', '1', '2', 'C COPY 4.', 'Z I'])
   })
+
+  it('fail for their own reason within a transaction', async () => {
+    await stack.client.query('CREATE SCHEMA closed CREATE VIEW v AS SELECT 1')
+    const user = await WireClient.connect(stack.url(await stack.createStorageUser('reader')))
+    const copy = `COPY closed.v TO '${stack.blobUrl('closed.csv')}'`
+    user.send(query('BEGIN'), query(copy), query('ROLLBACK'), run('BEGIN'), run(copy), sync, query('ROLLBACK'))
+    const denied = 'E ERROR 42501 permission denied for schema closed'
+    const replies = (await user.until('ZZZZZ')).filter(line => /^[EZ]/.test(line))
+    expect(replies).toEqual(['Z T', denied, 'Z E', 'Z I', denied, 'Z E', 'Z I'])
+    await user.close()
+  })
 })
