@@ -2,12 +2,11 @@ import type { Transform } from 'node:stream'
 import { decodeCopyText } from '../formats/copy-text.ts'
 import type { ResolvedFormat } from '../formats/format.ts'
 import { compressGzip } from '../formats/gzip.ts'
-import { PgError } from '../protocol/pg-error.ts'
-import { SQLSTATE } from '../protocol/sqlstate.ts'
+import type { PgError } from '../protocol/pg-error.ts'
 import { ConnectionLost, type Wire } from '../session/wire.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import type { BlobUpload } from '../storage/blob-upload.ts'
-import { asPgError } from './blob-import.ts'
+import { asPgError, cancelled } from './blob-import.ts'
 
 export interface ExportOptions {
   readonly format: ResolvedFormat
@@ -139,8 +138,4 @@ async function drainInto(source: Transform, upload: BlobUpload): Promise<void> {
   for await (const chunk of source as AsyncIterable<Buffer>) {
     if (!upload.append(chunk, 0, chunk.length)) await upload.drained()
   }
-}
-
-function cancelled(reason: string): PgError {
-  return new PgError({ message: `canceling statement due to ${reason}`, code: SQLSTATE.queryCanceled })
 }

@@ -52,9 +52,11 @@ describe.each(servers)('errors of COPY with URLs on PostgreSQL $version', server
         detail: expect.stringContaining('403'),
       })
       await stack.client.query('ROLLBACK TO s')
-      const add = errorOf(stack.client.query(`SELECT azure_storage.account_add('${account.name}', 'no key!')`))
-      await add.catch(() => stack.client.query('SELECT 1'))
-      await stack.client.query('ROLLBACK TO s')
+      await stack.client.query(`SELECT azure_storage.account_add('${account.name}', 'no key!')`)
+      expect(await failing(stack.blobUrl('a.csv'), direction)).toMatchObject({
+        message: 'azure_storage: storage credentials invalid format',
+        code: '22023',
+      })
     })
 
     it('an ending that says nothing', async () => {
@@ -137,6 +139,19 @@ describe.each(servers)('errors of COPY with URLs on PostgreSQL $version', server
       const secret = await failing(`${stack.blobUrl('a.csv')}?sv=1&sig=SECRET`, direction)
       expect(JSON.stringify(secret)).not.toContain('SECRET')
     })
+  })
+
+  it('what is refused is refused when prepared', async () => {
+    const sql = `COPY (SELECT 1) TO '${stack.blobUrl('q.csv')}'`
+    for (const options of [{ name: 'refused' }, { name: 'refused again' }, { queryMode: 'extended' }]) {
+      expect(await errorOf(stack.client.query({ ...options, text: sql } as never))).toMatchObject({
+        code: '0A000',
+        message: 'azure_storage: Query is not supported while copying data to blob storage',
+      })
+      await stack.client.query('ROLLBACK TO s')
+    }
+    await stack.client.query('SET LOCAL azure_storage.enable_copy_command = off')
+    expect(await errorOf(stack.client.query({ name: 'off', text: sql }))).toMatchObject({ code: '42602' })
   })
 
   it('a blob that is not there', async () => {
