@@ -1,5 +1,8 @@
-import { type ParseResult, parseSync, type RawStmt, scanSync } from 'libpg-query'
+import { loadModule, type ParseResult, parseSync, type RawStmt, scanSync } from 'libpg-query'
 import { type EscapeStrings, withEscapeStrings } from './escape-strings.ts'
+
+// The parser is WebAssembly, and its calls fail until it is there.
+await loadModule()
 
 /** A word of SQL; offsets are bytes of the query text, which is chars of its latin1 form. */
 export interface Token {
