@@ -47,7 +47,9 @@ async function prepareServices(config: Config): Promise<Services> {
   const admin = await connectAdmin(config.backend)
   try {
     await prepareServer(admin)
-    return { config, sealingKey: await readSealingKey(admin) }
+    const { rows } = await admin.query<{ version: string }>("SELECT current_setting('server_version_num') AS version")
+    const serverMajorVersion = Math.floor(Number(rows[0]?.version) / 10_000)
+    return { config, sealingKey: await readSealingKey(admin), serverMajorVersion }
   } finally {
     await admin.end()
   }

@@ -5,4 +5,5 @@ import type { SealingKey } from './storage/sealing.ts'
 export interface Services {
   readonly config: Config
   readonly sealingKey: SealingKey
+  readonly serverMajorVersion: number
 }

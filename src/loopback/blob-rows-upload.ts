@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import type { Transform } from 'node:stream'
+import { compressGzip } from '../formats/gzip.ts'
+import { createRowEncoder } from '../formats/rows/row-codecs.ts'
+import type { RowEncoder } from '../formats/rows/row-encoder.ts'
+import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import type { BlobUpload } from '../storage/blob-upload.ts'
+import { columnNames, readCoder } from './blob-rows.ts'
 import type { Call, CallOrigin } from './calls.ts'
 import type { RowsOfBlob } from './request.ts'
 
@@ -8,19 +15,33 @@ const MEBIBYTE = 1024 * 1024
 /** Between two requests of a statement that is alive, the backend makes rows; a longer silence is worth a look. */
 const IDLE_MS = 1000
 
-/** A blob that a backend's aggregate writes, block of rows by block of rows. */
+/** A blob that the aggregate of a backend writes, block of rows by block of rows. */
 export class BlobRowsUpload {
   readonly id = randomBytes(9).toString('base64url')
-  readonly mode = 't'
+  /** How the rows come: t for record literals, b for record_send() in hexadecimal. */
+  readonly mode: 't' | 'b'
   readonly #call: Call
+  readonly #encoder: RowEncoder
   readonly #upload: BlobUpload
+  readonly #gzip: Transform | undefined
+  readonly #compressed: Promise<void> | undefined
+  #begun = false
   #busy = 0
   #lastActive = Date.now()
 
-  constructor(request: RowsOfBlob, blob: Blob, call: Call, closed: AbortSignal) {
+  constructor(services: Services, request: RowsOfBlob, blob: Blob, call: Call, closed: AbortSignal) {
+    const { format, gzip, options } = readCoder(request, 'put')
+    const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding }
+    this.mode = format === 'binary' ? 'b' : 't'
+    this.#encoder = createRowEncoder(format, options, columnNames(request), target)
     this.#call = call
     const signal = AbortSignal.any([call.signal, closed])
     this.#upload = blob.upload({ signal, maxBlockBytes: request.call.blockSizeMb * MEBIBYTE })
+    if (!gzip) return
+    this.#gzip = compressGzip()
+    this.#compressed = drainInto(this.#gzip, this.#upload)
+    // It is waited for when the rows are all there; until then a failure must not bring the process down.
+    this.#compressed.catch(() => {})
   }
 
   get origin(): CallOrigin {
@@ -33,31 +54,55 @@ export class BlobRowsUpload {
 
   async write(rows: Buffer): Promise<void> {
     await this.#active(async () => {
-      if (!this.#upload.append(rows, 0, rows.length)) await this.#upload.drained()
+      if (!this.#begun) await this.#put(this.#encoder.begin())
+      this.#begun = true
+      await this.#put(this.#encoder.encode(rows))
     })
   }
 
   async commit(rows: Buffer): Promise<void> {
     try {
       await this.write(rows)
-      await this.#active(() => this.#upload.commit())
+      await this.#active(async () => {
+        await this.#put(this.#encoder.end())
+        this.#gzip?.end()
+        await this.#compressed
+        await this.#upload.commit()
+      })
     } finally {
-      this.#call.end()
+      this.abort()
     }
   }
 
+  /** Ends it where it is; nothing happens to the blob. */
   abort(): void {
     this.#upload.abort()
+    this.#gzip?.destroy()
     this.#call.end()
+  }
+
+  async #put(bytes: Buffer): Promise<void> {
+    if (this.#gzip) {
+      // The encoder uses its buffer again.
+      if (!this.#gzip.write(Buffer.from(bytes))) await Promise.race([once(this.#gzip, 'drain'), this.#compressed])
+    } else if (!this.#upload.append(bytes, 0, bytes.length)) await this.#upload.drained()
   }
 
   async #active(work: () => Promise<void>): Promise<void> {
     this.#busy++
     try {
       await work()
+    } catch (error) {
+      throw this.#call.signal.aborted ? this.#call.signal.reason : error
     } finally {
       this.#busy--
       this.#lastActive = Date.now()
     }
+  }
+}
+
+async function drainInto(source: Transform, upload: BlobUpload): Promise<void> {
+  for await (const chunk of source as AsyncIterable<Buffer>) {
+    if (!upload.append(chunk, 0, chunk.length)) await upload.drained()
   }
 }

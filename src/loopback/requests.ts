@@ -108,13 +108,13 @@ export class Requests {
   async *#get(request: RowsOfBlob): AsyncGenerator<Buffer> {
     const names = request.columns.map((column, i) => column.name ?? `column${i + 1}`)
     yield rowDescription(request.withLine ? ['line', ...names] : names)
-    yield* this.#during(request, signal => readBlobRows(this.#services.config, request, this.#blob(request), signal))
+    yield* this.#during(request, signal => readBlobRows(this.#services, request, this.#blob(request), signal))
   }
 
   async #open(request: RowsOfBlob): Promise<BlobRowsUpload> {
     const call = this.#services.calls.begin(request.call)
     try {
-      const upload = new BlobRowsUpload(request, this.#blob(request), call, this.#closed.signal)
+      const upload = new BlobRowsUpload(this.#services, request, this.#blob(request), call, this.#closed.signal)
       this.#uploads.set(upload.id, upload)
       return upload
     } catch (error) {
