@@ -1,9 +1,9 @@
-/** Random numbers that come again with the same seed (xorshift32). */
+/** Random numbers that come again with the same seed, which is not 0 (xorshift32). */
 export class Random {
   readonly seed: number
   #state: number
 
-  constructor(seed = Math.floor(Math.random() * 0x7fff_ffff) + 1) {
+  constructor(seed: number) {
     this.seed = seed
     this.#state = seed
   }

@@ -121,7 +121,10 @@ function reverseTable(name: string): Map<string, number> {
   const codes = new Map<string, number>()
   const textDecoder = name === LATIN1 ? undefined : new TextDecoder(labelOf(name))
   const add = (code: number, ...bytes: number[]): void => {
-    const char = textDecoder ? textDecoder.decode(Uint8Array.from(bytes)) : String.fromCharCode(code)
+    // Not in one call: then Node 20 takes windows-1252 for latin1.
+    const char = textDecoder
+      ? textDecoder.decode(Uint8Array.from(bytes), { stream: true }) + textDecoder.decode()
+      : String.fromCharCode(code)
     if (!char.includes('\ufffd') && [...char].length === 1 && !codes.has(char)) codes.set(char, code)
   }
   for (let lead = 0x80; lead <= 0xff; lead++) add(lead, lead)

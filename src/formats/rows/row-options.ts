@@ -57,7 +57,7 @@ export function readRowOptions(options: unknown, format: Format, direction: Dire
   if (format !== 'csv') refuse(given, CSV_ONLY, name => `COPY ${name} requires CSV mode`)
   if (format === 'parquet') refuse(given, ['content_encoding'], name => `cannot specify ${name} with parquet format`)
   if (direction === 'get') refuse(given, ['force_quote'], name => `COPY ${name} cannot be used with COPY FROM`)
-  else refuse(given, ['force_not_null', 'force_null'], name => `COPY ${name} cannot be used with COPY TO`)
+  else refuse(given, ['force_not_null', 'force_null'], name => `COPY ${name} cannot be used with COPY TO`, invalid)
 
   const csv = format === 'csv'
   const { delimiter = csv ? ',' : '\t', quote = '"', null_string: nullString = csv ? '' : '\\N' } = given
@@ -131,9 +131,14 @@ function oneByte(name: string, value: string): number {
   return value.charCodeAt(0)
 }
 
-function refuse(given: Given, keys: readonly (keyof Given)[], message: (name: string) => string): void {
+function refuse(
+  given: Given,
+  keys: readonly (keyof Given)[],
+  message: (name: string) => string,
+  error = unsupported,
+): void {
   for (const key of keys) {
-    if (given[key] !== undefined) throw unsupported(message(key === 'null_string' ? 'NULL' : key.toUpperCase()))
+    if (given[key] !== undefined) throw error(message(key === 'null_string' ? 'NULL' : key.toUpperCase()))
   }
 }
 
