@@ -1,19 +1,19 @@
--- A value that its type refuses: dblink lets PostgreSQL's own error through, but not where in the blob it happened. So
--- the blob is read once more, as text, until the value is found; its type then refuses it again, under a statement whose
--- text, which PostgreSQL shows as CONTEXT, names the place.
+-- A value that its type refuses: dblink lets PostgreSQL's own error through, but not where in the blob it happened.
+-- So the blob is read once more, as text, until the value is found; its type then refuses it again, under a statement
+-- whose text, which PostgreSQL shows as CONTEXT, names the place.
 
--- A query that converts columns of $1, which are rows in JSON, as COPY and dblink do: by the type's input function, with
--- its typmod. A cast is not the same: it cuts what is too long for varchar(3). json_to_record takes a string for a
--- value of json, hence the cast there.
+-- A query that converts columns of $1, which are rows in JSON, as COPY and dblink do: by the type's input function,
+-- with its typmod. A cast is not the same: it cuts what is too long for varchar(3). json_to_record takes a string for
+-- a value of json, hence the cast there.
 CREATE OR REPLACE FUNCTION azure_storage_private.conversion(place text, names text[], types text[]) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT format('SELECT /* azure_storage.blob_get: %s */ %s FROM pg_catalog.unnest($1) AS blob_row, %s',
     replace(replace(place, '*/', '* /'), '/*', '/ *'),
-    string_agg(CASE WHEN type::regtype IN ('json', 'jsonb') THEN format('CAST(%I AS %s)', name, type) ELSE quote_ident(name) END,
-      ', '),
+    string_agg(CASE WHEN is_json THEN format('CAST(%I AS %s)', name, type) ELSE quote_ident(name) END, ', '),
     format('LATERAL pg_catalog.json_to_record(blob_row) AS t (%s)',
-      string_agg(format('%I %s', name, CASE WHEN type::regtype IN ('json', 'jsonb') THEN 'text' ELSE type END), ', ')))
-  FROM unnest(names, types) AS column_ (name, type)
+      string_agg(format('%I %s', name, CASE WHEN is_json THEN 'text' ELSE type END), ', ')))
+  FROM unnest(names, types) AS column_ (name, type),
+    LATERAL (SELECT type::regtype IN ('json', 'jsonb') AS is_json) AS j
 $function$;
 
 -- Throws the error of the first row with one. No SET search_path and no operator, as in blob_get.

@@ -1,9 +1,9 @@
 -- The columns of a result travel through these functions as a JSON array of {type, name, generated}: `type` as
 -- format_type writes it under search_path = pg_catalog, pg_temp, `name` where it is known.
 
--- The result that a function is expected to return is told to C functions only. But RETURN QUERY says what is wrong with
--- a result, one column at a time: so blob_get tries, each time in a subtransaction of its own. No column of a result can
--- be a cstring, hence each is asked for.
+-- The result that a function is expected to return is told to C functions only. But RETURN QUERY says what is wrong
+-- with a result, one column at a time: so blob_get tries, each time in a subtransaction of its own. No column of a
+-- result can be a cstring, hence each is asked for.
 CREATE OR REPLACE FUNCTION azure_storage_private.trial_result(columns jsonb) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
@@ -87,7 +87,8 @@ DECLARE
   definitions text;
   blob_rows refcursor;
 BEGIN
-  -- The cast to regtype makes sure that it is nothing but the name of a type.
+  -- A direct caller may not slip anything but the name of a type into the statement below.
+  PERFORM (c ->> 'type')::regtype FROM jsonb_array_elements(columns) AS c;
   SELECT
     jsonb_agg(jsonb_build_object('name', c -> 'name', 'oid', type::regtype::oid::bigint, 'typmod', -1) ORDER BY n)
       FILTER (WHERE is_sent),

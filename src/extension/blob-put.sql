@@ -3,7 +3,7 @@
 --               with a newline
 --   upload     12: the proxy's name of it
 --   connection 16: see put_connection
--- It stays short, because PostgreSQL copies it for each row.
+-- It stays short, because PostgreSQL copies it for each row; and not shorter, because sending takes a round trip.
 
 -- The end of the name of the dblink connection that all groups of a statement share. Nobody can guess it, so nobody can
 -- lay a connection of that name in our way.
@@ -15,8 +15,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.put_connection FROM PUBLIC;
 
--- Throws an error unless the last requests of this connection have been answered. What statements before this one have
--- left, because they failed, is closed.
+-- Closes what statements before this one have left, because they failed.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_connect(connection text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
@@ -48,7 +47,8 @@ BEGIN
   PERFORM azure_storage_private.put_connect(connection);
   RETURN (
     SELECT mode || upload || connection
-    FROM azure_storage_private.dblink('azure_storage_' || connection, authorized_request) AS t (upload text, mode text));
+    FROM azure_storage_private.dblink('azure_storage_' || connection, authorized_request)
+      AS t (upload text, mode text));
 END
 $function$;
 
@@ -58,14 +58,14 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $func
 DECLARE
   part text[] := regexp_match(left(state, 29), '^[tb]([A-Za-z0-9_-]{12})([0-9a-f]{16})$');
 BEGIN
-  IF part IS NULL OR verb NOT IN ('DATA', 'COMMIT')
-    OR NOT 'azure_storage_' || part[2] = ANY (azure_storage_private.dblink_get_connections()) THEN
+  IF (verb IN ('DATA', 'COMMIT')
+    AND 'azure_storage_' || part[2] = ANY (azure_storage_private.dblink_get_connections())) IS NOT TRUE THEN
     RAISE EXCEPTION 'azure_storage: the upload is over' USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;
   RETURN (
     SELECT open
-    FROM azure_storage_private.dblink('azure_storage_' || part[2], concat(verb, ' ', part[1], chr(10), substr(state, 30)))
-      AS t (open integer));
+    FROM azure_storage_private.dblink(
+      'azure_storage_' || part[2], concat(verb, ' ', part[1], chr(10), substr(state, 30))) AS t (open integer));
 END
 $function$;
 
@@ -115,40 +115,46 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   FROM jsonb_array_elements(columns) WITH ORDINALITY AS column_ (c, n)
 $function$;
 
--- The first row of a group, a NULL record (a row of NULLs), and a state that has become too long. `next_state` is NULL
--- in the first two cases.
+-- The first row of a group, the row after which the state has to be sent, and a NULL record, which is a row of NULLs.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_row_slowly(
-  state text, next_state text, account_name text, container_name text, path text, tuple anyelement, encoder text,
-  compression text, options jsonb
+  state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text,
+  options jsonb
 ) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
+  is_null CONSTANT boolean := num_nulls(tuple) = 1;
   columns jsonb;
+  new_row text;
 BEGIN
-  IF next_state IS NULL THEN
-    IF state IS NULL THEN
-      PERFORM azure_storage_private.check_argument(name, missing)
-      FROM (VALUES ('account_name', account_name IS NULL), ('container_name', container_name IS NULL),
-        ('path', path IS NULL), ('encoder', encoder IS NULL), ('compression', compression IS NULL)) AS t (name, missing);
-    END IF;
+  IF state IS NULL THEN
+    PERFORM azure_storage_private.check_argument(name, missing)
+    FROM (VALUES ('account_name', account_name IS NULL), ('container_name', container_name IS NULL),
+      ('path', path IS NULL), ('encoder', encoder IS NULL), ('compression', compression IS NULL)) AS t (name, missing);
+  END IF;
+  IF state IS NULL OR is_null THEN
     IF pg_typeof(tuple) <> 'record'::regtype THEN
       columns := azure_storage_private.columns_of_type(pg_typeof(tuple));
     ELSE
-      PERFORM azure_storage_private.check_argument('tuple', num_nulls(tuple) = 1);
+      PERFORM azure_storage_private.check_argument('tuple', is_null);
       columns := azure_storage_private.columns_of_record(tuple);
     END IF;
-    state := coalesce(state, azure_storage_private.put_open(
+  END IF;
+  IF state IS NULL THEN
+    state := azure_storage_private.put_open(
       account_name, azure_storage_private.ticket(account_name, container_name),
       jsonb_build_object('container', container_name, 'path', path, 'encoder', encoder, 'compression', compression,
-        'options', options, 'columns', columns)));
-    next_state := state || CASE
-      WHEN num_nulls(tuple) = 1 THEN azure_storage_private.row_of_nulls(columns, left(state, 1))
-      WHEN starts_with(state, 't') THEN textin(record_out(tuple))
-      ELSE encode(record_send(tuple), 'hex') || chr(10) END;
+        'options', options, 'columns', columns));
   END IF;
-  IF octet_length(next_state) <= 8192 THEN RETURN next_state; END IF;
-  PERFORM azure_storage_private.put_send('DATA', next_state);
-  RETURN left(next_state, 29);
+  new_row := CASE
+    WHEN is_null THEN azure_storage_private.row_of_nulls(columns, left(state, 1))
+    WHEN starts_with(state, 't') THEN textin(record_out(tuple))
+    ELSE encode(record_send(tuple), 'hex') || chr(10) END;
+  state := state || new_row;
+  IF octet_length(state) > 8192 THEN
+    PERFORM azure_storage_private.put_send('DATA', state);
+    state := left(state, 29);
+  END IF;
+  RETURN state;
 END
 $function$;
 
@@ -170,17 +176,17 @@ BEGIN
         state text, account_name text, container_name text, path text, tuple anyelement %1$s
       ) RETURNS text
       LANGUAGE plpgsql AS $function$
-      DECLARE
-        next_state CONSTANT pg_catalog.text := CASE
-          WHEN pg_catalog.starts_with(state, 't') THEN
-            pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)))
-          WHEN pg_catalog.starts_with(state, 'b') THEN
-            pg_catalog.concat(state, pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10))
-          END;
       BEGIN
-        IF pg_catalog.int4le(pg_catalog.octet_length(next_state), 8192) THEN RETURN next_state; END IF;
+        IF pg_catalog.int4lt(pg_catalog.octet_length(state), 8192)
+          AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
+          IF pg_catalog.starts_with(state, 't') THEN
+            RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
+          END IF;
+          RETURN pg_catalog.textcat(state, pg_catalog.textcat(
+            pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
+        END IF;
         RETURN azure_storage_private.put_row_slowly(
-          state, next_state, account_name, container_name, path, tuple, %2$s);
+          state, account_name, container_name, path, tuple, %2$s);
       END
       $function$;
       REVOKE ALL ON FUNCTION azure_storage_private.put_row(

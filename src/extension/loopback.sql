@@ -40,9 +40,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   ORDER BY s.setdatabase DESC LIMIT 1
 $function$;
 
--- Called where dblink is, as its argument, so that the secret is in no statement and no parameter that could be logged.
--- The password comes first: dblink takes a text that begins as the name of one of its connections does for that name, and
--- its names are anybody's to give.
+-- Called where dblink is, as its argument, so that the secret is in no statement and no parameter that could be
+-- logged. The password comes first: dblink takes a text whose first 63 characters are the name of one of its
+-- connections for that name, and names are anybody's to give.
 CREATE OR REPLACE FUNCTION azure_storage_private.loopback_connection() RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
@@ -119,7 +119,8 @@ END
 $function$;
 
 -- dblink's own message says nothing about us. The caller re-throws whatever is not for this function.
-CREATE OR REPLACE FUNCTION azure_storage_private.check_connected(sqlstate_p text, message text, detail text) RETURNS void
+CREATE OR REPLACE FUNCTION azure_storage_private.check_connected(sqlstate_p text, message text, detail text)
+RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
   IF sqlstate_p = '08001' AND message = 'could not establish connection' THEN

@@ -65,7 +65,7 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
     await allow(owner)
     await database.admin.query(`
       CREATE FUNCTION public.chain() RETURNS text LANGUAGE sql SECURITY DEFINER
-        AS $$ SELECT auth_type FROM azure_storage_private.copy_open('acct', 'box', '', false) $$;
+        AS $$ SELECT auth_type FROM azure_storage_private.copy_open('acct', 'box', '', false, 'c') $$;
       ALTER FUNCTION public.chain() OWNER TO ${owner}`)
     expect((await session.query('SELECT public.chain()')).rows).toEqual([{ chain: 'access-key' }])
   })

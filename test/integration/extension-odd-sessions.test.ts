@@ -15,7 +15,7 @@ describe.each(servers)('odd sessions on PostgreSQL $version', server => {
 
   async function useEverything(session: pg.Client): Promise<void> {
     await session.query("SELECT azure_storage.account_add('acct', 'key'), azure_storage.account_list()")
-    const { rows } = await session.query("SELECT * FROM azure_storage_private.copy_open('acct', 'box', '', false)")
+    const { rows } = await session.query("SELECT * FROM azure_storage_private.copy_open('acct', 'box', '', false, 'c')")
     expect(rows).toMatchObject([{ auth_type: 'access-key', block_size_mb: 128 }])
     expect(openSealed(rows[0].sealed, 'acct', await readSealingKey(session))).toBe('key')
     await session.query('SELECT azure_storage_private.copy_settle(1), azure_storage.options_copy()')

@@ -1,0 +1,192 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { account } from '../support/blobs.ts'
+import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
+import { servers } from '../support/servers.ts'
+
+const COLUMNS = `'[{"type": "text"}]'`
+const UNPROVED = {
+  code: '42501',
+  message: `azure_storage: the caller has not proved that it may use storage account ${account.name}`,
+}
+
+describe.each(servers)('who may use the blob functions on PostgreSQL $version', server => {
+  let stack: CopyStack
+  let user: pg.Client
+  let userRole: string
+  let nobody: pg.Client
+  let nobodyRole: string
+  let list: string
+  beforeAll(async () => {
+    stack = await startCopyStack(server)
+    await stack.put('a.txt', 'x')
+    userRole = await stack.createStorageUser('user')
+    user = await stack.connect(userRole)
+    nobodyRole = await stack.createRole('nobody')
+    nobody = await stack.connect(nobodyRole)
+    list = `SELECT path FROM azure_storage.blob_list('${account.name}', '${stack.container.containerName}')`
+  })
+  afterAll(() => stack.close())
+
+  const refusalOf = (role: string) => ({
+    code: '42501',
+    message: `azure_storage: current user ${role} is not allowed to use storage account ${account.name}`,
+  })
+  const request = () => `'{"container": "${stack.container.containerName}", "path": "a.txt", "decoder": "text"}'`
+  const ticketOf = async (client: pg.Client): Promise<string> =>
+    (await client.query('SELECT azure_storage_private.ticket($1, $2)::text AS ticket', [account.name, 'box'])).rows[0]
+      .ticket
+
+  test('a granted role and a member of one may, others not', async () => {
+    expect((await user.query(list)).rows).toEqual([{ path: 'a.txt' }])
+    expect(await errorOf(nobody.query(list))).toMatchObject(refusalOf(nobodyRole))
+    const member = await stack.createRole('member', `IN ROLE ${userRole}`)
+    expect((await (await stack.connect(member)).query(list)).rows).toHaveLength(1)
+  })
+
+  test('current_user decides: SET ROLE and SECURITY DEFINER', async () => {
+    await stack.client.query(`SET ROLE ${nobodyRole}`)
+    expect(await errorOf(stack.client.query(list))).toMatchObject(refusalOf(nobodyRole))
+    await stack.client.query('RESET ROLE')
+    await stack.client.query(`
+      CREATE FUNCTION lend() RETURNS SETOF text LANGUAGE plpgsql SECURITY DEFINER SET search_path = ''
+        AS $$ BEGIN RETURN QUERY ${list}; END $$;
+      ALTER FUNCTION lend() OWNER TO ${userRole};
+      CREATE FUNCTION borrow() RETURNS SETOF text LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog
+        AS $$ ${list} $$;
+      ALTER FUNCTION borrow() OWNER TO ${nobodyRole}`)
+    expect((await nobody.query('SELECT * FROM lend()')).rows).toEqual([{ lend: 'a.txt' }])
+    expect(await errorOf(user.query('SELECT * FROM borrow()'))).toMatchObject(refusalOf(nobodyRole))
+  })
+
+  test('a backend that does not come through the proxy is served, in a read-only transaction too', async () => {
+    const direct = new pg.Client({ connectionString: stack.database.url })
+    await direct.connect()
+    await direct.query('BEGIN READ ONLY')
+    expect((await direct.query(list)).rows).toEqual([{ path: 'a.txt' }])
+    await direct.end()
+  })
+
+  test('an account added in the same transaction counts, and is forgotten with it', async () => {
+    await stack.client.query(`BEGIN; SELECT azure_storage.account_remove('${account.name}')`)
+    await stack.client.query("SET LOCAL azure_storage.public_account_access = 'off'; SAVEPOINT s")
+    expect(await errorOf(stack.client.query(list))).toMatchObject({
+      code: '28000',
+      message: 'azure_storage: missing storage credentials',
+    })
+    await stack.client.query('ROLLBACK TO s')
+    await stack.client.query('SELECT azure_storage.account_add($1, $2)', [account.name, account.key])
+    expect((await stack.client.query(list)).rows).toHaveLength(1)
+    await stack.client.query('ROLLBACK')
+  })
+
+  test.each([
+    ['a made-up ticket', async () => `'{"auth_type": "access-key", "sealed": "v1:x", "mac": "00"}'`],
+    ['an empty one', async () => `'{}'`],
+    ['none, for a registered account', async () => 'NULL'],
+    ["an earlier statement's", async () => `'${await ticketOf(user)}'`],
+    ["another backend's", async () => `'${await ticketOf(stack.client)}'`],
+  ])('the private functions refuse %s', async (_, ticket) => {
+    const given = await ticket()
+    for (const call of [
+      `list_open('${account.name}', 'box', '', ${given})`,
+      `get_open('${account.name}', ${given}, ${request()}, ${COLUMNS}, false)`,
+      `put_open('${account.name}', ${given}, '{}')`,
+    ]) {
+      expect(await errorOf(user.query(`SELECT azure_storage_private.${call}`)), call).toMatchObject(UNPROVED)
+    }
+  })
+
+  test('a ticket is for one account', async () => {
+    const other = `azure_storage_private.ticket('${account.name}', 'box')`
+    await stack.client.query("SELECT azure_storage.account_add('other', 'a2V5')")
+    expect(
+      await errorOf(user.query(`SELECT azure_storage_private.list_open('other', 'box', '', ${other})`)),
+    ).toMatchObject({ code: '42501' })
+    await stack.client.query("SELECT azure_storage.account_remove('other')")
+  })
+
+  test('what holds the secret or reaches dblink is closed to a role', async () => {
+    for (const call of [
+      "dblink('', '')",
+      "dblink_connect('a', 'b')",
+      "dblink_disconnect('a')",
+      'dblink_get_connections()',
+      'loopback_connection()',
+      "authorized('GET', 'a', NULL, '{}')",
+      'put_connection()',
+      "put_connect('0123456789abcdef')",
+      "put_commit('x')",
+      "put_row('t', 'a', 'b', 'c', row(1))",
+    ]) {
+      expect(await errorOf(user.query(`SELECT azure_storage_private.${call}`)), call).toMatchObject({
+        code: '42501',
+        message: expect.stringMatching(/^permission denied for function/),
+      })
+    }
+    expect(
+      await errorOf(user.query("SELECT azure_storage_private.put_send('DATA', 'tAAAAAAAAAAAA0123456789abcdefx')")),
+    ).toMatchObject({ code: '55000' })
+    expect(
+      await errorOf(user.query("SELECT azure_storage_private.put_send('DATA', 'tAAAAAAAAAAAAhost=127.0.0.1 x')")),
+    ).toMatchObject({ code: '55000' })
+  })
+
+  test('a type name cannot smuggle in a query', async () => {
+    const evil = JSON.stringify([
+      { type: 'text' },
+      { type: 'text), (SELECT rolpassword FROM pg_catalog.pg_authid LIMIT 1', generated: true },
+    ])
+    const ticket = `azure_storage_private.ticket('${account.name}', 'box')`
+    expect(
+      await errorOf(
+        user.query(
+          `SELECT azure_storage_private.get_open('${account.name}', ${ticket}, ${request()}, '${evil}', false)`,
+        ),
+      ),
+    ).toMatchObject({ code: '42601' })
+  })
+
+  test('without a proxy to be reached, an error says what to do', async () => {
+    const { client } = stack
+    const setting = 'azure_storage.loopback_addresses'
+    const here = `ALTER ROLE azure_storage_key IN DATABASE ${stack.database.name}`
+    await client.query(`BEGIN; ALTER ROLE azure_storage_key RESET ${setting}; ${here} RESET ${setting}`)
+    expect(await errorOf(client.query(list))).toMatchObject({
+      code: '08001',
+      message: 'azure_storage: no proxy can be reached from this server',
+      hint: expect.stringContaining('--loopback'),
+    })
+    await client.query(`ROLLBACK; BEGIN; ${here} SET ${setting} = '[::1]:1'`)
+    const get = list.replace('blob_list', 'blob_get').replace("')", "', 'a.txt') AS t (path text)")
+    const put = list.replace('path FROM', '').replace('blob_list', 'blob_put').replace("')", "', 'a.txt', row(1))")
+    for (const query of [list, get, put]) {
+      await client.query('SAVEPOINT s')
+      expect(await errorOf(client.query(query))).toMatchObject({
+        code: '08001',
+        message: 'azure_storage: the server cannot reach the proxy',
+        detail: expect.stringContaining('[::1]:1'),
+        hint: expect.stringContaining('--loopback'),
+      })
+      await client.query('ROLLBACK TO s')
+    }
+    await client.query('ROLLBACK')
+  })
+
+  test('the proxy refuses who does not know the secret, and no error shows it', async () => {
+    const { client } = stack
+    const { rows } = await client.query('SELECT azure_storage_private.loopback_connection() AS secret')
+    const secret = /password=(\S+)/.exec(rows[0].secret)?.[1] as string
+    expect(secret).toMatch(/^[0-9a-f]{64}$/)
+    const key = (letter: string): string => `${letter.repeat(43)}=`
+    await client.query(
+      `BEGIN; ALTER ROLE azure_storage_key PASSWORD 'SCRAM-SHA-256$4096:c2FsdA==$${key('A')}:${key('B')}'`,
+    )
+    const error = await errorOf(client.query(list))
+    expect(error).toMatchObject({ code: '08001', detail: expect.stringContaining('password authentication failed') })
+    expect(JSON.stringify({ ...error })).not.toMatch(/password=|[0-9a-f]{64}/)
+    await client.query('ROLLBACK')
+    const missing = await errorOf(client.query(list.replace(stack.container.containerName, 'missing')))
+    expect(JSON.stringify({ ...missing })).not.toContain(secret)
+  })
+})
