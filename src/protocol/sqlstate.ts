@@ -18,6 +18,7 @@ export const SQLSTATE = {
   undefinedColumn: '42703',
   undefinedObject: '42704',
   duplicateObject: '42710',
+  undefinedFunction: '42883',
   programLimitExceeded: '54000',
   objectNotInPrerequisiteState: '55000',
   queryCanceled: '57014',

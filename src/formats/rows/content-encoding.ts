@@ -1,8 +1,9 @@
 import { PgError } from '../../protocol/pg-error.ts'
 import { SQLSTATE } from '../../protocol/sqlstate.ts'
 
-/** PostgreSQL's names of encodings, what else it calls them, and the Encoding Standard's label. */
-const ENCODINGS: readonly [name: string, label: string, ...aliases: string[]][] = [
+/** PostgreSQL's names of encodings, the Encoding Standard's label where it has one, and what else they are called. */
+const ENCODINGS: readonly [name: string, label: string | undefined, ...aliases: string[]][] = [
+  ['SQL_ASCII', undefined],
   ['UTF8', 'utf-8', 'unicode'],
   ['LATIN1', 'latin1', 'iso88591'],
   ['LATIN2', 'iso-8859-2', 'iso88592'],
@@ -39,8 +40,17 @@ const ENCODINGS: readonly [name: string, label: string, ...aliases: string[]][] 
   ['GBK', 'gbk', 'win936', 'windows936'],
   ['UHC', 'euc-kr', 'win949', 'windows949'],
   ['GB18030', 'gb18030'],
+  ['EUC_JIS_2004', undefined],
+  ['EUC_TW', undefined],
+  ['JOHAB', undefined],
+  ['MULE_INTERNAL', undefined],
+  ['SHIFT_JIS_2004', undefined, 'shiftjis2004'],
 ]
+const UTF8 = 'UTF8'
 const LATIN1 = 'LATIN1'
+/** Bytes of any encoding: PostgreSQL converts them neither from nor to another. */
+const SQL_ASCII = 'SQL_ASCII'
+const MULTI_BYTE = new Set(['gbk', 'euc-jp', 'euc-kr', 'shift_jis', 'big5', 'gb18030'])
 const MAX_ONE_BYTE = 0xff
 
 const BY_NAME = new Map(
@@ -66,8 +76,10 @@ export function encodingName(name: string): string {
   })
 }
 
-/** Both are names that `encodingName` has given. */
-export function createTranscoder(from: string, to: string): Transcoder {
+/** Both are PostgreSQL's names. Undefined: bytes stay as they are. @throws PgError */
+export function createTranscoder(from: string, to: string): Transcoder | undefined {
+  if (from === to || from === SQL_ASCII || to === SQL_ASCII) return undefined
+  if (labelOf(from) === undefined || labelOf(to) === undefined) throw noConversion(from, to)
   const decode = decoder(from)
   const encode = encoder(to)
   return {
@@ -78,11 +90,17 @@ export function createTranscoder(from: string, to: string): Transcoder {
   }
 }
 
+/** A short text in an encoding by PostgreSQL's name. */
+export function encodeText(text: string, encoding: string): Buffer {
+  const bytes = Buffer.from(text)
+  return (bytes.length > text.length && createTranscoder(UTF8, encoding)?.convert(bytes)) || bytes
+}
+
 function plainName(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '')
 }
 
-const labelOf = (name: string): string => BY_NAME.get(plainName(name))?.label ?? name
+const labelOf = (name: string): string | undefined => BY_NAME.get(plainName(name))?.label
 
 function decoder(name: string): (bytes: Buffer | undefined, options: { stream: boolean }) => string {
   // The Encoding Standard takes latin1 for another name of windows-1252.
@@ -101,7 +119,7 @@ function decoder(name: string): (bytes: Buffer | undefined, options: { stream: b
 }
 
 function encoder(name: string): (text: string) => Buffer {
-  if (name === 'UTF8') return text => Buffer.from(text)
+  if (name === UTF8) return text => Buffer.from(text)
   const codes = reverseTable(name)
   return text => {
     const bytes = Buffer.allocUnsafe(2 * text.length)
@@ -119,20 +137,27 @@ function encoder(name: string): (text: string) => Buffer {
 /** Node only decodes: so every sequence of one and two bytes is, to see which character it is. */
 function reverseTable(name: string): Map<string, number> {
   const codes = new Map<string, number>()
-  const textDecoder = name === LATIN1 ? undefined : new TextDecoder(labelOf(name))
+  const label = labelOf(name) as string
+  const textDecoder = new TextDecoder(label)
   const add = (code: number, ...bytes: number[]): void => {
     // Not in one call: then Node 20 takes windows-1252 for latin1.
-    const char = textDecoder
-      ? textDecoder.decode(Uint8Array.from(bytes), { stream: true }) + textDecoder.decode()
-      : String.fromCharCode(code)
+    const text = textDecoder.decode(Uint8Array.from(bytes), { stream: true }) + textDecoder.decode()
+    const char = name === LATIN1 ? String.fromCharCode(code) : text
     if (!char.includes('\ufffd') && [...char].length === 1 && !codes.has(char)) codes.set(char, code)
   }
-  for (let lead = 0x80; lead <= 0xff; lead++) add(lead, lead)
-  if (codes.size === 128 || !textDecoder || /^(iso|win|koi|ibm)/.test(textDecoder.encoding)) return codes
+  for (let byte = 0x80; byte <= 0xff; byte++) add(byte, byte)
+  if (!MULTI_BYTE.has(label)) return codes
   for (let lead = 0x81; lead < 0xff; lead++) {
     for (let trail = 0x40; trail < 0xff; trail++) add((lead << 8) | trail, lead, trail)
   }
   return codes
+}
+
+function noConversion(from: string, to: string): PgError {
+  return new PgError({
+    message: `default conversion function for encoding "${from}" to "${to}" does not exist`,
+    code: SQLSTATE.undefinedFunction,
+  })
 }
 
 function untranslatable(char: string, name: string): PgError {

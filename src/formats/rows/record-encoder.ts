@@ -16,14 +16,15 @@ const KEPT_BYTES = 8 * 1024 * 1024
  * then changed where it stands if the style wants that: few values need it.
  */
 export class RecordEncoder implements RowEncoder {
-  readonly #columns: readonly string[]
+  readonly #columns: readonly Buffer[]
   readonly #style: ValueStyle
   readonly #header: boolean
   /** Bytes of a quoted value that are more than themselves. */
   readonly #marked: Uint8Array
   #out: Buffer = EMPTY
 
-  constructor(columns: readonly string[], style: ValueStyle, header: boolean) {
+  /** `columns` are the names as the header has them. */
+  constructor(columns: readonly Buffer[], style: ValueStyle, header: boolean) {
     this.#columns = columns
     this.#style = style
     this.#header = header
@@ -99,7 +100,7 @@ export class RecordEncoder implements RowEncoder {
 
   #headerLine(): Buffer {
     const { delimiter, rowEnd, special, dress } = this.#style
-    const names = this.#columns.map(name => Buffer.from(name))
+    const names = this.#columns
     const line = Buffer.allocUnsafe(names.reduce((sum, name) => sum + 2 * name.length + 3, 1))
     let length = 0
     for (const [column, name] of names.entries()) {

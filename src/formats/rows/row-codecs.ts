@@ -3,7 +3,7 @@ import { SQLSTATE } from '../../protocol/sqlstate.ts'
 import type { Format } from '../format.ts'
 import { BinaryEncoder } from './binary-encoder.ts'
 import { BlobReader } from './blob-reader.ts'
-import { createTranscoder } from './content-encoding.ts'
+import { createTranscoder, encodeText } from './content-encoding.ts'
 import { CsvScanner } from './csv-scanner.ts'
 import type { DataRowWriter } from './data-row-writer.ts'
 import { RecordEncoder } from './record-encoder.ts'
@@ -33,9 +33,8 @@ export function createRowDecoder(
   writer: DataRowWriter,
 ): RowDecoder {
   const reader = new BlobReader(createScanner(format, options, shape, target, writer), target.encoding)
-  const { contentEncoding = target.encoding } = options
-  if (contentEncoding === target.encoding) return reader
-  const transcoder = createTranscoder(contentEncoding, target.encoding)
+  const transcoder = createTranscoder(options.contentEncoding ?? target.encoding, target.encoding)
+  if (transcoder === undefined) return reader
   return {
     push: chunk => reader.push(transcoder.convert(chunk)),
     end: () => {
@@ -57,14 +56,15 @@ export function createRowEncoder(
 ): RowEncoder {
   if (format === 'binary') return new BinaryEncoder()
   if (format === 'text' && columns.length !== 1) throw notSingle('encoder')
-  const encoder = new RecordEncoder(columns, createStyle(format, options, columns), options.header)
-  const { contentEncoding = target.encoding } = options
-  if (contentEncoding === target.encoding) return encoder
-  const { convert } = createTranscoder(target.encoding, contentEncoding)
+  const { encoding } = target
+  const names = columns.map(name => encodeText(name, encoding))
+  const encoder = new RecordEncoder(names, createStyle(format, options, columns, encoding), options.header)
+  const transcoder = createTranscoder(encoding, options.contentEncoding ?? encoding)
+  if (transcoder === undefined) return encoder
   return {
-    begin: () => convert(encoder.begin()),
-    encode: rows => convert(encoder.encode(rows)),
-    end: () => convert(encoder.end()),
+    begin: () => transcoder.convert(encoder.begin()),
+    encode: rows => transcoder.convert(encoder.encode(rows)),
+    end: () => transcoder.convert(encoder.end()),
   }
 }
 
@@ -76,7 +76,7 @@ function createScanner(
   writer: DataRowWriter,
 ): RowScanner {
   const { columns } = shape
-  const nullString = Buffer.from(options.nullString)
+  const nullString = encodeText(options.nullString, encoding)
   const strictEndMarker = majorVersion >= STRICT_END_MARKER
   switch (format) {
     case 'csv': {
@@ -95,8 +95,8 @@ function createScanner(
   }
 }
 
-function createStyle(format: Format, options: RowOptions, columns: readonly string[]): ValueStyle {
-  const nullString = Buffer.from(options.nullString)
+function createStyle(format: Format, options: RowOptions, columns: readonly string[], encoding: string): ValueStyle {
+  const nullString = encodeText(options.nullString, encoding)
   switch (format) {
     case 'csv': {
       const forceQuote = columnFlags(options.forceQuote, columns)

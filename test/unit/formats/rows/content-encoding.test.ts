@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createTranscoder } from '../../../../src/formats/rows/content-encoding.ts'
+import { createTranscoder, encodeText, type Transcoder } from '../../../../src/formats/rows/content-encoding.ts'
 import { everySplit } from '../../../support/stream-bytes.ts'
 
 const SAMPLES: readonly [encoding: string, text: string, hex: string][] = [
@@ -15,31 +15,35 @@ const SAMPLES: readonly [encoding: string, text: string, hex: string][] = [
   ['BIG5', '中文', 'a4a4a4e5'],
 ]
 
+function transcoder(from: string, to: string): Transcoder {
+  return createTranscoder(from, to) as Transcoder
+}
+
 describe.each(SAMPLES)('%s', (encoding, text, hex) => {
   it('is read, wherever chunks end', () => {
     for (const chunks of everySplit(Buffer.from(hex, 'hex'))) {
-      const transcoder = createTranscoder(encoding, 'UTF8')
-      expect(Buffer.concat(chunks.map(chunk => transcoder.convert(chunk))).toString()).toBe(text)
-      transcoder.end()
+      const own = transcoder(encoding, 'UTF8')
+      expect(Buffer.concat(chunks.map(chunk => own.convert(chunk))).toString()).toBe(text)
+      own.end()
     }
   })
 
   it('is written', () => {
-    expect(createTranscoder('UTF8', encoding).convert(Buffer.from(text)).toString('hex')).toBe(hex)
+    expect(transcoder('UTF8', encoding).convert(Buffer.from(text)).toString('hex')).toBe(hex)
   })
 })
 
 describe('createTranscoder', () => {
   it('refuses what is not of the encoding', () => {
     const error = expect.objectContaining({ code: '22021', message: 'invalid byte sequence for encoding "EUC_JP"' })
-    expect(() => createTranscoder('EUC_JP', 'UTF8').convert(Buffer.of(0xff))).toThrow(error)
-    const cut = createTranscoder('EUC_JP', 'UTF8')
+    expect(() => transcoder('EUC_JP', 'UTF8').convert(Buffer.of(0xff))).toThrow(error)
+    const cut = transcoder('EUC_JP', 'UTF8')
     cut.convert(Buffer.of(0xc6))
     expect(() => cut.end()).toThrow(error)
   })
 
   it('refuses characters that the encoding has not', () => {
-    expect(() => createTranscoder('UTF8', 'LATIN1').convert(Buffer.from('a€'))).toThrow(
+    expect(() => transcoder('UTF8', 'LATIN1').convert(Buffer.from('a€'))).toThrow(
       expect.objectContaining({
         code: '22P05',
         message:
@@ -49,6 +53,30 @@ describe('createTranscoder', () => {
   })
 
   it('keeps a byte order mark, as COPY does', () => {
-    expect(createTranscoder('UTF8', 'UTF8').convert(Buffer.from('\ufeffa')).toString()).toBe('\ufeffa')
+    expect(() => transcoder('UTF8', 'LATIN1').convert(Buffer.from('\ufeff'))).toThrow('0xef 0xbb 0xbf')
+  })
+
+  it('leaves bytes alone where PostgreSQL converts none', () => {
+    expect(createTranscoder('UTF8', 'UTF8')).toBeUndefined()
+    expect(createTranscoder('SQL_ASCII', 'UTF8')).toBeUndefined()
+    expect(createTranscoder('LATIN1', 'SQL_ASCII')).toBeUndefined()
+  })
+
+  it('refuses encodings that Node does not know', () => {
+    expect(() => createTranscoder('EUC_TW', 'UTF8')).toThrow(
+      expect.objectContaining({
+        code: '42883',
+        message: 'default conversion function for encoding "EUC_TW" to "UTF8" does not exist',
+      }),
+    )
+  })
+})
+
+describe('encodeText', () => {
+  it('writes names and the like', () => {
+    expect(encodeText('é', 'LATIN1')).toEqual(Buffer.of(0xe9))
+    expect(encodeText('é', 'UTF8')).toEqual(Buffer.from('é'))
+    expect(encodeText('é', 'SQL_ASCII')).toEqual(Buffer.from('é'))
+    expect(encodeText('plain', 'EUC_TW')).toEqual(Buffer.from('plain'))
   })
 })
