@@ -72,9 +72,9 @@ export class RowBuilder {
     out[position + 6] = count
     position += HEADER_BYTES
     if (withLine) {
-      const digits = out.write(String(this.line), position + LENGTH_BYTES, 'latin1')
-      writeLength(out, position, digits)
-      position += LENGTH_BYTES + digits
+      const end = writeDigits(out, position + LENGTH_BYTES, this.line)
+      writeLength(out, position, end - position - LENGTH_BYTES)
+      position = end
     }
     return this.beginField(position)
   }
@@ -131,7 +131,15 @@ export class RowBuilder {
   }
 }
 
-export function writeLength(out: Buffer, at: number, length: number): void {
+/** A positive number in decimal; returns where it ends. Without a string: this is done for every row. */
+function writeDigits(out: Buffer, at: number, value: number): number {
+  let end = at
+  for (let rest = value; rest > 0; rest = Math.floor(rest / 10)) end++
+  for (let rest = value, i = end; rest > 0; rest = Math.floor(rest / 10)) out[--i] = 0x30 + (rest % 10)
+  return end
+}
+
+function writeLength(out: Buffer, at: number, length: number): void {
   out[at] = length >>> 24
   out[at + 1] = length >>> 16
   out[at + 2] = length >>> 8

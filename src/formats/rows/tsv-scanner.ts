@@ -122,7 +122,7 @@ export class TsvScanner implements RowScanner {
     let isNull: boolean
     if (this.#escaped) {
       this.#noteRaw(out, this.#writer.recordStart + this.#rawEndOffset, position)
-      isNull = this.#rawLength === nullString.length && this.#raw.equals(nullString)
+      isNull = this.#rawLength === nullString.length && bytesMatch(this.#raw, 0, nullString)
       this.#escaped = false
     } else {
       isNull = position - start === nullString.length && bytesMatch(out, start, nullString)
@@ -170,7 +170,9 @@ export class TsvScanner implements RowScanner {
   }
 
   #noteRaw(source: Buffer, start: number, end: number): void {
-    if (this.#rawLength < this.#raw.length) source.copy(this.#raw, this.#rawLength, start, end)
+    const raw = this.#raw
+    let length = this.#rawLength
+    for (let i = start; i < end && length < raw.length; i++) raw[length++] = source[i] as number
     this.#rawLength += end - start
   }
 
