@@ -54,13 +54,20 @@ BEGIN
 END
 $function$;
 
--- The message makes the backend send what it has buffered: the end of the COPY, for which the proxy waits. INFO goes to
--- the client whatever client_min_messages says; the proxy keeps it. The proxy holds the lock exclusively until the blob is committed; its wait is bounded by statement_timeout alone.
+-- Waits until the proxy has committed the blob. The message makes the backend send what it has buffered: the end of the
+-- COPY, for which the proxy waits. INFO goes to the client whatever client_min_messages says; the proxy keeps it. The
+-- proxy holds the lock exclusively until then, and another one from then on: without that it has died. The wait is
+-- bounded by statement_timeout alone.
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_settle(lock_key bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = 0 AS $function$
 BEGIN
   RAISE INFO 'azure_storage: waiting for the blob to be committed';
   PERFORM pg_advisory_lock_shared(lock_key);
   PERFORM pg_advisory_unlock_shared(lock_key);
+  IF pg_try_advisory_lock_shared(lock_key # 1) THEN
+    PERFORM pg_advisory_unlock_shared(lock_key # 1);
+    RAISE EXCEPTION 'azure_storage: the proxy was lost before the blob was committed'
+      USING ERRCODE = 'connection_failure';
+  END IF;
 END
 $function$;

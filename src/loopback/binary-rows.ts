@@ -26,7 +26,7 @@ export async function* binaryAsText(
       "SET search_path = ''; SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex'",
     )
     const { rows } = await admin.query<{ type: string }>(
-      'SELECT pg_catalog.format_type(oid, typmod) AS type FROM pg_catalog.unnest($1::oid[], $2::int[]) AS t (oid, typmod)',
+      'SELECT pg_catalog.format_type(oid, typmod) AS type FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::int[])) AS t (oid, typmod)',
       [columns.map(({ oid }) => oid), columns.map(({ typmod }) => typmod)],
     )
     const definitions = rows.map(({ type }, i) => `"${i + 1}" ${type}`)

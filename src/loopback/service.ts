@@ -76,11 +76,11 @@ export class LoopbackService {
     if (this.#address === undefined) return
     const address = this.#address
     this.#address = undefined
-    const admin = await connectAdmin(this.#services.config.backend)
     try {
-      await announceAddress(admin, address, false)
-    } finally {
-      await admin.end()
+      const admin = await connectAdmin(this.#services.config.backend)
+      await announceAddress(admin, address, false).finally(() => admin.end())
+    } catch (error) {
+      this.#log.warn({ err: error, address }, 'cannot take the loopback address back')
     }
   }
 

@@ -3,9 +3,12 @@ import type { BackendConfig } from '../config.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 
-/** Holds what the backend waits for until it is released, or until the proxy dies. */
+/** Holds what the backend waits for in azure_storage_private.copy_settle(). */
 export interface SettleLock {
   readonly key: bigint
+  /** Lets the backend go on: the blob is committed. */
+  confirm(): Promise<void>
+  /** Gives everything back; without a confirmation before it, the backend's wait ends with an error. */
   release(): Promise<void>
 }
 
@@ -42,6 +45,10 @@ export async function takeSettleLock(backend: BackendConfig, database: string, k
   let released: Promise<void> | undefined
   return {
     key,
+    async confirm() {
+      await client.query('SELECT pg_catalog.pg_advisory_lock($1)', [key ^ 1n])
+      await client.query('SELECT pg_catalog.pg_advisory_unlock($1)', [key])
+    },
     release() {
       released ??= client.end()
       return released

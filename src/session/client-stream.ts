@@ -4,7 +4,7 @@ import type { Frame } from '../protocol/frame-assembler.ts'
 /** Client bytes kept while an operation runs, so that a client that dies is still noticed; then its socket is paused. */
 const HELD_LIMIT = 1024 * 1024
 /** A query text longer than this is passed through unread. */
-export const QUERY_TEXT_LIMIT = 16 * 1024 * 1024
+export const QUERY_TEXT_LIMIT = 1024 * 1024
 
 /** Looks at messages of the client that may be ours; decides whether one is passed on or an operation takes its place. */
 export interface Interceptor {

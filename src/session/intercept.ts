@@ -289,7 +289,7 @@ export class StatementInterceptor implements Interceptor {
     const encoding = this.#encoding
     return {
       openBlob: (copy: CopyStatement, opened) => openBlobFor(this.#services, copy.url, opened),
-      settle: async copy => locks.get(copy)?.release(),
+      settle: async copy => locks.get(copy)?.confirm(),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
       replies,
     }

@@ -40,10 +40,13 @@ const LABELS: Readonly<Record<string, string>> = {
  * that an escape in the query text (U&'', E'') has made.
  */
 export function decodeText(latin1: string, encoding: string): string {
+  if (encoding === 'LATIN1') return latin1
   const decoder = decoderFor(encoding)
+  // Node's fast path takes windows-1252 for latin1, unless it streams; single bytes leave nothing behind.
+  const options = { stream: encoding === 'WIN1252' }
   return latin1.replace(/[\x80-\xff]+/g, bytes => {
     try {
-      return decoder.decode(Buffer.from(bytes, 'latin1'))
+      return decoder.decode(Buffer.from(bytes, 'latin1'), options)
     } catch {
       return bytes
     }

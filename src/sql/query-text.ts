@@ -1,4 +1,4 @@
-import { loadModule, type ParseResult, parseSync, type RawStmt, scanSync } from 'libpg-query'
+import { loadModule, parseSync, type RawStmt, scanSync } from 'libpg-query'
 import { type EscapeStrings, withEscapeStrings } from './escape-strings.ts'
 
 // The parser is WebAssembly, and its calls fail until it is there.
@@ -41,32 +41,70 @@ const UNSAFE_ENCODINGS: Readonly<Record<string, (byte: number) => boolean>> = {
 export const isUnsafeEncoding = (encoding: string): boolean => encoding in UNSAFE_ENCODINGS
 
 /**
- * Splits a query text into its statements with PostgreSQL's own parser; undefined where it does not parse (the server
- * will say why). `text` is latin1: one char a byte, so that bytes of any client encoding come out as they went in.
+ * Splits a query text into its statements, and has PostgreSQL's own parser read those that may be ours or may matter to
+ * ours; the others' nodes are empty. Undefined where the text has no words (the server will say why). `text` is latin1:
+ * one char a byte, so that bytes of any client encoding come out as they went in.
  */
 export function splitStatements(text: string, settings: TextSettings): RawStatement[] | undefined {
   const parsable = parsableText(text, settings)
-  if (parsable === undefined) return undefined
-  const toChar = byteToChar(parsable.text)
-  const offsetOf = (location: number): number => parsable.originOf(toChar(location))
-  let parsed: ParseResult
-  try {
-    parsed = parseSync(parsable.text)
-  } catch {
-    return undefined
-  }
-  return (parsed.stmts ?? []).map(raw => {
-    const from = toChar(raw.stmt_location ?? 0)
-    const to = raw.stmt_len ? toChar((raw.stmt_location ?? 0) + raw.stmt_len) : parsable.text.length
-    const tokens = scan(parsable.text.slice(from, to), offset => parsable.originOf(from + offset))
+  const words = parsable && scan(parsable.text)
+  if (parsable === undefined || words === undefined) return undefined
+  return splitWords(words).map(statement => {
+    const from = (statement[0] as Token).start
+    const to = (statement.at(-1) as Token).end
+    const source = parsable.text.slice(from, to)
+    const toChar = byteToChar(source)
+    const tokens = statement.map(({ text, start, end }) => ({
+      text,
+      start: parsable.originOf(start),
+      end: parsable.originOf(end),
+    }))
     return {
-      node: raw.stmt as NonNullable<RawStmt['stmt']>,
-      start: tokens[0]?.start ?? parsable.originOf(from),
-      end: tokens.at(-1)?.end ?? parsable.originOf(to),
+      node: mayMatter(statement) ? parse(source) : {},
+      start: parsable.originOf(from),
+      end: parsable.originOf(to),
       tokens,
-      offsetOf,
-    }
+      offsetOf: location => parsable.originOf(from + toChar(location)),
+    } as RawStatement
   })
+}
+
+/** A semicolon ends a statement, but not in parentheses (rules) and not in the body of an SQL function. */
+function splitWords(words: readonly Token[]): Token[][] {
+  const statements: Token[][] = [[]]
+  let depth = 0
+  let body = 0
+  words.forEach(({ text }, i) => {
+    const word = text.toLowerCase()
+    if (word === '(') depth++
+    else if (word === ')') depth--
+    else if (word === 'begin' && words[i + 1]?.text.toLowerCase() === 'atomic') body++
+    else if (body > 0 && word === 'case') body++
+    else if (body > 0 && word === 'end') body--
+    if (word === ';' && depth === 0 && body === 0) statements.push([])
+    else statements.at(-1)?.push(words[i] as Token)
+  })
+  return statements.filter(statement => statement.length > 0)
+}
+
+/**
+ * The parser is recursive: a statement of very many words could exhaust its stack, and leave it unusable. None of ours
+ * has so many.
+ */
+const MAX_WORDS = 8000
+
+function mayMatter(statement: readonly Token[]): boolean {
+  const [first, second] = statement.map(({ text }) => text.toLowerCase())
+  if (statement.length > MAX_WORDS) return false
+  return first === 'copy' || first === 'create' || (first === 'alter' && second === 'extension')
+}
+
+function parse(source: string): RawStatement['node'] {
+  try {
+    return (parseSync(source).stmts?.[0]?.stmt ?? {}) as RawStatement['node']
+  } catch {
+    return {} as RawStatement['node']
+  }
 }
 
 /** The parser takes standard_conforming_strings to be on, and every encoding to be safe. */
@@ -90,12 +128,16 @@ export function byteToChar(text: string): (byteOffset: number) => number {
   return byteOffset => chars[byteOffset] ?? text.length
 }
 
-function scan(text: string, originOf: (offset: number) => number): Token[] {
+/** The words of a text without its comments; undefined where it does not consist of words, as behind an open quote. */
+function scan(text: string): Token[] | undefined {
   const toChar = byteToChar(text)
-  const offsetOf = (location: number): number => originOf(toChar(location))
-  return scanSync(text)
-    .tokens.filter(token => token.tokenName !== 'SQL_COMMENT' && token.tokenName !== 'C_COMMENT')
-    .map(token => ({ text: token.text, start: offsetOf(token.start), end: offsetOf(token.end) }))
+  try {
+    return scanSync(text)
+      .tokens.filter(token => token.tokenName !== 'SQL_COMMENT' && token.tokenName !== 'C_COMMENT')
+      .map(token => ({ text: token.text, start: toChar(token.start), end: toChar(token.end) }))
+  } catch {
+    return undefined
+  }
 }
 
 /** A trail byte that looks like a backslash or a letter must not be read as one. */

@@ -24,11 +24,17 @@ describe.each(servers)('copy_settle on PostgreSQL $version', server => {
     await expect.poll(async () => (await database.admin.query(blocked, [oid])).rowCount).toBe(1)
     await database.admin.query('SELECT pg_sleep(0.05)')
     expect(settled).toBe(false)
-    await database.admin.query('SELECT pg_advisory_unlock(42)')
+    await database.admin.query('SELECT pg_advisory_lock(43), pg_advisory_unlock(42)')
     await waiting
+    await database.admin.query('SELECT pg_advisory_unlock(43)')
     const held = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND database = $1"
     expect((await database.admin.query(held, [oid])).rowCount).toBe(0)
     await session.query('COMMIT')
+  })
+
+  test('fails when the lock ends without the proxy having confirmed', async () => {
+    const session = await database.connectAs(await database.createRole('app'))
+    await expect(session.query('SELECT azure_storage_private.copy_settle(42)')).rejects.toMatchObject({ code: '08006' })
   })
 
   test('statement_timeout ends the wait', async () => {

@@ -14,3 +14,8 @@ it('leaves what is not of it', () => {
   expect(decodeText('é 日', 'UTF8')).toBe('é 日')
   expect(decodeText('\xc3\xa9', 'MULE_INTERNAL')).toBe('é')
 })
+
+test('WIN1252 is not LATIN1', () => {
+  expect(decodeText('\x80', 'WIN1252')).toBe('€')
+  expect(decodeText('\x80', 'LATIN1')).toBe('\x80')
+})

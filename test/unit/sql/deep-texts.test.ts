@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { classify } from '../../../src/sql/classify.ts'
+
+const settings = {
+  encoding: 'UTF8',
+  standardConformingStrings: true,
+  endpoints: { defaultTemplate: 'https://{account}.blob.core.windows.net', accounts: new Map() },
+}
+const COPY = "COPY t FROM 'https://acct.blob.core.windows.net/cont/f.csv'"
+const deep = `SELECT ${'1+'.repeat(50_000)}1`
+
+test('an expression too deep for the parser does not hide a COPY, nor harm the parser', () => {
+  for (let round = 0; round < 3; round++) {
+    expect(classify(`${deep}; ${COPY}`, settings)?.map(({ kind }) => kind)).toEqual(['pass', 'copy'])
+  }
+})
+
+test('a COPY with such an expression passes', () => {
+  expect(classify(`${COPY} WHERE ${'1+'.repeat(50_000)}1 > 0`, settings)).toBeUndefined()
+  expect(classify(COPY, settings)?.[0]?.kind).toBe('copy')
+})
+
+test('semicolons inside a statement do not end it', () => {
+  const body = `CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; SELECT 2; END`
+  const rule = 'CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2)'
+  expect(classify(`;; ${body}; ${rule}; ; ${COPY};`, settings)?.map(({ kind }) => kind)).toEqual([
+    'pass',
+    'pass',
+    'copy',
+  ])
+})
