@@ -15,7 +15,7 @@ it('leaves what is not of it', () => {
   expect(decodeText('\xc3\xa9', 'MULE_INTERNAL')).toBe('é')
 })
 
-test('WIN1252 is not LATIN1', () => {
+it('tells WIN1252 from LATIN1', () => {
   expect(decodeText('\x80', 'WIN1252')).toBe('€')
   expect(decodeText('\x80', 'LATIN1')).toBe('\x80')
 })
