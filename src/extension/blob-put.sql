@@ -52,20 +52,22 @@ BEGIN
 END
 $function$;
 
--- The name of the upload is its password; that of the connection must not be a connection string.
+-- The name of the upload is its password; that of the connection must not be a connection string. replace() is faster
+-- than substr() by far, which counts characters.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_send(verb text, state text) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  part text[] := regexp_match(left(state, 29), '^[tb]([A-Za-z0-9_-]{12})([0-9a-f]{16})$');
+  head CONSTANT text := left(state, 29);
+  connection CONSTANT text := 'azure_storage_' || right(head, 16);
 BEGIN
-  IF (verb IN ('DATA', 'COMMIT')
-    AND 'azure_storage_' || part[2] = ANY (azure_storage_private.dblink_get_connections())) IS NOT TRUE THEN
+  IF (head ~ '^[tb][A-Za-z0-9_-]{12}[0-9a-f]{16}$' AND verb IN ('DATA', 'COMMIT')
+    AND connection = ANY (azure_storage_private.dblink_get_connections())) IS NOT TRUE THEN
     RAISE EXCEPTION 'azure_storage: the upload is over' USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;
   RETURN (
     SELECT open
     FROM azure_storage_private.dblink(
-      'azure_storage_' || part[2], concat(verb, ' ', part[1], chr(10), substr(state, 30))) AS t (open integer));
+      connection, replace(state, head, concat(verb, ' ', substr(head, 2, 12), chr(10)))) AS t (open integer));
 END
 $function$;
 
@@ -150,7 +152,7 @@ BEGIN
     WHEN starts_with(state, 't') THEN textin(record_out(tuple))
     ELSE encode(record_send(tuple), 'hex') || chr(10) END;
   state := state || new_row;
-  IF octet_length(state) > 8192 THEN
+  IF octet_length(state) > 16384 THEN
     PERFORM azure_storage_private.put_send('DATA', state);
     state := left(state, 29);
   END IF;
@@ -177,7 +179,7 @@ BEGIN
       ) RETURNS text
       LANGUAGE plpgsql AS $function$
       BEGIN
-        IF pg_catalog.int4lt(pg_catalog.octet_length(state), 8192)
+        IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384)
           AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
           IF pg_catalog.starts_with(state, 't') THEN
             RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
