@@ -83,7 +83,7 @@ describe.each(servers)('Much data on the wire on PostgreSQL $version', server =>
     await client.query('CREATE TEMP TABLE t (a int)')
     const copy = `COPY t FROM '${await stack.put('one.csv', '1\n')}'`
     const filler = (length: number): string => `SELECT 1 /* ${'x'.repeat(length)} */; `
-    client.send(wire.query('SELECT pg_sleep(0.2)'), wire.query(copy), wire.query(filler(10 * MEBIBYTE) + copy))
+    client.send(wire.query('SELECT pg_sleep(0.2)'), wire.query(copy), wire.query(filler(MEBIBYTE / 2) + copy))
     const replies = await client.until('ZZZ')
     expect(replies.filter(line => line === 'C COPY 1.')).toHaveLength(2)
     client.send(wire.query(filler(QUERY_TEXT_LIMIT) + copy))
