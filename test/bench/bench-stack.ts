@@ -19,6 +19,7 @@ export interface BenchStack {
   readonly proxyPort: number
   readonly pgbouncerPort: number | undefined
   readonly proxyPid: number
+  readonly account: string
   readonly container: ContainerClient
   /** A blob's URL as COPY takes it. */
   url(path: string): string
@@ -71,6 +72,7 @@ export async function startBenchStack(version: 15 | 18): Promise<BenchStack> {
     proxyPort,
     pgbouncerPort: pgbouncer?.port,
     proxyPid: proxy.pid,
+    account: ACCOUNT.name,
     container,
     url: path => `https://${ACCOUNT.name}.blob.core.windows.net/bench/${path}`,
     httpUrl: path => `${endpoint}/bench/${path}`,

@@ -5,7 +5,7 @@ import { compare, type Line, seconds } from './measure.ts'
 
 const ROWS = 2_000_000
 const BIG_IMPORT_BYTES = 2 * 1024 ** 3
-const COLUMNS = 'id bigint, user_id int, kind text, payload text, amount numeric(12,2), at timestamptz'
+export const COLUMNS = 'id bigint, user_id int, kind text, payload text, amount numeric(12,2), at timestamptz'
 
 /** Tables `ev` (full) and `target` (empty), ev's rows as ev.csv and ev.csv.gz on disk and as blobs. */
 export async function prepareTables(stack: BenchStack): Promise<void> {
