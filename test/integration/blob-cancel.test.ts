@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { account } from '../support/blobs.ts'
+import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
+import { servers } from '../support/servers.ts'
+import { type StalledStorage, startStalledStorage } from '../support/stalled-storage.ts'
+
+/** The beginning of a blob; listings and uploads get it as well, and wait for a proper answer. */
+const HEAD = `HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nETag: "x"\r\nx-ms-blob-type: BlockBlob\r\n\r\n${'1\n'.repeat(1000)}`
+
+describe.each(servers)('a storage that stalls, and the blob functions on PostgreSQL $version', server => {
+  let storage: StalledStorage
+  let stack: CopyStack
+  beforeAll(async () => {
+    storage = await startStalledStorage(HEAD)
+    stack = await startCopyStack(server, {
+      storageEndpoints: { defaultTemplate: storage.endpointTemplate, accounts: new Map() },
+    })
+  })
+  afterAll(async () => {
+    await stack.close()
+    await storage.close()
+  })
+
+  const statements = {
+    blob_list: `SELECT * FROM azure_storage.blob_list('${account.name}', 'box')`,
+    blob_get: `SELECT * FROM azure_storage.blob_get('${account.name}', 'box', 'a.csv') AS t (a int)`,
+    blob_put: `SELECT azure_storage.blob_put('${account.name}', 'box', 'a.csv', q) FROM (SELECT 1 AS a) q`,
+  }
+
+  describe.each(Object.entries(statements))('%s', (_, sql) => {
+    test("ends at the client's request to cancel, and the session goes on", async () => {
+      const client = await stack.connect()
+      const running = errorOf(client.query(sql))
+      await sleep(400)
+      const canceller = new pg.Client({ connectionString: stack.url() })
+      ;(canceller as unknown as { cancel(client: pg.Client, query: unknown): void }).cancel(
+        client,
+        (client as unknown as { _activeQuery?: unknown; activeQuery?: unknown })._activeQuery,
+      )
+      const asked = Date.now()
+      expect(await running).toMatchObject({ code: '57014', message: 'canceling statement due to user request' })
+      expect(Date.now() - asked).toBeLessThan(1500)
+      expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
+    })
+
+    test('ends at statement_timeout, also of a session that does not come through the proxy', async () => {
+      const direct = new pg.Client({ connectionString: stack.database.url })
+      await direct.connect()
+      for (const client of [await stack.connect(), direct]) {
+        await client.query("SET statement_timeout = '400ms'")
+        const start = Date.now()
+        expect(await errorOf(client.query(sql))).toMatchObject({
+          code: '57014',
+          message: 'canceling statement due to statement timeout',
+        })
+        expect(Date.now() - start).toBeLessThan(1500)
+      }
+      await direct.end()
+    })
+
+    test.todo('ends when its client is lost')
+  })
+})
