@@ -75,7 +75,8 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $function$
   FROM azure_storage_private.credential(account, container, false, '') AS c
 $function$;
 
--- The text of a request, for the halves that are SECURITY DEFINER.
+-- The text of a request, for the halves that are SECURITY DEFINER. The ticket goes with it, for the proxy to check:
+-- where the extension dblink is installed, a role finds the connection that blob_put has open, and can speak over it.
 CREATE OR REPLACE FUNCTION azure_storage_private.authorized(verb text, account text, ticket jsonb, request jsonb)
 RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
@@ -96,7 +97,7 @@ BEGIN
   END IF;
   RETURN verb || ' ' || (request || jsonb_build_object(
     'account', account,
-    'grant', (ticket - 'mac') || jsonb_build_object('passphrase', azure_storage_private.passphrase()),
+    'grant', ticket || jsonb_build_object('passphrase', azure_storage_private.passphrase()),
     'encoding', getdatabaseencoding(),
     'call', jsonb_build_object(
       'pid', pg_backend_pid(),

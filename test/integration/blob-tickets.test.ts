@@ -189,4 +189,25 @@ describe.each(servers)('who may use the blob functions on PostgreSQL $version', 
     const missing = await errorOf(client.query(list.replace(stack.container.containerName, 'missing')))
     expect(JSON.stringify({ ...missing })).not.toContain(secret)
   })
+
+  test('beside the extension dblink, connections neither mix nor stay', async () => {
+    const { client } = stack
+    await client.query('CREATE EXTENSION IF NOT EXISTS dblink')
+    const connections = async () => (await client.query('SELECT dblink_get_connections() AS names')).rows[0].names
+    const put = `azure_storage.blob_put('${account.name}', '${stack.container.containerName}', 'a.txt', q)`
+    const rows = (n: number) => `FROM (SELECT repeat('x', 1000 / (${n} - i)) AS x FROM generate_series(1, 99) i) q`
+    const during = await client.query(
+      `SELECT ${put}, max(dblink_get_connections()::text) AS names FROM (SELECT 'x' AS x FROM generate_series(1, 2)) q`,
+    )
+    expect(during.rows[0].names).toMatch(/^{azure_storage_[0-9a-f]{16}}$/)
+    expect(await connections()).toBeNull()
+    await errorOf(client.query(`SELECT ${put} ${rows(50)}`))
+    expect(await connections()).toHaveLength(1)
+    await client.query(`SELECT ${put} ${rows(100)}`)
+    expect(await connections()).toBeNull()
+    await client.query('DROP EXTENSION dblink')
+    expect((await client.query(list)).rows).toEqual([{ path: 'a.txt' }])
+  })
+
+  test.todo('a role that speaks over the connection of its own blob_put gets no more than with its tickets')
 })
