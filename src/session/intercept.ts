@@ -1,10 +1,9 @@
 import { serialize } from 'pg-protocol'
-import { createInstaller } from '../extension/install.ts'
 import { asPgError } from '../handlers/blob-import.ts'
 import { BACKEND, FRONTEND } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import { type ErrorFields, errorResponse, parse, query, readErrorFields } from '../protocol/messages.ts'
-import { connectAdmin, type SettleLock, takeSettleLock } from '../server/admin.ts'
+import type { SettleLock } from '../server/admin.ts'
 import type { Services } from '../services.ts'
 import { classify, type Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
@@ -13,12 +12,12 @@ import { mayBeOurs } from '../sql/scan.ts'
 import { openBlobFor } from '../storage/open-blob.ts'
 import type { Interceptor } from './client-stream.ts'
 import { mapErrorPosition } from './error-position.ts'
+import { Leases } from './leases.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
 import { selectListsFor } from './relations.ts'
 import { runScript, type ScriptContext } from './run-script.ts'
 import {
   newChallenge,
-  newSettleKey,
   openText,
   type Resources,
   refusal,
@@ -121,7 +120,7 @@ export class StatementInterceptor implements Interceptor {
       return
     }
     session.seize()
-    const leases = new Leases()
+    const leases = new Leases(this.#services.config.backend, this.#database)
     try {
       const gathered = await this.#gather(statements, leases, session.pending.inPipeline, true)
       if (gathered === undefined) return
@@ -147,7 +146,7 @@ export class StatementInterceptor implements Interceptor {
       return
     }
     session.seize()
-    const leases = new Leases()
+    const leases = new Leases(this.#services.config.backend, this.#database)
     session.pending.sent(FRONTEND.parse)
     try {
       let prepared: Prepared | undefined
@@ -199,7 +198,7 @@ export class StatementInterceptor implements Interceptor {
       return
     }
     session.seize()
-    const leases = new Leases()
+    const leases = new Leases(this.#services.config.backend, this.#database)
     try {
       const { steps, before, after, locks } = await this.#surround(step, leases)
       for (const text of before) session.send(privateStatement(text))
@@ -236,7 +235,7 @@ export class StatementInterceptor implements Interceptor {
     const before = [openText(step.copy, challenge)]
     if (step.kind === 'copy-from') return { steps, before, after: [], locks }
     try {
-      const lock = await leases.lock(this.#services, this.#database)
+      const lock = await leases.lock()
       locks.set(step.copy, lock)
       return { steps: [...steps, { kind: 'settle' }], before, after: [settleText(lock.key)], locks }
     } catch (error) {
@@ -257,7 +256,10 @@ export class StatementInterceptor implements Interceptor {
     })
   }
 
-  /** Looks up and makes what the statements need; a statement whose needs cannot be met becomes one that says so. Undefined: see selectListsFor(). */
+  /**
+   * Looks up and makes what the statements need; a statement whose needs cannot be met becomes one that says so.
+   * Undefined: see selectListsFor().
+   */
   async #gather(
     statements: readonly Statement[],
     leases: Leases,
@@ -272,9 +274,9 @@ export class StatementInterceptor implements Interceptor {
     for (const statement of statements) {
       try {
         if (statement.kind === 'extension' || statement.kind === 'create-extension-call') {
-          installer ??= await leases.installer(this.#services, this.#database)
+          installer ??= await leases.installer()
         } else if (takeLocks && statement.kind === 'copy' && statement.copy.direction === 'to') {
-          locks.set(statement.copy, await leases.lock(this.#services, this.#database))
+          locks.set(statement.copy, await leases.lock())
         }
         able.push(statement)
       } catch (error) {
@@ -304,40 +306,6 @@ export class StatementInterceptor implements Interceptor {
 }
 
 type SettleLocks = Map<CopyStatement, SettleLock>
-
-/** What must be given back when a script is over. */
-class Leases {
-  readonly #releases: (() => Promise<void>)[] = []
-
-  async lock({ config }: Services, database: string): Promise<SettleLock> {
-    const lock = await takeSettleLock(config.backend, database, newSettleKey())
-    this.#releases.push(() => lock.release())
-    return lock
-  }
-
-  async installer({ config }: Services, database: string): Promise<string> {
-    const admin = await connectAdmin(config.backend, database)
-    this.#releases.push(() => admin.end())
-    const installer = await createInstaller(admin)
-    this.#releases.push(() => installer.drop())
-    return installer.qualifiedName
-  }
-
-  get hold(): boolean {
-    return this.#releases.length > 0
-  }
-
-  async release(): Promise<void> {
-    for (const release of this.#releases.splice(0).reverse()) await release()
-  }
-
-  /** What is leased is somebody else's to give back from now on. */
-  handOver(): () => Promise<void> {
-    const others = new Leases()
-    others.#releases.push(...this.#releases.splice(0))
-    return () => others.release()
-  }
-}
 
 function cstring(body: Buffer, start: number): string {
   const end = body.indexOf(0, start)
