@@ -63,8 +63,8 @@ export class Calls {
     this.#abort(pid, new PgError({ message: 'connection to client lost', code: SQLSTATE.connectionFailure }))
   }
 
-  get empty(): boolean {
-    return this.#byPid.size === 0
+  has(pid: number): boolean {
+    return this.#byPid.has(pid)
   }
 
   #abort(pid: number, reason: PgError): void {

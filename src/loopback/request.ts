@@ -1,13 +1,22 @@
+import { createTranscoder } from '../formats/rows/content-encoding.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { CallOrigin } from './calls.ts'
 
-/** Which account, with which credential; `grant` null: anonymously. The extension has checked the caller's right. */
+/** What the database says of an account that the caller may use, and the proof of it. */
+export interface Grant {
+  readonly authType: string
+  readonly sealed: string | null
+  readonly passphrase: string
+  readonly mac: string
+}
+
+/** Which account, with which credential; `grant` null: anonymously. */
 export interface Target {
   readonly call: CallOrigin
   readonly account: string
   readonly container: string
-  readonly grant: { readonly authType: string; readonly sealed: string | null; readonly passphrase: string } | undefined
+  readonly grant: Grant | undefined
 }
 
 export interface Column {
@@ -36,10 +45,11 @@ export type Request =
   | ({ readonly verb: 'OPEN' } & RowsOfBlob)
   | { readonly verb: 'DATA' | 'COMMIT'; readonly upload: string; readonly payload: Buffer }
 
-/** Reads the text of a loopback Query: verb, JSON, and for rows a payload behind a newline. */
-export function readRequest(body: Buffer): Request {
+/** Reads the text of a loopback Query, in the database's encoding: verb, JSON, and for rows a payload behind a newline. */
+export function readRequest(body: Buffer, encoding: string): Request {
   const newline = body.indexOf(0x0a)
-  const head = body.toString('utf8', 0, newline < 0 ? body.length : newline)
+  const line = body.subarray(0, newline < 0 ? body.length : newline)
+  const head = (createTranscoder(encoding, 'UTF8')?.convert(line) ?? line).toString('utf8')
   const space = head.indexOf(' ')
   const verb = space < 0 ? head : head.slice(0, space)
   const rest = head.slice(space + 1)
@@ -85,6 +95,7 @@ interface RawTarget {
     readonly auth_type: string
     readonly sealed?: string | null
     readonly passphrase?: string | null
+    readonly mac: string
   } | null
 }
 
@@ -101,7 +112,12 @@ function readTarget({ call, account, container, grant }: RawTarget): Target {
     account: String(account),
     container: String(container),
     grant: grant
-      ? { authType: grant.auth_type, sealed: grant.sealed ?? null, passphrase: grant.passphrase ?? '' }
+      ? {
+          authType: grant.auth_type,
+          sealed: grant.sealed ?? null,
+          passphrase: grant.passphrase ?? '',
+          mac: String(grant.mac),
+        }
       : undefined,
   }
 }

@@ -3,7 +3,7 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import { listBlobs, openBlob } from '../storage/blob-client.ts'
 import { anonymous, type Credential, managedIdentity, parseCredential } from '../storage/credentials.ts'
-import { openSealed } from '../storage/sealing.ts'
+import { isGenuine, openSealed } from '../storage/sealing.ts'
 import { readBlobRows } from './blob-rows.ts'
 import { BlobRowsUpload } from './blob-rows-upload.ts'
 import type { Calls } from './calls.ts'
@@ -25,8 +25,14 @@ export class Requests {
   readonly #closed = new AbortController()
   readonly #uploads = new Map<string, BlobRowsUpload>()
 
-  constructor(services: LoopbackServices) {
+  /** The database's. */
+  readonly #encoding: string
+  /** The statement that the connection was opened for. */
+  #statement: string | undefined
+
+  constructor(services: LoopbackServices, encoding: string) {
     this.#services = services
+    this.#encoding = encoding
   }
 
   get uploads(): Iterable<BlobRowsUpload> {
@@ -35,11 +41,11 @@ export class Requests {
 
   /** Messages of the reply: RowDescription and DataRows. @throws PgError */
   async *answer(body: Buffer): AsyncGenerator<Buffer> {
-    const request = readRequest(body)
+    const request = readRequest(body, this.#encoding)
     switch (request.verb) {
       case 'PING':
         yield rowDescription(['proxy'])
-        yield dataRow([this.#services.proxyId])
+        yield dataRow([this.#services.proxyId], this.#encoding)
         break
       case 'LIST':
         yield* this.#list(request)
@@ -50,7 +56,7 @@ export class Requests {
       case 'OPEN': {
         const upload = await this.#open(request)
         yield rowDescription(['upload', 'mode'])
-        yield dataRow([upload.id, upload.mode])
+        yield dataRow([upload.id, upload.mode], this.#encoding)
         break
       }
       case 'DATA':
@@ -91,15 +97,18 @@ export class Requests {
     )) {
       yield Buffer.concat(
         blobs.map(blob =>
-          dataRow([
-            blob.path,
-            String(blob.bytes),
-            blob.lastModified.toISOString(),
-            blob.etag,
-            blob.contentType,
-            blob.contentEncoding,
-            blob.contentHash,
-          ]),
+          dataRow(
+            [
+              blob.path,
+              String(blob.bytes),
+              blob.lastModified.toISOString(),
+              blob.etag,
+              blob.contentType,
+              blob.contentEncoding,
+              blob.contentHash,
+            ],
+            this.#encoding,
+          ),
         ),
       )
     }
@@ -134,7 +143,7 @@ export class Requests {
 
   *#openUploads(): Generator<Buffer> {
     yield rowDescription(['open'])
-    yield dataRow([String(this.#uploads.size)])
+    yield dataRow([String(this.#uploads.size)], this.#encoding)
   }
 
   #uploadOf(id: string): BlobRowsUpload {
@@ -160,9 +169,26 @@ export class Requests {
     return openBlob(this.#services.config.storageEndpoints, account, this.#credential(request), container, path)
   }
 
-  #credential({ account, grant }: Target): Credential {
+  /**
+   * A role that has the extension dblink can speak over the connection of its own blob_put(): so each request must prove
+   * its right, and for the statement that the connection was opened for.
+   */
+  #credential({ account, grant, call }: Target): Credential {
+    const { pid, statement } = call
+    this.#statement ??= `${pid} ${statement}`
     if (grant === undefined) return anonymous
-    if (grant.authType === 'managed-identity' || grant.sealed === null) return managedIdentity
-    return parseCredential(openSealed(grant.sealed, account, this.#services.sealingKey, grant.passphrase))
+    const { sealingKey } = this.#services
+    const { authType, sealed } = grant
+    if (
+      this.#statement !== `${pid} ${statement}` ||
+      !isGenuine({ pid, statement, account, authType, sealed, mac: grant.mac }, sealingKey)
+    ) {
+      throw new PgError({
+        message: `azure_storage: the caller has not proved that it may use storage account ${account}`,
+        code: SQLSTATE.insufficientPrivilege,
+      })
+    }
+    if (sealed === null) return managedIdentity
+    return parseCredential(openSealed(sealed, account, sealingKey, grant.passphrase))
   }
 }

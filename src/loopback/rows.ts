@@ -1,3 +1,4 @@
+import { encodeText } from '../formats/rows/content-encoding.ts'
 import { BACKEND, HEADER_LENGTH } from '../protocol/codes.ts'
 
 /** Text-format rows of a reply. dblink takes the column types from its caller: here all are text. */
@@ -16,9 +17,10 @@ export function rowDescription(names: readonly string[]): Buffer {
   return rowMessage(BACKEND.rowDescription, fields.length, fields)
 }
 
-export function dataRow(values: readonly (string | undefined)[]): Buffer {
+/** Values in the database's encoding. @throws PgError for a character that it lacks */
+export function dataRow(values: readonly (string | undefined)[], encoding: string): Buffer {
   const fields = values.map(value => {
-    const bytes = Buffer.from(value ?? '', 'utf8')
+    const bytes = encodeText(value ?? '', encoding)
     const length = Buffer.alloc(4)
     length.writeInt32BE(value === undefined ? -1 : bytes.length)
     return Buffer.concat([length, bytes])

@@ -36,8 +36,8 @@ export class LoopbackService {
   }
 
   accept(socket: net.Socket, parameters: ReadonlyMap<string, string>, log: Logger): void {
-    const requests = new Requests(this.#services)
     const encoding = parameters.get('client_encoding') ?? 'UTF8'
+    const requests = new Requests(this.#services, encoding)
     const connection = new LoopbackConnection(socket, this.#secret, encoding, requests, log)
     this.#connections.set(connection, requests)
     this.#watch ??= setInterval(() => this.#closeOver(), WATCH_INTERVAL_MS)

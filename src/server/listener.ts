@@ -99,6 +99,7 @@ export class Listener {
   #open({ socket, packet, parameters }: StartupRequest & { kind: 'startup' }, log: Logger): void {
     const { backend } = this.#services.config
     let keyName: string | undefined
+    let pid = 0
     const session = new Session({
       client: socket,
       startupPacket: packet,
@@ -108,14 +109,14 @@ export class Listener {
       cancelBackend: key => sendCancelRequest(backend, cancelRequest(key)),
       onKey: key => {
         keyName = key.toString('hex')
+        pid = key.readInt32BE(0)
         this.#byKey.set(keyName, session)
       },
+      isCalling: () => this.#loopback.calls.has(pid),
       onClose: () => {
         this.#sessions.delete(session)
-        if (keyName !== undefined) {
-          this.#byKey.delete(keyName)
-          this.#loopback.calls.abandon(Number.parseInt(keyName.slice(0, 8), 16))
-        }
+        this.#loopback.calls.abandon(pid)
+        if (keyName !== undefined) this.#byKey.delete(keyName)
         if (this.#sessions.size === 0) this.#drained?.()
       },
     })

@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly startupPacket: Buffer
   readonly log: Logger
   readonly onKey: (key: Buffer) => void
+  /** Whether a function of the session's statement waits for the proxy. */
+  readonly isCalling: () => boolean
   readonly onClose: () => void
 }
 
@@ -394,7 +396,8 @@ export class Session implements Wire, BackendReader {
     if (!this.#operating || this.#stream?.copyGate) this.#backend.end()
     this.#probe = setInterval(() => {
       const encoding = this.parameters.get('client_encoding')
-      if (this.#operating && encoding !== undefined) this.toClient(parameterStatus('client_encoding', encoding))
+      const isServed = this.#operating || this.#options.isCalling()
+      if (isServed && encoding !== undefined) this.toClient(parameterStatus('client_encoding', encoding))
     }, PROBE_INTERVAL_MS).unref()
   }
 

@@ -79,6 +79,24 @@ export function openGrant(grant: AccountGrant, challenge: string, key: SealingKe
   return sealed === null ? null : openSealed(sealed, account, key, passphrase)
 }
 
+/** What proves that a caller may use an account, in one statement of one backend; see extension/accounts.sql. */
+export interface Ticket {
+  readonly pid: number
+  /** statement_timestamp() in microseconds. */
+  readonly statement: string
+  readonly account: string
+  readonly authType: string
+  readonly sealed: string | null
+  readonly mac: string
+}
+
+export function isGenuine({ pid, statement, account, authType, sealed, mac }: Ticket, key: SealingKey): boolean {
+  const words = ['ticket', String(pid), statement, account, authType, ...(sealed === null ? [] : [sealed])]
+  const expected = macOf(Buffer.from(words.join('|')), key)
+  const actual = Buffer.from(mac, 'hex')
+  return actual.length === expected.length && timingSafeEqual(actual, expected)
+}
+
 function sealMac(account: string, body: Buffer, key: SealingKey): Buffer {
   return macOf(Buffer.concat([Buffer.from(`sealed|${account}|`), body]), key)
 }

@@ -3,6 +3,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
+import { adminQuery } from '../support/database.ts'
 import { servers } from '../support/servers.ts'
 import { type StalledStorage, startStalledStorage } from '../support/stalled-storage.ts'
 
@@ -60,6 +61,15 @@ describe.each(servers)('a storage that stalls, and the blob functions on Postgre
       await direct.end()
     })
 
-    test.todo('ends when its client is lost')
+    test('ends when its client is lost', async () => {
+      const client = await stack.connect()
+      const { pid } = (await client.query('SELECT pg_backend_pid() AS pid')).rows[0]
+      errorOf(client.query(sql))
+      await sleep(400)
+      ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
+      const backend = (): Promise<number | null> =>
+        adminQuery(server, `SELECT FROM pg_stat_activity WHERE pid = ${pid}`).then(({ rowCount }) => rowCount)
+      await expect.poll(backend, { timeout: 4000, interval: 100 }).toBe(0)
+    })
   })
 })

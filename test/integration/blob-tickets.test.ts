@@ -209,5 +209,25 @@ describe.each(servers)('who may use the blob functions on PostgreSQL $version', 
     expect((await client.query(list)).rows).toEqual([{ path: 'a.txt' }])
   })
 
-  test.todo('a role that speaks over the connection of its own blob_put gets no more than with its tickets')
+  test('a role that speaks over the connection of its own blob_put gets no more than with its tickets', async () => {
+    const call = { pid: 1, statement: '1', timeout_ms: 0, elapsed_ms: 0, database: 'd', block_size_mb: 1 }
+    const grant = { auth_type: 'managed-identity', sealed: null, mac: '00'.repeat(32) }
+    const forged = JSON.stringify({ call, grant, account: 'other', container: 'box', prefix: '' })
+    await stack.client.query(`
+      CREATE EXTENSION dblink;
+      CREATE FUNCTION speak(request text) RETURNS text LANGUAGE plpgsql AS $$
+      BEGIN
+        PERFORM FROM dblink((dblink_get_connections())[1], request) AS t (path text);
+        RETURN 'answered';
+      EXCEPTION WHEN OTHERS THEN RETURN SQLERRM;
+      END $$`)
+    const { rows } = await user.query(
+      `SELECT azure_storage.blob_put('${account.name}', '${stack.container.containerName}', 'mine.txt', q),
+        max(speak($1)) AS told
+       FROM (SELECT 'x' AS x) q`,
+      [`LIST ${forged}`],
+    )
+    await stack.client.query('DROP EXTENSION dblink CASCADE')
+    expect(rows[0].told).toMatch(/has not proved that it may use storage account other/)
+  })
 })

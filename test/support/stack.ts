@@ -30,12 +30,7 @@ export async function startStack(server: TestServer, overrides: Partial<Config> 
   }
   const database = await createDatabase(server)
   const proxy = await startProxy(config, createLogger(config.logLevel))
-  // Several stacks share the server: each one's functions are to call its own proxy.
-  const address = `${proxy.address.host}:${proxy.address.port}`
-  await adminQuery(
-    server,
-    `ALTER ROLE azure_storage_key IN DATABASE ${database.name} SET azure_storage.loopback_addresses = '${address}'`,
-  )
+  await callProxyFrom(server, database.name, proxy)
   return {
     proxy,
     database,
@@ -45,4 +40,13 @@ export async function startStack(server: TestServer, overrides: Partial<Config> 
       await database.drop()
     },
   }
+}
+
+/** Several stacks share a server: the functions in a database are to call its stack's proxy. */
+export async function callProxyFrom(server: TestServer, database: string, { address }: RunningProxy): Promise<void> {
+  await adminQuery(
+    server,
+    `ALTER ROLE azure_storage_key IN DATABASE ${database}
+     SET azure_storage.loopback_addresses = '${address.host}:${address.port}'`,
+  )
 }
