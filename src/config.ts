@@ -12,9 +12,10 @@ import {
   parseSeconds,
   readOptions,
 } from './options.ts'
+import { AZURE_CREDENTIALS, type IdentityOptions } from './storage/managed-identity.ts'
 
 /** Everything `blobgres serve` can be told. Frozen; secrets are not enumerable, so that logging it shows none. */
-export interface Config {
+export interface Config extends IdentityOptions {
   readonly listen: Address
   readonly backend: BackendConfig
   readonly storageEndpoints: StorageEndpoints
@@ -51,6 +52,8 @@ const OPTIONS = [
   'listen',
   'backend',
   'storage-endpoint',
+  'azure-credential',
+  'managed-identity-client-id',
   'loopback',
   'tls-cert',
   'tls-key',
@@ -74,11 +77,15 @@ export function parseConfig(argv: readonly string[], env: Environment): Config {
   const backend = given('backend', each => parseBackend(each, env.BLOBGRES_BACKEND_PASSWORD))
   if (backend === undefined) throw new ConfigError(`--backend or BLOBGRES_BACKEND is required: ${BACKEND_FORM}`)
   const loopback = given('loopback', parseAddress)
+  const azureCredential = given('azure-credential', each => parseOneOf(each, AZURE_CREDENTIALS))
+  const managedIdentityClientId = option('managed-identity-client-id')?.value
   const tls = readTls(option('tls-cert'), option('tls-key'))
   return Object.freeze({
     listen: Object.freeze(given('listen', parseAddress) ?? DEFAULT_LISTEN),
     backend,
     storageEndpoints: given('storage-endpoint', parseEndpoints) ?? storageEndpoints(AZURE_ENDPOINT, new Map()),
+    ...(azureCredential && { azureCredential }),
+    ...(managedIdentityClientId && { managedIdentityClientId }),
     ...(loopback && { loopback: Object.freeze(loopback) }),
     ...(tls && { tls }),
     logLevel: given('log-level', each => parseOneOf(each, LOG_LEVELS)) ?? DEFAULT_LOG_LEVEL,

@@ -7,6 +7,7 @@ import { LoopbackService } from './loopback/service.ts'
 import { connectAdmin } from './server/admin.ts'
 import { Listener } from './server/listener.ts'
 import type { Services } from './services.ts'
+import { ManagedIdentity } from './storage/managed-identity.ts'
 
 export interface Proxy {
   readonly address: { readonly host: string; readonly port: number }
@@ -49,7 +50,8 @@ async function prepareServices(config: Config): Promise<Services> {
     await prepareServer(admin)
     const { rows } = await admin.query<{ version: string }>("SELECT current_setting('server_version_num') AS version")
     const serverMajorVersion = Math.floor(Number(rows[0]?.version) / 10_000)
-    return { config, sealingKey: await readSealingKey(admin), serverMajorVersion }
+    const identity = new ManagedIdentity(config)
+    return { config, sealingKey: await readSealingKey(admin), identity, serverMajorVersion }
   } finally {
     await admin.end()
   }

@@ -1,9 +1,11 @@
 import type { Config } from './config.ts'
+import type { ManagedIdentity } from './storage/managed-identity.ts'
 import type { SealingKey } from './storage/sealing.ts'
 
 /** What every session of a proxy shares. */
 export interface Services {
   readonly config: Config
   readonly sealingKey: SealingKey
+  readonly identity: ManagedIdentity
   readonly serverMajorVersion: number
 }

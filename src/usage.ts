@@ -20,6 +20,11 @@ Options of serve:
   --storage-endpoint URL      Where blobs are. With {account} in it: for all accounts. As account=URL: for that one.
                               Repeat it or separate with commas. Default https://{account}.blob.core.windows.net
                               Azurite: http://127.0.0.1:10000/{account}
+  --azure-credential kind     Whose token opens accounts that are used with managed identity: the machine's own
+                              (managed-identity, the default), or the first found by @azure/identity's default chain:
+                              environment, workload identity, Azure CLI and others (default).
+  --managed-identity-client-id id
+                              The user-assigned managed identity to use. Default: the system-assigned one
   --tls-cert file, --tls-key file
                               Offer TLS to clients, with this certificate (PEM).
   --log-level level           trace, debug, info (default), warn, error, fatal or silent. The log goes to standard error.

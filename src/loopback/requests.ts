@@ -2,7 +2,7 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import { listBlobs, openBlob } from '../storage/blob-client.ts'
-import { anonymous, type Credential, managedIdentity, parseCredential } from '../storage/credentials.ts'
+import { anonymous, type Credential, parseCredential } from '../storage/credentials.ts'
 import { isGenuine, openSealed } from '../storage/sealing.ts'
 import { readBlobRows } from './blob-rows.ts'
 import { BlobRowsUpload } from './blob-rows-upload.ts'
@@ -177,7 +177,7 @@ export class Requests {
     const { pid, statement } = call
     this.#statement ??= `${pid} ${statement}`
     if (grant === undefined) return anonymous
-    const { sealingKey } = this.#services
+    const { sealingKey, identity } = this.#services
     const { authType, sealed } = grant
     if (
       this.#statement !== `${pid} ${statement}` ||
@@ -188,7 +188,7 @@ export class Requests {
         code: SQLSTATE.insufficientPrivilege,
       })
     }
-    if (sealed === null) return managedIdentity
+    if (sealed === null) return { kind: 'managed-identity', identity }
     return parseCredential(openSealed(sealed, account, sealingKey, grant.passphrase))
   }
 }

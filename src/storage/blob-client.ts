@@ -7,13 +7,11 @@ import {
   type Pipeline,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob'
-import { PgError } from '../protocol/pg-error.ts'
-import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type BlobDownload, type BlobRange, ResumingDownload } from './blob-download.ts'
 import { BlobUpload, type BlockStore, type UploadOptions } from './blob-upload.ts'
 import type { Credential } from './credentials.ts'
 import { endpointFor, type StorageEndpoints } from './endpoints.ts'
-import { connectionLost, noAnswer, type RequestContext, toPgError } from './errors.ts'
+import { connectionLost, insecureEndpoint, noAnswer, type RequestContext, toPgError } from './errors.ts'
 import { checkAccountName, checkBlobPath, checkContainerName } from './names.ts'
 import { RequestGuard } from './request-guard.ts'
 
@@ -43,7 +41,7 @@ export function openBlob(
   checkBlobPath(path)
   const url = `${endpointFor(endpoints, account)}/${encodeURIComponent(container)}/${encodePath(path)}`
   const query = credential.kind === 'sas' ? `?${credential.query}` : ''
-  const client = new BlockBlobClient(url + query, pipelineFor(account, credential))
+  const client = new BlockBlobClient(url + query, pipelineFor(url, account, credential))
   const anonymous = credential.kind === 'anonymous'
   return {
     download: ({ signal }) => download(client, { account, anonymous, operation: 'download' }, signal),
@@ -76,7 +74,7 @@ export async function* listBlobs(
   checkContainerName(container)
   const query = credential.kind === 'sas' ? `?${credential.query}` : ''
   const url = `${endpointFor(endpoints, account)}/${encodeURIComponent(container)}${query}`
-  const client = new ContainerClient(url, pipelineFor(account, credential))
+  const client = new ContainerClient(url, pipelineFor(url, account, credential))
   const context: RequestContext = { account, anonymous: credential.kind === 'anonymous', operation: 'list' }
   const guard = new RequestGuard(callerSignal, SILENCE_LIMIT_MS, () => noAnswer(context, SILENCE_LIMIT_MS / 1000))
   try {
@@ -106,7 +104,7 @@ function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
 }
 
-function pipelineFor(account: string, credential: Credential): Pipeline {
+function pipelineFor(url: string, account: string, credential: Credential): Pipeline {
   const options = { retryOptions: RETRIES }
   switch (credential.kind) {
     case 'shared-key':
@@ -115,10 +113,8 @@ function pipelineFor(account: string, credential: Credential): Pipeline {
     case 'anonymous':
       return newPipeline(new AnonymousCredential(), options)
     case 'managed-identity':
-      throw new PgError({
-        message: 'azure_storage: managed identity is not supported',
-        code: SQLSTATE.featureNotSupported,
-      })
+      if (!url.toLowerCase().startsWith('https:')) throw insecureEndpoint(account)
+      return newPipeline(credential.identity, options)
     default:
       return credential satisfies never
   }

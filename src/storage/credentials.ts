@@ -1,18 +1,18 @@
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import type { ManagedIdentity } from './managed-identity.ts'
 
 /** How a request proves who it is. The secret members are not enumerable, so that no log or dump shows them. */
 export type Credential =
   | { readonly kind: 'shared-key'; readonly key: string }
   | { readonly kind: 'sas'; readonly query: string }
   | { readonly kind: 'anonymous' }
-  | { readonly kind: 'managed-identity' }
+  | { readonly kind: 'managed-identity'; readonly identity: ManagedIdentity }
 
 const ACCOUNT_KEY = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 const SAS_PARAMETER = /^[A-Za-z]+=[^\s#?&=]+=*$/
 
 export const anonymous: Credential = { kind: 'anonymous' }
-export const managedIdentity: Credential = { kind: 'managed-identity' }
 
 /** Reads what users register as an account's key: the key itself, or a shared access signature. */
 export function parseCredential(text: string): Credential {

@@ -1,5 +1,6 @@
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE, type SqlState } from '../protocol/sqlstate.ts'
+import { IdentityError } from './managed-identity.ts'
 
 export interface RequestContext {
   readonly account: string
@@ -69,6 +70,7 @@ const ANONYMOUS_REFUSALS: ReadonlySet<string> = new Set([
 /** What the client sees of a failed request. Aborts and errors that are the client's already stay what they are. */
 export function toPgError(error: unknown, context: RequestContext): Error {
   if (error instanceof PgError || isAbort(error)) return error
+  if (error instanceof IdentityError) return connectionError(context, error.message)
   const { code, statusCode, response } = error as ServiceError
   const serviceCode = response?.headers.get('x-ms-error-code') ?? code
   const rule = ruleFor(serviceCode, statusCode, context)
@@ -90,6 +92,15 @@ export function noAnswer(context: RequestContext, seconds: number): PgError {
 /** The error of a connection that breaks again and again. */
 export function connectionLost(context: RequestContext): PgError {
   return connectionError(context, 'the connection was closed before the end')
+}
+
+/** The SDK sends tokens over TLS alone, and says so with an error that nobody would understand. */
+export function insecureEndpoint(account: string): PgError {
+  return new PgError({
+    message: `azure_storage: ${noConnection.message}`,
+    code: noConnection.sqlState,
+    detail: `Managed identity needs an https:// endpoint, and that of storage account "${account}" is none.`,
+  })
 }
 
 export function isAbort(error: unknown): error is Error {

@@ -1,7 +1,7 @@
 import type { Services } from '../services.ts'
 import { type Blob, openBlob } from './blob-client.ts'
 import type { BlobUrl } from './blob-url.ts'
-import { anonymous, type Credential, managedIdentity, parseCredential } from './credentials.ts'
+import { anonymous, type Credential, parseCredential } from './credentials.ts'
 import { openGrant } from './sealing.ts'
 
 /** How the database says to reach an account; without `authType`: anonymously. */
@@ -15,14 +15,14 @@ export interface Grant {
 }
 
 /** @throws PgError where the credential cannot be used. */
-export function openBlobFor({ config, sealingKey }: Services, url: BlobUrl, grant: Grant): Blob {
-  const credential = url.sas === undefined ? credentialOf(url.account, grant, sealingKey) : parseCredential(url.sas)
-  return openBlob(config.storageEndpoints, url.account, credential, url.container, url.path)
+export function openBlobFor(services: Services, url: BlobUrl, grant: Grant): Blob {
+  const credential = url.sas === undefined ? credentialOf(url.account, grant, services) : parseCredential(url.sas)
+  return openBlob(services.config.storageEndpoints, url.account, credential, url.container, url.path)
 }
 
-function credentialOf(account: string, grant: Grant, key: Services['sealingKey']): Credential {
+function credentialOf(account: string, grant: Grant, { sealingKey, identity }: Services): Credential {
   const { authType, sealed = null, mac = '', passphrase = '', challenge } = grant
   if (authType === undefined) return anonymous
-  const credential = openGrant({ account, authType, sealed, mac, passphrase }, challenge, key)
-  return credential === null ? managedIdentity : parseCredential(credential)
+  const credential = openGrant({ account, authType, sealed, mac, passphrase }, challenge, sealingKey)
+  return credential === null ? { kind: 'managed-identity', identity } : parseCredential(credential)
 }
