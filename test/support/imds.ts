@@ -13,6 +13,8 @@ export interface IdentityEndpoint {
   /** How it answers from now on; `silent` never does, `garbled` sends the token as plain text. */
   mode: 'well' | 'refuses' | 'hangs-up' | 'silent' | 'garbled'
   lifetimeSeconds: number
+  /** What its tokens are for. */
+  audience: string
   close(): Promise<void>
 }
 
@@ -33,7 +35,7 @@ export async function startIdentityEndpoint(): Promise<IdentityEndpoint> {
       return
     }
     const expiresOn = Math.floor(Date.now() / 1000) + endpoint.lifetimeSeconds
-    const token = fakeToken(expiresOn)
+    const token = fakeToken(endpoint.audience, expiresOn)
     endpoint.tokens.push(token)
     const reply = { access_token: token, expires_on: String(expiresOn), resource: searchParams.get('resource') }
     response.writeHead(200, { 'content-type': 'application/json' })
@@ -47,6 +49,7 @@ export async function startIdentityEndpoint(): Promise<IdentityEndpoint> {
     tokens: [],
     mode: 'well',
     lifetimeSeconds: 86_400,
+    audience: 'https://storage.azure.com',
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve())
@@ -62,10 +65,10 @@ function isGenuine(request: IncomingMessage, query: URLSearchParams, secret: str
 }
 
 /** Azurite's `--oauth basic` looks at issuer, audience and lifetime, and at no signature. */
-function fakeToken(expiresOn: number): string {
+function fakeToken(audience: string, expiresOn: number): string {
   const now = Math.floor(Date.now() / 1000) - 5
   const claims = {
-    aud: 'https://storage.azure.com',
+    aud: audience,
     iss: 'https://sts.windows.net/00000000-0000-0000-0000-000000000000/',
     iat: now,
     nbf: now,
