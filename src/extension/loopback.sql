@@ -103,7 +103,6 @@ BEGIN
       'pid', pg_backend_pid(),
       'statement', azure_storage_private.statement_microseconds(),
       'timeout_ms', azure_storage_private.statement_timeout_ms(),
-      'elapsed_ms', (extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000)::bigint,
       'database', current_database(),
       'block_size_mb', azure_storage_private.block_size_mb())))::text;
 END

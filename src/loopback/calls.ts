@@ -6,10 +6,11 @@ export interface CallOrigin {
   readonly pid: number
   /** statement_timestamp() in microseconds since 1970, as text. */
   readonly statement: string
-  /** statement_timeout in milliseconds, 0 for none. */
+  /**
+   * statement_timeout in milliseconds, 0 for none. For each call anew: it may have been set in the middle of a statement,
+   * such as a procedure with many jobs, whose time so far must not count.
+   */
   readonly timeoutMs: number
-  /** Since statement_timestamp(). */
-  readonly elapsedMs: number
   readonly database: string
   readonly blockSizeMb: number
 }
@@ -32,10 +33,9 @@ export class Calls {
 
   begin(origin: CallOrigin): Call {
     const controller = new AbortController()
-    const remaining = origin.timeoutMs - origin.elapsedMs
     const timer =
       origin.timeoutMs > 0
-        ? setTimeout(() => controller.abort(cancelled('statement timeout')), Math.max(0, remaining))
+        ? setTimeout(() => controller.abort(cancelled('statement timeout')), origin.timeoutMs)
         : undefined
     const call: OpenCall = {
       origin,

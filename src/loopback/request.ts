@@ -88,7 +88,7 @@ export function readRequest(body: Buffer, encoding: string): Request {
 }
 
 interface RawTarget {
-  readonly call: Record<'pid' | 'statement' | 'timeout_ms' | 'elapsed_ms' | 'database' | 'block_size_mb', unknown>
+  readonly call: Record<'pid' | 'statement' | 'timeout_ms' | 'database' | 'block_size_mb', unknown>
   readonly account: unknown
   readonly container: unknown
   readonly grant?: {
@@ -105,7 +105,6 @@ function readTarget({ call, account, container, grant }: RawTarget): Target {
       pid: Number(call.pid),
       statement: String(call.statement),
       timeoutMs: Number(call.timeout_ms),
-      elapsedMs: Number(call.elapsed_ms),
       database: String(call.database),
       blockSizeMb: Number(call.block_size_mb),
     },

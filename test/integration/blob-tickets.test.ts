@@ -210,7 +210,7 @@ describe.each(servers)('who may use the blob functions on PostgreSQL $version', 
   })
 
   test('a role that speaks over the connection of its own blob_put gets no more than with its tickets', async () => {
-    const call = { pid: 1, statement: '1', timeout_ms: 0, elapsed_ms: 0, database: 'd', block_size_mb: 1 }
+    const call = { pid: 1, statement: '1', timeout_ms: 0, database: 'd', block_size_mb: 1 }
     const grant = { auth_type: 'managed-identity', sealed: null, mac: '00'.repeat(32) }
     const forged = JSON.stringify({ call, grant, account: 'other', container: 'box', prefix: '' })
     await stack.client.query(`
