@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { account } from '../support/blobs.ts'
+import { startCopyStack } from '../support/copy-stack.ts'
+import { psql } from '../support/psql.ts'
+import { servers } from '../support/servers.ts'
+import { startStack } from '../support/stack.ts'
+
+const run = promisify(execFile)
+
+// pg_dump refuses a server that is newer than itself, and tests can count on version 15 only.
+describe.each(servers.filter(({ version }) => version === 15))('pg_dump | psql on PostgreSQL $version', server => {
+  test('restores extension, accounts and tables, both ways through the proxy', async () => {
+    const [source, target] = [await startCopyStack(server), await startStack(server)]
+    await source.client.query("CREATE TABLE t AS SELECT 1 AS a; CREATE VIEW v AS SELECT 'https://x/y' AS copy")
+    await source.put('a.csv', '2\n')
+
+    const { stdout: dump } = await run('pg_dump', ['-d', source.url()])
+    const restored = await psql(target.url(), dump)
+    expect(restored).toMatchObject({ status: 0, stderr: '' })
+    const after = await psql(
+      target.url(),
+      `COPY t FROM '${source.blobUrl('a.csv')}'; SELECT sum(a), (SELECT copy FROM v) FROM t;
+       SELECT account_name FROM azure_storage.account_list()`,
+    )
+    expect(after.stdout).toBe(`3|https://x/y\n${account.name}\n`)
+    await target.close()
+    await source.close()
+  })
+})
