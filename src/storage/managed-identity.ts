@@ -22,7 +22,7 @@ const TIME_LIMIT_MS = 15_000
 const RENEW_BEFORE_MS = 300_000
 const UNUSABLE_BEFORE_MS = 30_000
 const RENEW_INTERVAL_MS = 30_000
-const REASON_LIMIT = 300
+const REASON_LIMIT = 1000
 
 /** The identity that a proxy has at Azure: one token for all accounts and requests. */
 export class ManagedIdentity implements TokenCredential {

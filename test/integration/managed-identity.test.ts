@@ -55,7 +55,9 @@ afterEach(async () => {
   proxy.kill('SIGTERM')
   const { stdout, stderr } = await proxy.ended
   await database.drop()
+  expect(stderr).toContain('listening')
   expect(stdout + stderr).not.toContain('eyJ') // as every token begins
+  expect(stdout + stderr).not.toContain(endpoint.environment.IDENTITY_HEADER)
 })
 
 async function connect(url: string): Promise<pg.Client> {

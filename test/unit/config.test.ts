@@ -62,6 +62,13 @@ describe('the configuration of serve', () => {
     })
   })
 
+  it('is told who it is at Azure', () => {
+    expect(parse('--azure-credential default --managed-identity-client-id 1-2')).toMatchObject({
+      azureCredential: 'default',
+      managedIdentityClientId: '1-2',
+    })
+  })
+
   it('takes durations in seconds', () => {
     expect(parse('--drain-timeout 0.5').drainTimeoutMs).toBe(500)
   })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { openBlob } from '../../../src/storage/blob-client.ts'
 import { IdentityError, ManagedIdentity } from '../../../src/storage/managed-identity.ts'
 import { type IdentityEndpoint, startIdentityEndpoint } from '../../support/imds.ts'
 
@@ -106,4 +107,17 @@ it('shows no token', async () => {
   endpoint.mode = 'garbled'
   const error = await failure(newIdentity())
   expect(inspect(error, { depth: null })).not.toContain('eyJ')
+})
+
+it('is not used where a token would travel in the clear', () => {
+  const endpoints = { defaultTemplate: 'http://127.0.0.1:1/{account}', accounts: new Map() }
+  const credential = { kind: 'managed-identity', identity: newIdentity() } as const
+  expect(() => openBlob(endpoints, 'acct', credential, 'container', 'blob')).toThrow(
+    expect.objectContaining({
+      code: '08001',
+      message: 'azure_storage: internal error while connecting',
+      detail: 'Managed identity needs an https:// endpoint, and that of storage account "acct" is none.',
+    }),
+  )
+  expect(endpoint.requests).toEqual([])
 })
