@@ -39,9 +39,9 @@ export class ManagedIdentity implements TokenCredential {
   }
 
   /**
-   * The scope is always storage's, whatever a service's challenge asks for. Of a token that looks expired the SDK asks
-   * for the next one before each request: it would renew another one by itself, and unhandled, so that a failure ended
-   * the process.
+   * The scope is always storage's, whatever a service's challenge asks for. The token is handed out as expired, so that
+   * the SDK asks here before each request: a token that it kept it would renew in the background, where a failure is an
+   * unhandled rejection and ends the process.
    *
    * @throws IdentityError
    */
