@@ -9,6 +9,7 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import { binaryAsText } from './binary-rows.ts'
+import type { InterruptedReads } from './interrupted-reads.ts'
 import type { RowsOfBlob } from './request.ts'
 
 /** The coder and the options of a request, checked. @throws PgError */
@@ -31,6 +32,7 @@ export async function* readBlobRows(
   services: Services,
   request: RowsOfBlob,
   blob: Blob,
+  interruptedReads: InterruptedReads,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const { format, gzip, options } = readCoder(request, 'get')
@@ -40,6 +42,9 @@ export async function* readBlobRows(
   // What COPY has read of a binary file comes back in COPY's text format.
   const rows = format === 'binary' ? readRowOptions(null, 'tsv', 'get') : options
   const decoder = createRowDecoder(format === 'binary' ? 'tsv' : format, rows, shape, target, writer)
+  const start = request.withLine ? interruptedReads.takeStart(request) : 0
+  let offset = 0
+  let finished = false
   const { body } = await blob.download({ signal })
   try {
     const plain = gzip ? body.pipe(decompressGzip()) : body
@@ -47,13 +52,17 @@ export async function* readBlobRows(
     const source = format === 'binary' ? binaryAsText(services.config.backend, request, plain, signal) : plain
     for await (const chunk of source as AsyncIterable<Buffer>) {
       decoder.push(chunk)
-      yield* writer.take()
+      offset += chunk.length
+      const rows = writer.take()
+      if (offset > start) yield* rows
     }
     decoder.end()
     yield* writer.take()
+    finished = true
   } catch (error) {
     throw signal.aborted ? signal.reason : asPgError(error)
   } finally {
+    if (!finished && !request.withLine) interruptedReads.add(request, offset)
     body.destroy()
   }
 }

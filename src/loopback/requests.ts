@@ -7,12 +7,14 @@ import { isGenuine, openSealed } from '../storage/sealing.ts'
 import { readBlobRows } from './blob-rows.ts'
 import { BlobRowsUpload } from './blob-rows-upload.ts'
 import type { Calls } from './calls.ts'
+import type { InterruptedReads } from './interrupted-reads.ts'
 import { type Request, type RowsOfBlob, readRequest, type Target } from './request.ts'
 import { dataRow, rowDescription } from './rows.ts'
 
 /** What all loopback connections of a proxy share. */
 export interface LoopbackServices extends Services {
   readonly calls: Calls
+  readonly interruptedReads: InterruptedReads
   /** Tells this proxy from others at the same address. */
   readonly proxyId: string
 }
@@ -116,8 +118,11 @@ export class Requests {
 
   async *#get(request: RowsOfBlob): AsyncGenerator<Buffer> {
     const names = request.columns.map((column, i) => column.name ?? `column${i + 1}`)
+    const { interruptedReads } = this.#services
     yield rowDescription(request.withLine ? ['line', ...names] : names)
-    yield* this.#during(request, signal => readBlobRows(this.#services, request, this.#blob(request), signal))
+    yield* this.#during(request, signal =>
+      readBlobRows(this.#services, request, this.#blob(request), interruptedReads, signal),
+    )
   }
 
   async #open(request: RowsOfBlob): Promise<BlobRowsUpload> {

@@ -6,6 +6,7 @@ import { connectAdmin } from '../server/admin.ts'
 import type { Services } from '../services.ts'
 import { announceAddress, findLoopbackAddress, loopbackSecret } from './address.ts'
 import { Calls } from './calls.ts'
+import { InterruptedReads } from './interrupted-reads.ts'
 import { LOOPBACK_NAME, LoopbackConnection } from './loopback-connection.ts'
 import { type LoopbackServices, Requests } from './requests.ts'
 import { statementsOver } from './statements.ts'
@@ -25,7 +26,12 @@ export class LoopbackService {
   #watching = false
 
   constructor(services: Services, log: Logger) {
-    this.#services = { ...services, calls: this.calls, proxyId: randomUUID() }
+    this.#services = {
+      ...services,
+      calls: this.calls,
+      interruptedReads: new InterruptedReads(),
+      proxyId: randomUUID(),
+    }
     this.#secret = loopbackSecret(services.sealingKey)
     this.#log = log
   }
