@@ -1,5 +1,4 @@
 import type net from 'node:net'
-import { asPgError } from '../handlers/blob-import.ts'
 import type { Logger } from '../log.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { type Frame, FrameAssembler, frameBody } from '../protocol/frame-assembler.ts'
@@ -11,8 +10,9 @@ import {
   parameterStatus,
   readyForQuery,
 } from '../protocol/messages.ts'
-import { PgError } from '../protocol/pg-error.ts'
+import { asPgError, PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { endSoon } from '../session/farewell.ts'
 import type { Requests } from './requests.ts'
 import { MECHANISM, ScramServer } from './scram.ts'
 
@@ -25,6 +25,8 @@ const PASSWORD_MESSAGE = 'p'.charCodeAt(0)
 /** No request of the extension is longer: it sends rows in blocks of some KiB, and a row is at most 1 GiB. */
 const MAX_REQUEST_LENGTH = 0x3fffffff
 const MAX_LOGIN_MESSAGE_LENGTH = 1024
+/** The extension's functions do not wait longer either. */
+const LOGIN_TIMEOUT_MS = 5000
 
 /**
  * A connection that the extension's functions open from the backend, with dblink: the proxy answers it itself, in the
@@ -35,6 +37,7 @@ export class LoopbackConnection {
   readonly #requests: Requests
   readonly #log: Logger
   readonly #closed = new AbortController()
+  readonly #loginTimer: NodeJS.Timeout
   #scram: ScramServer | undefined
   #step: 'initial' | 'response' | 'ready' = 'initial'
   #queue: Promise<void> = Promise.resolve()
@@ -44,6 +47,7 @@ export class LoopbackConnection {
     this.#requests = requests
     this.#log = log
     this.#scram = new ScramServer(secret)
+    this.#loginTimer = setTimeout(() => socket.destroy(), LOGIN_TIMEOUT_MS)
     const assembler = new FrameAssembler(frame => this.#take(frame, encoding))
     socket.on('data', chunk => {
       try {
@@ -56,6 +60,7 @@ export class LoopbackConnection {
     })
     socket.on('end', () => socket.end())
     socket.on('close', () => {
+      clearTimeout(this.#loginTimer)
       this.#closed.abort()
       requests.close()
     })
@@ -103,6 +108,7 @@ export class LoopbackConnection {
       this.#refuse()
       return
     }
+    clearTimeout(this.#loginTimer)
     this.#scram = undefined
     this.#step = 'ready'
     this.#socket.write(
@@ -118,12 +124,13 @@ export class LoopbackConnection {
   }
 
   #refuse(): void {
+    this.#scram = undefined
     this.#log.warn('a loopback connection does not know the secret')
     const error = new PgError({
       message: `password authentication failed for user "${LOOPBACK_NAME}"`,
       code: '28P01',
     })
-    this.#socket.end(errorResponse(errorFields(error, 'FATAL')))
+    endSoon(this.#socket, errorResponse(errorFields(error, 'FATAL')))
   }
 
   async #answer(frame: Frame): Promise<void> {

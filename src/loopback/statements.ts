@@ -1,18 +1,19 @@
+import { connectAdmin } from '../backend/admin.ts'
 import type { BackendConfig } from '../config.ts'
-import { connectAdmin } from '../server/admin.ts'
 import type { CallOrigin } from './calls.ts'
 
-/** Those of the statements that their backends do not run any more. */
+/** Those of the statements that their backends do not run any more; without track_activities, a backend keeps that to itself. */
 export async function statementsOver(backend: BackendConfig, origins: readonly CallOrigin[]): Promise<Set<CallOrigin>> {
   const admin = await connectAdmin(backend)
   try {
-    const { rows } = await admin.query<{ pid: number; statement: string }>(
+    const { rows } = await admin.query<{ pid: number; statement: string | null }>(
       `SELECT pid, (extract(epoch FROM query_start) * 1000000)::bigint::text AS statement
-       FROM pg_catalog.pg_stat_activity WHERE state IN ('active', 'fastpath function call') AND pid = ANY ($1)`,
+       FROM pg_catalog.pg_stat_activity WHERE state IN ('active', 'fastpath function call', 'disabled') AND pid = ANY ($1)`,
       [origins.map(({ pid }) => pid)],
     )
-    const running = new Set(rows.map(({ pid, statement }) => `${pid} ${statement}`))
-    return new Set(origins.filter(({ pid, statement }) => !running.has(`${pid} ${statement}`)))
+    const isRunning = (origin: CallOrigin): boolean =>
+      rows.some(({ pid, statement }) => pid === origin.pid && (statement === null || statement === origin.statement))
+    return new Set(origins.filter(origin => !isRunning(origin)))
   } finally {
     await admin.end()
   }
