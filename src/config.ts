@@ -12,6 +12,7 @@ import {
   parseSeconds,
   readOptions,
 } from './options.ts'
+import type { StorageEndpoints } from './storage/endpoints.ts'
 import { AZURE_CREDENTIALS, type IdentityOptions } from './storage/managed-identity.ts'
 
 /** Everything `blobgres serve` can be told. Frozen; secrets are not enumerable, so that logging it shows none. */
@@ -34,12 +35,6 @@ export interface BackendConfig extends Address {
   readonly database: string
   /** A Unix socket to connect to instead of host and port. */
   readonly socketPath?: string
-}
-
-/** Where a storage account's blob service is: its own entry, else the template with `{account}` filled in. */
-export interface StorageEndpoints {
-  readonly defaultTemplate: string
-  readonly accounts: ReadonlyMap<string, string>
 }
 
 export interface TlsConfig {

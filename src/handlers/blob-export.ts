@@ -3,10 +3,11 @@ import { decodeCopyText } from '../formats/copy-text.ts'
 import type { ResolvedFormat } from '../formats/format.ts'
 import { compressGzip } from '../formats/gzip.ts'
 import type { PgError } from '../protocol/pg-error.ts'
-import { ConnectionLost, type Wire } from '../session/wire.ts'
+import { asPgError } from '../protocol/pg-error.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import type { BlobUpload } from '../storage/blob-upload.ts'
-import { asPgError, cancelled } from './blob-import.ts'
+import { cancelled } from './blob-import.ts'
+import { ConnectionLost, type Wire } from './wire.ts'
 
 export interface ExportOptions {
   readonly format: ResolvedFormat

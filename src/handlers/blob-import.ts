@@ -3,10 +3,10 @@ import { serialize } from 'pg-protocol'
 import { encodeCopyText } from '../formats/copy-text.ts'
 import type { ResolvedFormat } from '../formats/format.ts'
 import { decompressGzip } from '../formats/gzip.ts'
-import { PgError } from '../protocol/pg-error.ts'
+import { asPgError, PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { ConnectionLost, type Wire } from '../session/wire.ts'
 import type { Blob } from '../storage/blob-client.ts'
+import { ConnectionLost, type Wire } from './wire.ts'
 
 /** In the extended protocol the end of the COPY is told only after a Flush, and one sent before is ignored. */
 const COPY_DONE = Buffer.concat([serialize.copyDone(), serialize.flush()])
@@ -118,15 +118,6 @@ async function* decode(body: Readable, { format, compression }: ResolvedFormat):
   } finally {
     for (const stream of [body, ...stages]) stream.destroy()
   }
-}
-
-export function asPgError(error: unknown): PgError {
-  if (error instanceof PgError) return error
-  return new PgError({
-    message: `azure_storage: internal error: ${error instanceof Error ? error.message : String(error)}`,
-    code: SQLSTATE.internalError,
-    cause: error,
-  })
 }
 
 export function cancelled(reason: 'user request' | 'statement timeout'): PgError {

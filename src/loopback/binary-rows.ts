@@ -2,9 +2,9 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { DatabaseError } from 'pg-protocol'
+import { connectAdmin } from '../backend/admin.ts'
 import type { BackendConfig } from '../config.ts'
 import { PgError } from '../protocol/pg-error.ts'
-import { connectAdmin } from '../server/admin.ts'
 import type { RowsOfBlob } from './request.ts'
 
 /**

@@ -35,3 +35,13 @@ export class ProtocolError extends Error {
     this.code = code
   }
 }
+
+/** What the client is told of any error: a PgError as it is, anything else as an internal one. */
+export function asPgError(error: unknown): PgError {
+  if (error instanceof PgError) return error
+  return new PgError({
+    message: `azure_storage: internal error: ${error instanceof Error ? error.message : String(error)}`,
+    code: SQLSTATE.internalError,
+    cause: error,
+  })
+}

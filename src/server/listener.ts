@@ -1,5 +1,6 @@
 import type net from 'node:net'
 import type tls from 'node:tls'
+import { cancelRequest, connectBackend, sendCancelRequest } from '../backend/connection.ts'
 import type { Logger } from '../log.ts'
 import { LoopbackService } from '../loopback/service.ts'
 import { errorFields, errorResponse } from '../protocol/messages.ts'
@@ -10,7 +11,6 @@ import { endSoon } from '../session/farewell.ts'
 import { StatementInterceptor } from '../session/intercept.ts'
 import { Session } from '../session/session.ts'
 import { isReplication, readStartupRequest, type StartupRequest } from '../session/startup.ts'
-import { cancelRequest, connectBackend, sendCancelRequest } from './backend.ts'
 
 /** PostgreSQL's authentication_timeout. */
 const STARTUP_TIMEOUT_MS = 60_000

@@ -1,6 +1,6 @@
+import { connectAdmin, type SettleLock, takeSettleLock } from '../backend/admin.ts'
 import type { BackendConfig } from '../config.ts'
 import { createInstaller } from '../extension/install.ts'
-import { connectAdmin, type SettleLock, takeSettleLock } from '../server/admin.ts'
 import { newSettleKey } from './script.ts'
 
 /** What a script takes of the proxy's own connections, to be given back when it is over. */

@@ -1,17 +1,17 @@
 import type net from 'node:net'
 import { serialize } from 'pg-protocol'
+import type { BackendReader } from '../backend/connection.ts'
+import { ConnectionLost, type Wire } from '../handlers/wire.ts'
 import type { Logger } from '../log.ts'
 import { BACKEND, HEADER_LENGTH, STATUS } from '../protocol/codes.ts'
 import { type CopyDataSink, type Frame, FrameAssembler } from '../protocol/frame-assembler.ts'
 import { copyDataHeader, errorFields, errorResponse, parameterStatus } from '../protocol/messages.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import type { BackendReader } from '../server/backend.ts'
 import { ClientStream, type Interceptor } from './client-stream.ts'
 import { endSoon, endWhenTaken } from './farewell.ts'
 import { FrameTracker } from './frame-tracker.ts'
 import { Pending } from './pending.ts'
-import { ConnectionLost, type Wire } from './wire.ts'
 
 /** Backend messages an operation has not taken yet. */
 const INBOX_LIMIT = 1024 * 1024

@@ -1,8 +1,9 @@
-import type { Services } from '../services.ts'
 import { type Blob, openBlob } from './blob-client.ts'
 import type { BlobUrl } from './blob-url.ts'
 import { anonymous, type Credential, parseCredential } from './credentials.ts'
-import { openGrant } from './sealing.ts'
+import type { StorageEndpoints } from './endpoints.ts'
+import type { ManagedIdentity } from './managed-identity.ts'
+import { openGrant, type SealingKey } from './sealing.ts'
 
 /** How the database says to reach an account; without `authType`: anonymously. */
 export interface Grant {
@@ -14,13 +15,20 @@ export interface Grant {
   readonly challenge: string
 }
 
-/** @throws PgError where the credential cannot be used. */
-export function openBlobFor(services: Services, url: BlobUrl, grant: Grant): Blob {
-  const credential = url.sas === undefined ? credentialOf(url.account, grant, services) : parseCredential(url.sas)
-  return openBlob(services.config.storageEndpoints, url.account, credential, url.container, url.path)
+/** What credentials are opened with, and where blobs are. */
+export interface BlobAccess {
+  readonly config: { readonly storageEndpoints: StorageEndpoints }
+  readonly sealingKey: SealingKey
+  readonly identity: ManagedIdentity
 }
 
-function credentialOf(account: string, grant: Grant, { sealingKey, identity }: Services): Credential {
+/** @throws PgError where the credential cannot be used. */
+export function openBlobFor(access: BlobAccess, url: BlobUrl, grant: Grant): Blob {
+  const credential = url.sas === undefined ? credentialOf(url.account, grant, access) : parseCredential(url.sas)
+  return openBlob(access.config.storageEndpoints, url.account, credential, url.container, url.path)
+}
+
+function credentialOf(account: string, grant: Grant, { sealingKey, identity }: BlobAccess): Credential {
   const { authType, sealed = null, mac = '', passphrase = '', challenge } = grant
   if (authType === undefined) return anonymous
   const credential = openGrant({ account, authType, sealed, mac, passphrase }, challenge, sealingKey)
