@@ -6,11 +6,12 @@
 -- It stays short, because PostgreSQL copies it for each row; and not shorter, because sending takes a round trip.
 
 -- The end of the name of the dblink connection that all groups of a statement share. Nobody can guess it, so nobody can
--- lay a connection of that name in our way.
+-- lay a connection of that name in our way. A procedure is one statement, but can have many transactions: each one's
+-- connection is its own, for put_connect to end what failed in an earlier one.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_connection() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT left(encode(sha256(mac_key || sha256(mac_key || convert_to(concat_ws('|', 'connection', pg_backend_pid(),
-    azure_storage_private.statement_microseconds()), 'UTF8'))), 'hex'), 16)
+    azure_storage_private.statement_microseconds(), extract(epoch FROM transaction_timestamp())), 'UTF8'))), 'hex'), 16)
   FROM azure_storage_private.sealing_key
 $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.put_connection FROM PUBLIC;

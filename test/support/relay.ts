@@ -14,9 +14,9 @@ export interface Relay {
 export async function startRelay(target: { readonly host: string; readonly port: number }): Promise<Relay> {
   const clients = new Set<Socket>()
   let opened = 0
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, client => {
+  const server = createServer({ noDelay: true }, client => {
     opened++
-    const upstream = connect({ host: target.host, port: target.port, allowHalfOpen: true, noDelay: true })
+    const upstream = connect({ host: target.host, port: target.port, noDelay: true })
     clients.add(client)
     for (const [socket, other] of [
       [client, upstream],

@@ -1,0 +1,128 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { account } from '../support/blobs.ts'
+import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
+import { adminQuery } from '../support/database.ts'
+import { type Relay, startRelay } from '../support/relay.ts'
+import { servers } from '../support/servers.ts'
+import { cancelPacket } from '../support/wire.ts'
+import { WireClient } from '../support/wire-client.ts'
+
+const CANCELLED = { code: '57014', message: 'canceling statement due to user request' }
+const TIMED_OUT = { code: '57014', message: 'canceling statement due to statement timeout' }
+
+describe.each(servers)('a blob_put whose statement fails between two rows, on PostgreSQL $version', server => {
+  let stack: CopyStack
+  let relay: Relay
+  let args: string
+  beforeAll(async () => {
+    stack = await startCopyStack(server)
+    args = `'${account.name}', '${stack.container.containerName}'`
+    relay = await startRelay(stack.proxy.address)
+    await adminQuery(
+      server,
+      `ALTER ROLE azure_storage_key IN DATABASE ${stack.database.name} SET azure_storage.loopback_addresses = '${relay.address}'`,
+    )
+    await stack.put('old.csv', 'old')
+  })
+  afterAll(async () => {
+    await stack.close()
+    await relay.close()
+  })
+  // The proxy looks each second; a first second's silence is not worth a look.
+  afterEach(async () => {
+    await expect.poll(() => relay.open, { timeout: 3000, interval: 50 }).toBe(0)
+    expect(await stack.get('old.csv')).toBe('old')
+  })
+
+  /** 100 rows of 1 kB at once, and then nothing for long. */
+  const slow = (seconds = 20) => `SELECT azure_storage.blob_put(${args}, 'old.csv', q)
+    FROM (SELECT g, repeat('x', 1000) AS x, CASE WHEN g > 100 THEN pg_sleep(${seconds}) END AS s FROM generate_series(1, 101) g) q`
+  const goesOn = async (client: pg.Client, path: string): Promise<void> => {
+    await client.query(`SELECT azure_storage.blob_put(${args}, '${path}', q) FROM (SELECT 1 AS a) q`)
+    expect(await stack.get(path)).toBe('1\n')
+  }
+
+  test('pg_cancel_backend', async () => {
+    const client = await stack.connect()
+    const { pid } = (await client.query('SELECT pg_backend_pid() AS pid')).rows[0]
+    const running = errorOf(client.query(slow()))
+    await expect.poll(() => relay.open).toBe(1)
+    await sleep(200)
+    await stack.client.query('SELECT pg_cancel_backend($1)', [pid])
+    expect(await running).toMatchObject(CANCELLED)
+    await expect.poll(() => relay.open, { timeout: 3000, interval: 50 }).toBe(0)
+    await goesOn(client, 'cancelled.csv')
+  })
+
+  test('a request to cancel', async () => {
+    const client = await WireClient.connect(stack.url())
+    const running = client.query(slow())
+    await expect.poll(() => relay.open).toBe(1)
+    await sleep(200)
+    const canceller = await WireClient.open(stack.url())
+    canceller.send(cancelPacket(client.key))
+    expect(await running).toContainEqual(`E ERROR ${CANCELLED.code} ${CANCELLED.message}`)
+    await canceller.until('EOF')
+    expect(await client.value('SELECT 1')).toBe('1')
+    await expect.poll(() => relay.open, { timeout: 3000, interval: 50 }).toBe(0)
+    await client.close()
+  })
+
+  test('statement_timeout', async () => {
+    const client = await stack.connect()
+    await client.query("SET statement_timeout = '300ms'")
+    const start = Date.now()
+    expect(await errorOf(client.query(slow()))).toMatchObject(TIMED_OUT)
+    expect(Date.now() - start).toBeLessThan(1500)
+    await goesOn(client, 'timeout.csv') // at once: the dead upload is closed by the next
+  })
+
+  test('pg_terminate_backend', async () => {
+    const client = await stack.connect()
+    const { pid } = (await client.query('SELECT pg_backend_pid() AS pid')).rows[0]
+    const running = errorOf(client.query(slow()))
+    await expect.poll(() => relay.open).toBe(1)
+    await stack.client.query('SELECT pg_terminate_backend($1)', [pid])
+    expect(await running).toMatchObject({ code: '57P01' })
+  })
+
+  test('a client that is killed: the backend makes its next row, and then ends', async () => {
+    const client = await WireClient.connect(stack.url())
+    const { pid } = client
+    void client.query(slow(1))
+    await expect.poll(() => relay.open).toBe(1)
+    client.kill('reset')
+    const backend = () => stack.client.query('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])
+    await expect.poll(async () => (await backend()).rowCount, { timeout: 3000, interval: 50 }).toBe(0)
+  })
+
+  test('in a procedure, what failed is closed by the next transaction', async () => {
+    const client = await stack.connect()
+    const failing = `PERFORM azure_storage.blob_put(${args}, 'old.csv', q) FROM (SELECT 1 / (2 - g) AS x FROM generate_series(1, 2) g) q`
+    const running = client.query(`DO $$ BEGIN
+      FOR i IN 1 .. 20 LOOP
+        BEGIN ${failing}; EXCEPTION WHEN division_by_zero THEN NULL; END;
+        COMMIT;
+      END LOOP;
+      PERFORM azure_storage.blob_put(${args}, 'good.csv', q) FROM (SELECT 1 AS a) q;
+      PERFORM pg_sleep(0.7);
+    END $$`)
+    const opened = relay.opened
+    await expect.poll(() => relay.opened - opened).toBe(21)
+    await expect.poll(() => relay.open, { timeout: 500, interval: 20 }).toBe(0)
+    await running
+    expect(await stack.get('good.csv')).toBe('1\n')
+  })
+
+  test('a long silence alone is no failure, whatever the server tells of its statements', async () => {
+    const silent = (path: string) => `SELECT azure_storage.blob_put(${args}, '${path}', q)
+      FROM (SELECT g, pg_sleep(g - 1) FROM generate_series(1, 3.5, 2.5) g) q`
+    const secretive = await stack.connect()
+    await secretive.query('SET track_activities = off')
+    const open = await stack.connect()
+    await Promise.all([open.query(silent('open.csv')), secretive.query(silent('secretive.csv'))])
+    expect(await stack.get('open.csv')).toBe(await stack.get('secretive.csv'))
+  })
+})
