@@ -12,8 +12,8 @@ import type { Call, CallOrigin } from './calls.ts'
 import type { RowsOfBlob } from './request.ts'
 
 const MEBIBYTE = 1024 * 1024
-/** Between two requests of a statement that is alive, the backend makes rows; a longer silence is worth a look. */
-const IDLE_MS = 1000
+/** The backend is making rows, or the storage is slow; but the statement may also have failed, and that is worth a look. */
+const QUIET_MS = 1000
 
 /** A blob that the aggregate of a backend writes, block of rows by block of rows. */
 export class BlobRowsUpload {
@@ -26,7 +26,6 @@ export class BlobRowsUpload {
   readonly #gzip: Transform | undefined
   readonly #compressed: Promise<void> | undefined
   #begun = false
-  #busy = 0
   #lastActive = Date.now()
 
   constructor(services: Services, request: RowsOfBlob, blob: Blob, call: Call, closed: AbortSignal) {
@@ -48,8 +47,9 @@ export class BlobRowsUpload {
     return this.#call.origin
   }
 
-  get isIdle(): boolean {
-    return this.#busy === 0 && Date.now() - this.#lastActive > IDLE_MS
+  /** No request has begun or ended for some time. */
+  get isQuiet(): boolean {
+    return Date.now() - this.#lastActive > QUIET_MS
   }
 
   async write(rows: Buffer): Promise<void> {
@@ -89,13 +89,12 @@ export class BlobRowsUpload {
   }
 
   async #active(work: () => Promise<void>): Promise<void> {
-    this.#busy++
+    this.#lastActive = Date.now()
     try {
       await work()
     } catch (error) {
       throw this.#call.signal.aborted ? this.#call.signal.reason : error
     } finally {
-      this.#busy--
       this.#lastActive = Date.now()
     }
   }

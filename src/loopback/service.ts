@@ -99,7 +99,7 @@ export class LoopbackService {
     this.#watching = true
     try {
       const waiting = [...this.#connections].flatMap(([connection, requests]) => {
-        const origins = [...requests.uploads].filter(upload => upload.isIdle).map(upload => upload.origin)
+        const origins = [...requests.uploads].filter(upload => upload.isQuiet).map(upload => upload.origin)
         return origins.length > 0 ? [{ connection, origins }] : []
       })
       if (waiting.length === 0) return

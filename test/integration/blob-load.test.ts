@@ -28,7 +28,7 @@ describe.each(servers)('many sessions with blob functions on PostgreSQL $version
     await stack.client.query('CREATE TABLE loaded (session int, n int, pad text)')
     const clients = await Promise.all(Array.from({ length: SESSIONS }, () => stack.connect()))
     const args = `'${account.name}', '${stack.container.containerName}'`
-    const { rows, paths, rounds } = await runBlobLoad({ clients, args, milliseconds: 5000 })
+    const { rows, paths, rounds } = await runBlobLoad({ clients, args, milliseconds: 3500 })
     expect(rounds).toBeGreaterThan(SESSIONS)
     expect((await stack.client.query('SELECT count(*)::int FROM loaded')).rows).toEqual([{ count: rows }])
 
