@@ -56,18 +56,23 @@ export class BlobExport {
 
   /** All rows have come. @throws PgError when the blob was not committed; the backend has been told then. */
   async commit(): Promise<void> {
+    let committed = false
     try {
       if (this.failure === undefined) {
         this.#stages[0]?.end()
         await this.#staged
       }
-      if (this.failure === undefined) await this.#upload?.commit()
+      if (this.failure === undefined) {
+        await this.#upload?.commit()
+        committed = true
+      }
     } catch (error) {
       this.#fail(error, false)
     }
     this.#release()
     await this.#cancelling
     if (this.failure !== undefined) throw this.failure
+    if (!committed) throw new Error('the export was stopped')
   }
 
   /** The backend's statement has failed, or the session is over. */

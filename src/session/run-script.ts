@@ -54,6 +54,7 @@ export async function runScript(session: Session, steps: readonly Step[], contex
           await transfer?.stop()
           const bytes = describeError(frame, step, transfer, context)
           transfer = undefined
+          committing = undefined
           failed = true
           session.reply({ code: frame.code, bytes })
           if (context.replies !== undefined) return
