@@ -18,6 +18,8 @@ export default defineConfig({
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
           globalSetup: 'test/support/global-setup.ts',
+          // Some tests give a fault a second or two to show; on a CI machine that is busy elsewhere it may take longer.
+          retry: process.env.CI ? 1 : 0,
         },
       },
     ],
