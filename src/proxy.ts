@@ -21,9 +21,8 @@ export async function startProxy(config: Config, log: Logger): Promise<Proxy> {
   const secureContext = config.tls && createSecureContext({ cert: config.tls.cert, key: config.tls.key })
   const loopback = new LoopbackService(services, log)
   const listener = new Listener(services, secureContext, loopback, log)
-  const server = net.createServer(
-    { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: false },
-    socket => listener.accept(socket),
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, socket =>
+    listener.accept(socket),
   )
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

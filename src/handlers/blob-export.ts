@@ -5,7 +5,7 @@ import { compressGzip } from '../formats/gzip.ts'
 import type { PgError } from '../protocol/pg-error.ts'
 import { asPgError } from '../protocol/pg-error.ts'
 import type { Blob } from '../storage/blob-client.ts'
-import type { BlobUpload } from '../storage/blob-upload.ts'
+import { type BlobUpload, drainInto } from '../storage/blob-upload.ts'
 import { cancelled } from './blob-import.ts'
 import { ConnectionLost, type Wire } from './wire.ts'
 
@@ -137,11 +137,5 @@ export class BlobExport {
   #release(): void {
     clearTimeout(this.#timer)
     this.#wire.onCancel(undefined)
-  }
-}
-
-async function drainInto(source: Transform, upload: BlobUpload): Promise<void> {
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    if (!upload.append(chunk, 0, chunk.length)) await upload.drained()
   }
 }

@@ -6,7 +6,7 @@ import { createRowEncoder } from '../formats/rows/row-codecs.ts'
 import type { RowEncoder } from '../formats/rows/row-encoder.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
-import type { BlobUpload } from '../storage/blob-upload.ts'
+import { type BlobUpload, drainInto } from '../storage/blob-upload.ts'
 import { columnNames, readCoder } from './blob-rows.ts'
 import type { Call, CallOrigin } from './calls.ts'
 import type { RowsOfBlob } from './request.ts'
@@ -97,11 +97,5 @@ export class BlobRowsUpload {
     } finally {
       this.#lastActive = Date.now()
     }
-  }
-}
-
-async function drainInto(source: Transform, upload: BlobUpload): Promise<void> {
-  for await (const chunk of source as AsyncIterable<Buffer>) {
-    if (!upload.append(chunk, 0, chunk.length)) await upload.drained()
   }
 }

@@ -190,6 +190,13 @@ export class BlobUpload {
   }
 }
 
+/** Appends everything that comes, at the pace of the upload. */
+export async function drainInto(source: AsyncIterable<Buffer>, upload: BlobUpload): Promise<void> {
+  for await (const chunk of source) {
+    if (!upload.append(chunk, 0, chunk.length)) await upload.drained()
+  }
+}
+
 /** Small blocks need little memory; that they grow makes room for terabytes. */
 export function blockBytes(index: number, maxBlockBytes: number): number {
   return Math.min(FIRST_BLOCK_BYTES * 2 ** Math.floor(index / BLOCKS_OF_ONE_SIZE), maxBlockBytes)
