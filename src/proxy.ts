@@ -11,7 +11,7 @@ import { ManagedIdentity } from './storage/managed-identity.ts'
 
 export interface Proxy {
   readonly address: { readonly host: string; readonly port: number }
-  /** Takes no new connection; ends sessions as they become idle, and the rest after `drainMs`. */
+  /** Refuses logins; ends sessions as they become idle, and after `drainMs` all that is still under way. */
   close(drainMs?: number): Promise<void>
 }
 
@@ -35,8 +35,12 @@ export async function startProxy(config: Config, log: Logger): Promise<Proxy> {
   return {
     address: { host: config.listen.host, port: address.port },
     async close(drainMs = config.drainTimeoutMs) {
-      const closed = new Promise<void>(resolve => server.close(() => resolve()))
+      const deadline = performance.now() + drainMs
+      loopback.stepBack()
       await listener.drain(drainMs)
+      await loopback.drain(deadline - performance.now())
+      const closed = new Promise<void>(resolve => server.close(() => resolve()))
+      listener.close()
       await loopback.close()
       await closed
     },

@@ -41,8 +41,12 @@ export async function findLoopbackAddress(
   }
 }
 
-/** Adds the address of a proxy to those that the server's functions call, or takes it away. */
-export async function announceAddress(admin: Client, address: string, present: boolean): Promise<void> {
+/** Puts the address of a proxy among those that the server's functions call, which they try in order, or takes it away. */
+export async function announceAddress(
+  admin: Client,
+  address: string,
+  place: 'first' | 'last' | 'nowhere',
+): Promise<void> {
   await admin.query('BEGIN')
   try {
     await admin.query('LOCK TABLE pg_catalog.pg_db_role_setting IN SHARE ROW EXCLUSIVE MODE')
@@ -52,7 +56,8 @@ export async function announceAddress(admin: Client, address: string, present: b
       WHERE s.setdatabase = 0 AND s.setrole = 'azure_storage_key'::regrole
         AND pg_catalog.starts_with(setting, 'azure_storage.loopback_addresses=')`)
     const others = (rows[0]?.addresses ?? '').split(',').filter(each => each !== '' && each !== address)
-    const addresses = (present ? [address, ...others] : others).join(',')
+    const places = { first: [address, ...others], last: [...others, address], nowhere: others }
+    const addresses = places[place].join(',')
     await admin.query(
       addresses === ''
         ? 'ALTER ROLE azure_storage_key RESET azure_storage.loopback_addresses'

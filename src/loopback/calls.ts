@@ -30,6 +30,7 @@ interface OpenCall extends Call {
 /** The calls in progress, by their backend. */
 export class Calls {
   readonly #byPid = new Map<number, Set<OpenCall>>()
+  #onceNone: (() => void) | undefined
 
   begin(origin: CallOrigin): Call {
     const controller = new AbortController()
@@ -46,6 +47,7 @@ export class Calls {
         const others = this.#byPid.get(origin.pid)
         others?.delete(call)
         if (others?.size === 0) this.#byPid.delete(origin.pid)
+        if (this.#byPid.size === 0) this.#onceNone?.()
       },
     }
     const open = this.#byPid.get(origin.pid) ?? new Set()
@@ -65,6 +67,14 @@ export class Calls {
 
   has(pid: number): boolean {
     return this.#byPid.has(pid)
+  }
+
+  /** Resolves when there is none. */
+  async none(): Promise<void> {
+    if (this.#byPid.size === 0) return
+    await new Promise<void>(resolve => {
+      this.#onceNone = resolve
+    })
   }
 
   #abort(pid: number, reason: PgError): void {

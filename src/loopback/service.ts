@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type net from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connectAdmin } from '../backend/admin.ts'
 import type { Logger } from '../log.ts'
 import type { Address } from '../options.ts'
@@ -22,6 +23,7 @@ export class LoopbackService {
   readonly #log: Logger
   readonly #connections = new Map<LoopbackConnection, Requests>()
   #address: string | undefined
+  #steppingBack: Promise<void> | undefined
   #watch: NodeJS.Timeout | undefined
   #watching = false
 
@@ -63,7 +65,7 @@ export class LoopbackService {
       const { proxyId } = this.#services
       const { address, tried } = await findLoopbackAddress(admin, listen, config.loopback, this.#secret, proxyId)
       this.#address = address
-      if (address !== undefined) await announceAddress(admin, address, true)
+      if (address !== undefined) await announceAddress(admin, address, 'first')
       else {
         this.#log.warn(
           { tried },
@@ -75,16 +77,32 @@ export class LoopbackService {
     }
   }
 
+  /** Functions are to call another proxy, if there is one: what they begin here could be cut short. */
+  stepBack(): void {
+    this.#steppingBack = this.#move('last')
+  }
+
+  /** Resolves when nothing is under way, or `timeoutMs` has passed. */
+  async drain(timeoutMs: number): Promise<void> {
+    const over = new AbortController()
+    await Promise.race([this.calls.none(), sleep(timeoutMs, undefined, over).catch(() => {})])
+    over.abort()
+  }
+
   /** Takes the address back, and ends what is under way. */
   async close(): Promise<void> {
     clearInterval(this.#watch)
     for (const connection of this.#connections.keys()) connection.destroy()
-    if (this.#address === undefined) return
+    await this.#steppingBack
+    await this.#move('nowhere')
+  }
+
+  async #move(place: 'last' | 'nowhere'): Promise<void> {
     const address = this.#address
-    this.#address = undefined
+    if (address === undefined) return
     try {
       const admin = await connectAdmin(this.#services.config.backend)
-      await announceAddress(admin, address, false).finally(() => admin.end())
+      await announceAddress(admin, address, place).finally(() => admin.end())
     } catch (error) {
       this.#log.warn({ err: error, address }, 'cannot take the loopback address back')
     }

@@ -15,6 +15,8 @@ import { isReplication, readStartupRequest, type StartupRequest } from '../sessi
 /** PostgreSQL's authentication_timeout. */
 const STARTUP_TIMEOUT_MS = 60_000
 
+const SHUTTING_DOWN = { message: 'blobgres: the proxy is shutting down', code: SQLSTATE.cannotConnectNow }
+
 /** Takes client connections from their first byte to their session, and knows the sessions there are. */
 export class Listener {
   readonly #services: Services
@@ -26,6 +28,7 @@ export class Listener {
   /** By BackendKeyData, in hex. */
   readonly #byKey = new Map<string, Session>()
   #nextId = 1
+  #draining = false
   #drained: (() => void) | undefined
 
   constructor(
@@ -57,9 +60,12 @@ export class Listener {
       .finally(() => clearTimeout(timer))
   }
 
-  /** Ends idle sessions now, the others when they are idle or `timeoutMs` has passed. */
+  /**
+   * Refuses logins from now on; cancel requests and the functions' connections go on. Ends idle sessions now, the others
+   * when they are idle or `timeoutMs` has passed.
+   */
   async drain(timeoutMs: number): Promise<void> {
-    for (const socket of this.#starting) socket.destroy()
+    this.#draining = true
     const farewell = errorResponse(
       errorFields(
         new PgError({
@@ -81,6 +87,11 @@ export class Listener {
     clearTimeout(timer)
   }
 
+  /** Drops the connections that have not become sessions. */
+  close(): void {
+    for (const socket of this.#starting) socket.destroy()
+  }
+
   async #start(request: StartupRequest | undefined, accepted: net.Socket, log: Logger): Promise<void> {
     if (request === undefined) {
       accepted.destroy()
@@ -93,6 +104,7 @@ export class Listener {
     }
     this.#starting.delete(accepted)
     if (LoopbackService.isLoopback(request.parameters)) this.#loopback.accept(request.socket, request.parameters, log)
+    else if (this.#draining) refuse(request.socket, SHUTTING_DOWN)
     else this.#open(request, log)
   }
 
@@ -139,6 +151,6 @@ export class Listener {
 }
 
 /** Where stock PostgreSQL says something before it hangs up, so do we. */
-function refuse(socket: net.Socket, error: ProtocolError): void {
-  endSoon(socket, errorResponse(errorFields(new PgError({ message: error.message, code: error.code }), 'FATAL')))
+function refuse(socket: net.Socket, { message, code }: Pick<ProtocolError, 'message' | 'code'>): void {
+  endSoon(socket, errorResponse(errorFields(new PgError({ message, code }), 'FATAL')))
 }

@@ -73,6 +73,10 @@ export class Pending {
       case BACKEND.copyInResponse:
         this.#startCopyIn()
         return
+      case BACKEND.copyBothResponse:
+        // A stream of changes has no end that somebody would wait for.
+        this.#queue.shift()
+        return
       case BACKEND.errorResponse:
         this.#copyIn = false
         if (this.#stepsSent > 0 && !this.#owesCycle) {

@@ -3,7 +3,7 @@ import { serialize } from 'pg-protocol'
 import type { BackendReader } from '../backend/connection.ts'
 import { ConnectionLost, type Wire } from '../handlers/wire.ts'
 import type { Logger } from '../log.ts'
-import { BACKEND, HEADER_LENGTH, STATUS } from '../protocol/codes.ts'
+import { BACKEND, FRONTEND, HEADER_LENGTH, STATUS } from '../protocol/codes.ts'
 import { type CopyDataSink, type Frame, FrameAssembler } from '../protocol/frame-assembler.ts'
 import { copyDataHeader, errorFields, errorResponse, parameterStatus } from '../protocol/messages.ts'
 import { PgError } from '../protocol/pg-error.ts'
@@ -77,6 +77,7 @@ export class Session implements Wire, BackendReader {
     this.log = options.log
     this.#client = options.client
     this.#backend = options.connectBackend(this)
+    this.#backendReached = !this.#backend.connecting
     this.#listen()
     this.#backend.write(options.startupPacket)
   }
@@ -353,8 +354,11 @@ export class Session implements Wire, BackendReader {
 
   #onClientData(chunk: Buffer): void {
     if (this.#closed) return
-    if (this.#stream === undefined) this.#toBackend(chunk)
-    else {
+    if (this.#stream === undefined) {
+      // On a replication connection commands come one by one.
+      if (chunk[0] === FRONTEND.query && this.pending.quiet) this.pending.sent(FRONTEND.query)
+      this.#toBackend(chunk)
+    } else {
       this.#stream.push(chunk)
       if (this.#stream.full) this.#client.pause()
     }

@@ -5,6 +5,7 @@ import { freePort } from '../../src/dev/free-port.ts'
 import { runCli, startCli } from '../support/dev-process.ts'
 import { psql } from '../support/psql.ts'
 import { azurite, servers } from '../support/servers.ts'
+import { WireClient } from '../support/wire-client.ts'
 
 const [server] = servers
 const backend = `postgres://postgres@${server?.host}:${server?.port}/postgres`
@@ -53,5 +54,21 @@ describe('the command line', () => {
     early.catch(() => {})
     cli.kill(signal)
     expect(await cli.ended).toMatchObject({ status: 0 })
+  })
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('ends at once at a second signal, %s', async signal => {
+    const listen = `127.0.0.1:${await freePort()}`
+    const cli = startCli(['serve', '--backend', backend, '--listen', listen])
+    const url = `postgres://postgres@${listen}/postgres`
+    while ((await psql(url, 'SELECT 1')).status !== 0) await sleep(50)
+    const client = await WireClient.connect(url)
+    await client.query('BEGIN')
+    cli.kill('SIGTERM')
+    await sleep(1000)
+    expect((await psql(url, 'SELECT 1')).stderr).toContain('the proxy is shutting down')
+    expect(await client.query('COMMIT; BEGIN')).toContain('Z T')
+    cli.kill(signal)
+    expect(await cli.ended).toMatchObject({ status: 1 })
+    expect(await client.until('EOF')).toEqual(['EOF'])
   })
 })

@@ -4,7 +4,7 @@ import { startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
 import { startStalledStorage } from '../support/stalled-storage.ts'
 import { wire } from '../support/wire.ts'
-import { WireClient } from '../support/wire-client.ts'
+import { loginPacket, WireClient } from '../support/wire-client.ts'
 
 const FAREWELL = ['E FATAL 57P01 terminating connection due to administrator command', 'EOF']
 
@@ -19,7 +19,7 @@ describe.each(servers)('Closing the proxy on PostgreSQL $version', server => {
     const [idle, busy, open, importing, exporting, silent] = (await Promise.all(
       Array.from({ length: 6 }, () => WireClient.connect(stack.url())),
     )) as [WireClient, WireClient, WireClient, WireClient, WireClient, WireClient]
-    const starting = await WireClient.open(stack.url())
+    const [starting, mute] = await Promise.all([WireClient.open(stack.url()), WireClient.open(stack.url())])
     await open.query('BEGIN; INSERT INTO log VALUES (1)')
     importing.send(wire.query(`COPY log FROM '${url}'`))
     exporting.send(wire.query(`COPY source TO '${url}'; INSERT INTO log VALUES (2)`))
@@ -32,16 +32,18 @@ describe.each(servers)('Closing the proxy on PostgreSQL $version', server => {
     const start = performance.now()
     const elapsed = (): number => performance.now() - start
     const closed = stack.proxy.close(1000)
-    expect(await starting.until('EOF')).toEqual(['EOF'])
+    starting.send(loginPacket(stack.url()))
+    expect(await starting.until('EOF')).toEqual(['E FATAL 57P03 blobgres: the proxy is shutting down', 'EOF'])
     expect(await idle.until('EOF')).toEqual(FAREWELL)
     expect(elapsed()).toBeLessThan(250)
     expect((await busy.until('EOF')).slice(1)).toEqual(['D ', 'C SELECT 1.', 'Z I', ...FAREWELL])
     expect(elapsed()).toBeLessThan(900)
-    await expect(WireClient.open(stack.url())).rejects.toThrow('ECONNREFUSED')
     for (const client of [open, importing, exporting]) expect(await client.until('EOF')).toEqual(FAREWELL)
     expect(elapsed()).toBeGreaterThan(900)
     await closed
     expect(elapsed()).toBeLessThan(4000)
+    await expect(WireClient.open(stack.url())).rejects.toThrow('ECONNREFUSED')
+    expect(await mute.until('EOF')).toEqual(['EOF'])
     silent.kill('reset')
 
     const direct = await WireClient.connect(stack.database.url)

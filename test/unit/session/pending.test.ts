@@ -12,6 +12,8 @@ const SCRIPTS: readonly (readonly [name: string, script: string, state: string])
   ['a query, answered', '>Q <TDDCZ', 'quiet'],
   ['rows and notices answer nothing', '>Q <TDNSA', ''],
   ['two queries, one answered', '>QQ <CZ', ''],
+  ['a stream of changes', '>Q <W >d <d', 'quiet'],
+  ['a stream of changes that has ended', '>Q <W >dc <cCZ >Q', ''],
   ['the fast path', '>F <VZ', 'quiet'],
   ['Parse to Execute', '>PBE', 'flush pipeline'],
   ['Parse to Execute, answered', '>PBE <12C', 'quiet pipeline'],
