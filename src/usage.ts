@@ -28,7 +28,7 @@ Options of serve:
   --tls-cert file, --tls-key file
                               Offer TLS to clients, with this certificate (PEM).
   --log-level level           trace, debug, info (default), warn, error, fatal or silent. The log goes to standard error.
-  --drain-timeout seconds     How long a shutdown waits for busy sessions. Default 30
+  --drain-timeout seconds     How long a shutdown waits for what is under way. Default 30
 
 Options of dev:
   --listen host:port          Where clients connect. Default 127.0.0.1:5433; port 0 takes a free one
