@@ -10,7 +10,7 @@ const int16 = (...values: number[]): Buffer => {
   for (const [i, value] of values.entries()) bytes.writeInt16BE(value, 2 * i)
   return bytes
 }
-const int32 = (...values: number[]): Buffer => {
+export const int32 = (...values: number[]): Buffer => {
   const bytes = Buffer.alloc(4 * values.length)
   for (const [i, value] of values.entries()) bytes.writeInt32BE(value, 4 * i)
   return bytes
@@ -34,20 +34,33 @@ export const SSL_REQUEST = int32(8, 80877103)
 export const GSSENC_REQUEST = int32(8, 80877104)
 export const cancelPacket = (key: Buffer): Buffer => Buffer.concat([int32(8 + key.length, 80877102), key])
 
+export interface BindOptions {
+  readonly portal?: string
+  readonly statement?: string
+  /** Of the values: 0 text, 1 binary. None: all text; one: for all. */
+  readonly formats?: readonly number[]
+  /** The same, of the result's columns. */
+  readonly results?: readonly number[]
+}
+
 export const wire = {
   query: (sql: string | Buffer) =>
     message(FRONTEND.query, typeof sql === 'string' ? cstring(sql) : sql, ...(typeof sql === 'string' ? [] : [int0])),
-  parse: (sql: string, name = '') => message(FRONTEND.parse, cstring(name), cstring(sql), int16(0)),
-  bind: (values: readonly (string | Buffer | null)[] = [], { portal = '', statement = '' } = {}) =>
+  parse: (sql: string, name = '', types: readonly number[] = []) =>
+    message(FRONTEND.parse, cstring(name), cstring(sql), int16(types.length), int32(...types)),
+  bind: (
+    values: readonly (string | Buffer | null)[] = [],
+    { portal = '', statement = '', formats = [], results = [] }: BindOptions = {},
+  ) =>
     message(
       FRONTEND.bind,
       cstring(portal),
       cstring(statement),
-      int16(0, values.length),
+      int16(formats.length, ...formats, values.length),
       ...values.flatMap(value =>
         value === null ? [int32(-1)] : [int32(Buffer.byteLength(value)), Buffer.from(value)],
       ),
-      int16(0),
+      int16(results.length, ...results),
     ),
   describeStatement: (name = '') => message(FRONTEND.describe, Buffer.from('S'), cstring(name)),
   describePortal: (name = '') => message(FRONTEND.describe, Buffer.from('P'), cstring(name)),
