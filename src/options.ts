@@ -71,6 +71,15 @@ export function parseSeconds(given: Given): number {
   return Number(given.value)
 }
 
+const BYTES_OF_UNIT: Readonly<Record<string, number>> = { '': 1, kB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 }
+
+/** With PostgreSQL's units, `32GB`. */
+export function parseBytes(given: Given): number {
+  const [, digits, unit = ''] = /^(\d{1,15}) ?(kB|MB|GB|TB)?$/.exec(given.value) ?? []
+  if (digits === undefined) throw badValue(given, 'a number of bytes, such as 500MB or 32GB')
+  return Number(digits) * (BYTES_OF_UNIT[unit] as number)
+}
+
 export function parseOneOf<T extends string>(given: Given, allowed: readonly T[]): T {
   const found = allowed.find(each => each === given.value)
   if (found === undefined) throw badValue(given, `one of ${allowed.join(', ')}`)

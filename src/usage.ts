@@ -25,6 +25,9 @@ Options of serve:
                               environment, workload identity, Azure CLI and others (default).
   --managed-identity-client-id id
                               The user-assigned managed identity to use. Default: the system-assigned one
+  --temp-dir directory        Where Parquet files are copied to while they are read. Default: the system's folder for
+                              temporary files
+  --parquet-spool-limit size  The largest Parquet file that is read, such as 500MB or 32GB (the default); 0 for no limit
   --tls-cert file, --tls-key file
                               Offer TLS to clients, with this certificate (PEM).
   --log-level level           trace, debug, info (default), warn, error, fatal or silent. The log goes to standard error.

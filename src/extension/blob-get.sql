@@ -90,8 +90,8 @@ BEGIN
   -- A direct caller may not slip anything but the name of a type into the statement below.
   PERFORM (c ->> 'type')::regtype FROM jsonb_array_elements(columns) AS c;
   SELECT
-    jsonb_agg(jsonb_build_object('name', c -> 'name', 'oid', type::regtype::oid::bigint, 'typmod', -1) ORDER BY n)
-      FILTER (WHERE is_sent),
+    jsonb_agg(jsonb_build_object('name', c -> 'name', 'oid', (c ->> 'type')::regtype::oid::bigint, 'typmod', -1)
+      ORDER BY n) FILTER (WHERE is_sent),
     string_agg(CASE WHEN is_sent THEN format('c%s', n) ELSE format('CAST(NULL AS %s)', type) END, ', ' ORDER BY n),
     string_agg(format('c%s %s', n, type), ', ' ORDER BY n) FILTER (WHERE is_sent)
   INTO sent_columns, selected, definitions
@@ -101,6 +101,9 @@ BEGIN
   IF with_line THEN
     definitions := 'line bigint, ' || definitions;
     selected := '*';
+  END IF;
+  IF azure_storage_private.is_parquet(request ->> 'path', request ->> 'decoder') THEN
+    sent_columns := azure_storage_private.with_shapes(sent_columns);
   END IF;
   request := request || jsonb_build_object('columns', sent_columns, 'with_line', with_line);
   OPEN blob_rows NO SCROLL FOR EXECUTE format(

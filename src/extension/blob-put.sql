@@ -1,6 +1,6 @@
 -- The state of the aggregate is one text: mode, upload, connection, rows that are not sent yet.
---   mode        1: t, rows are record literals one behind the other; b, rows are the hexadecimal of record_send, each
---               with a newline
+--   mode        1: t, rows are record literals one behind the other; c, the same for Parquet in a session whose styles
+--               are not the canonical ones; b, rows are the hexadecimal of record_send, each with a newline
 --   upload     12: the proxy's name of it
 --   connection 16: see put_connection
 -- It stays short, because PostgreSQL copies it for each row; and not shorter, because sending takes a round trip.
@@ -61,7 +61,7 @@ DECLARE
   head CONSTANT text := left(state, 29);
   connection CONSTANT text := 'azure_storage_' || right(head, 16);
 BEGIN
-  IF (head ~ '^[tb][A-Za-z0-9_-]{12}[0-9a-f]{16}$' AND verb IN ('DATA', 'COMMIT')
+  IF (head ~ '^[tcb][A-Za-z0-9_-]{12}[0-9a-f]{16}$' AND verb IN ('DATA', 'COMMIT')
     AND connection = ANY (azure_storage_private.dblink_get_connections())) IS NOT TRUE THEN
     RAISE EXCEPTION 'azure_storage: the upload is over' USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;
@@ -112,7 +112,7 @@ $function$;
 
 CREATE OR REPLACE FUNCTION azure_storage_private.row_of_nulls(columns jsonb, mode text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
-  SELECT CASE WHEN mode = 't' THEN format('(%s)', repeat(',', jsonb_array_length(columns) - 1))
+  SELECT CASE WHEN mode <> 'b' THEN format('(%s)', repeat(',', jsonb_array_length(columns) - 1))
     ELSE lpad(to_hex(jsonb_array_length(columns)), 8, '0')
       || string_agg(lpad(to_hex((c ->> 'oid')::bigint), 8, '0') || 'ffffffff', '' ORDER BY n) || chr(10) END
   FROM jsonb_array_elements(columns) WITH ORDINALITY AS column_ (c, n)
@@ -126,6 +126,7 @@ CREATE OR REPLACE FUNCTION azure_storage_private.put_row_slowly(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   is_null CONSTANT boolean := num_nulls(tuple) = 1;
+  parquet CONSTANT boolean := state IS NULL AND azure_storage_private.is_parquet(path, encoder);
   columns jsonb;
   new_row text;
 BEGIN
@@ -142,15 +143,22 @@ BEGIN
       columns := azure_storage_private.columns_of_record(tuple);
     END IF;
   END IF;
+  IF parquet THEN
+    columns := azure_storage_private.with_shapes(columns);
+  END IF;
   IF state IS NULL THEN
     state := azure_storage_private.put_open(
       account_name, azure_storage_private.ticket(account_name, container_name),
       jsonb_build_object('container', container_name, 'path', path, 'encoder', encoder, 'compression', compression,
         'options', options, 'columns', columns));
+    IF parquet AND NOT azure_storage_private.has_canonical_styles() THEN
+      state := overlay(state PLACING 'c' FROM 1 FOR 1);
+    END IF;
   END IF;
   new_row := CASE
     WHEN is_null THEN azure_storage_private.row_of_nulls(columns, left(state, 1))
     WHEN starts_with(state, 't') THEN textin(record_out(tuple))
+    WHEN starts_with(state, 'c') THEN azure_storage_private.canonical_text(tuple)
     ELSE encode(record_send(tuple), 'hex') || chr(10) END;
   state := state || new_row;
   IF octet_length(state) > 16384 THEN
@@ -184,9 +192,10 @@ BEGIN
           AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
           IF pg_catalog.starts_with(state, 't') THEN
             RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
+          ELSIF pg_catalog.starts_with(state, 'b') THEN
+            RETURN pg_catalog.textcat(state, pg_catalog.textcat(
+              pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
           END IF;
-          RETURN pg_catalog.textcat(state, pg_catalog.textcat(
-            pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
         END IF;
         RETURN azure_storage_private.put_row_slowly(
           state, account_name, container_name, path, tuple, %2$s);

@@ -26,6 +26,7 @@ const FUNCTION_SCRIPTS = [
   'sealing.sql',
   'accounts.sql',
   'options.sql',
+  'parquet.sql',
   'copy.sql',
   'loopback.sql',
   'blob-list.sql',

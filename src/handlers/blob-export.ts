@@ -1,7 +1,9 @@
-import type { Transform } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { decodeCopyText } from '../formats/copy-text.ts'
 import type { ResolvedFormat } from '../formats/format.ts'
 import { compressGzip } from '../formats/gzip.ts'
+import type { ParquetColumn } from '../formats/parquet/shape.ts'
+import { writeParquet } from '../formats/parquet/write-parquet.ts'
 import type { PgError } from '../protocol/pg-error.ts'
 import { asPgError } from '../protocol/pg-error.ts'
 import type { Blob } from '../storage/blob-client.ts'
@@ -11,6 +13,8 @@ import { ConnectionLost, type Wire } from './wire.ts'
 
 export interface ExportOptions {
   readonly format: ResolvedFormat
+  /** Those of the COPY, for Parquet. */
+  readonly columns: readonly ParquetColumn[]
   readonly maxBlockBytes: number
   /** The session's statement_timeout, 0 for none: a backend that waits for us to take its rows does not act on it. */
   readonly timeoutMs: number
@@ -26,7 +30,7 @@ export class BlobExport {
   readonly #abort = new AbortController()
   readonly #timer: NodeJS.Timeout | undefined
   #upload: BlobUpload | undefined
-  #stages: Transform[] = []
+  #stages: Duplex[] = []
   #staged: Promise<void> | undefined
   #cancelling: Promise<void> | undefined
   readonly #stopped = new Promise<void>(resolve => {
@@ -34,7 +38,7 @@ export class BlobExport {
   })
   #waiting = false
 
-  constructor(wire: Wire, openBlob: () => Blob, { format, maxBlockBytes, timeoutMs }: ExportOptions) {
+  constructor(wire: Wire, openBlob: () => Blob, { format, columns, maxBlockBytes, timeoutMs }: ExportOptions) {
     this.#wire = wire
     wire.onCancel(() => this.#fail(cancelled('user request'), true))
     if (timeoutMs > 0) {
@@ -46,7 +50,8 @@ export class BlobExport {
       this.#upload = upload
       upload.failed.then(error => this.#fail(error, false))
       if (format.format === 'text') this.#stages.push(decodeCopyText())
-      if (format.compression === 'gzip') this.#stages.push(compressGzip())
+      if (format.format === 'parquet') this.#stages.push(writeParquet(columns, format.compression))
+      else if (format.compression === 'gzip') this.#stages.push(compressGzip())
       if (this.#stages.length === 0) this.#takeDirectly(upload)
       else this.#takeThroughStages(upload)
     } catch (error) {
@@ -93,7 +98,7 @@ export class BlobExport {
   }
 
   #takeThroughStages(upload: BlobUpload): void {
-    const first = this.#stages[0] as Transform
+    const first = this.#stages[0] as Duplex
     let last = first
     for (const stage of this.#stages.slice(1)) last = last.pipe(stage)
     this.#staged = drainInto(last, upload)

@@ -3,9 +3,12 @@ import { serialize } from 'pg-protocol'
 import { encodeCopyText } from '../formats/copy-text.ts'
 import type { ResolvedFormat } from '../formats/format.ts'
 import { decompressGzip } from '../formats/gzip.ts'
+import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { asPgError, PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Blob } from '../storage/blob-client.ts'
+import type { SpoolOptions } from '../storage/blob-spool.ts'
+import { parquetRows } from './parquet-rows.ts'
 import { ConnectionLost, type Wire } from './wire.ts'
 
 /** In the extended protocol the end of the COPY is told only after a Flush, and one sent before is ignored. */
@@ -18,6 +21,9 @@ const NEWLINE = 0x0a
 
 export interface ImportOptions {
   readonly format: ResolvedFormat
+  /** Those of the COPY, for Parquet. */
+  readonly columns: readonly ParquetColumn[]
+  readonly spool: SpoolOptions
   /** The session's statement_timeout, 0 for none: a backend that waits for rows does not act on it. */
   readonly timeoutMs: number
 }
@@ -42,7 +48,8 @@ export class BlobImport {
   #dripBytes = 0
   #sentSinceDrip = false
 
-  constructor(wire: Wire, openBlob: () => Blob, { format, timeoutMs }: ImportOptions) {
+  constructor(wire: Wire, openBlob: () => Blob, options: ImportOptions) {
+    const { timeoutMs } = options
     this.#wire = wire
     this.#drip = setInterval(() => {
       if (!this.#sentSinceDrip) this.#sendHeldBack(this.#dripBytes)
@@ -50,7 +57,7 @@ export class BlobImport {
     }, DRIP_INTERVAL_MS)
     if (timeoutMs > 0) this.#timer = setTimeout(() => this.#fail(cancelled('statement timeout')), timeoutMs)
     wire.onCancel(() => this.#fail(cancelled('user request')))
-    this.#done = this.#run(openBlob, format)
+    this.#done = this.#run(openBlob, options)
   }
 
   async stop(): Promise<void> {
@@ -58,11 +65,10 @@ export class BlobImport {
     await this.#done
   }
 
-  async #run(openBlob: () => Blob, format: ResolvedFormat): Promise<void> {
+  async #run(openBlob: () => Blob, options: ImportOptions): Promise<void> {
     const signal = AbortSignal.any([this.#abort.signal, this.#wire.signal])
     try {
-      const { body } = await openBlob().download({ signal })
-      for await (const chunk of decode(body, format)) {
+      for await (const chunk of readRows(openBlob(), options, signal)) {
         if (signal.aborted) return
         this.#sentSinceDrip = true
         const more = this.#sendHeldBack()
@@ -103,7 +109,16 @@ export class BlobImport {
 }
 
 /** The bytes of a blob as COPY takes them: PostgreSQL parses the rows. Leaving the loop early closes every stage. */
-async function* decode(body: Readable, { format, compression }: ResolvedFormat): AsyncGenerator<Buffer> {
+async function* readRows(
+  blob: Blob,
+  { format: { format, compression }, columns, spool }: ImportOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  if (format === 'parquet') {
+    yield* parquetRows(blob, columns, spool, signal)
+    return
+  }
+  const { body } = await blob.download({ signal })
   const stages: Transform[] = []
   if (compression === 'gzip') stages.push(decompressGzip())
   if (format === 'text') stages.push(encodeCopyText())

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import type { Transform } from 'node:stream'
+import { addAbortSignal, type Duplex } from 'node:stream'
 import { compressGzip } from '../formats/gzip.ts'
+import { writeParquet } from '../formats/parquet/write-parquet.ts'
 import { createRowEncoder } from '../formats/rows/row-codecs.ts'
 import type { RowEncoder } from '../formats/rows/row-encoder.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import { type BlobUpload, drainInto } from '../storage/blob-upload.ts'
-import { columnNames, readCoder } from './blob-rows.ts'
+import { columnNames, parquetColumns, parquetText, readCoder } from './blob-rows.ts'
 import type { Call, CallOrigin } from './calls.ts'
 import type { RowsOfBlob } from './request.ts'
 
@@ -23,24 +24,30 @@ export class BlobRowsUpload {
   readonly #call: Call
   readonly #encoder: RowEncoder
   readonly #upload: BlobUpload
-  readonly #gzip: Transform | undefined
-  readonly #compressed: Promise<void> | undefined
+  /** Between the encoder and the upload. */
+  readonly #stage: Duplex | undefined
+  readonly #staged: Promise<void> | undefined
   #begun = false
   #lastActive = Date.now()
 
   constructor(services: Services, request: RowsOfBlob, blob: Blob, call: Call, closed: AbortSignal) {
-    const { format, gzip, options } = readCoder(request, 'put')
+    const { format, compression, options } = readCoder(request, 'put')
     const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding }
     this.mode = format === 'binary' ? 'b' : 't'
-    this.#encoder = createRowEncoder(format, options, columnNames(request), target)
+    this.#encoder =
+      format === 'parquet'
+        ? createRowEncoder('csv', parquetText('csv', 'put'), columnNames(request), target)
+        : createRowEncoder(format, options, columnNames(request), target)
     this.#call = call
     const signal = AbortSignal.any([call.signal, closed])
     this.#upload = blob.upload({ signal, maxBlockBytes: request.call.blockSizeMb * MEBIBYTE })
-    if (!gzip) return
-    this.#gzip = compressGzip()
-    this.#compressed = drainInto(this.#gzip, this.#upload)
+    if (format === 'parquet') this.#stage = writeParquet(parquetColumns(request), compression)
+    else if (compression === 'gzip') this.#stage = compressGzip()
+    else return
+    addAbortSignal(signal, this.#stage)
+    this.#staged = drainInto(this.#stage, this.#upload)
     // It is waited for when the rows are all there; until then a failure must not bring the process down.
-    this.#compressed.catch(() => {})
+    this.#staged.catch(() => {})
   }
 
   get origin(): CallOrigin {
@@ -65,8 +72,8 @@ export class BlobRowsUpload {
       await this.write(rows)
       await this.#active(async () => {
         await this.#put(this.#encoder.end())
-        this.#gzip?.end()
-        await this.#compressed
+        this.#stage?.end()
+        await this.#staged
         await this.#upload.commit()
       })
     } finally {
@@ -77,14 +84,14 @@ export class BlobRowsUpload {
   /** Ends it where it is; nothing happens to the blob. */
   abort(): void {
     this.#upload.abort()
-    this.#gzip?.destroy()
+    this.#stage?.destroy()
     this.#call.end()
   }
 
   async #put(bytes: Buffer): Promise<void> {
-    if (this.#gzip) {
+    if (this.#stage) {
       // The encoder uses its buffer again.
-      if (!this.#gzip.write(Buffer.from(bytes))) await Promise.race([once(this.#gzip, 'drain'), this.#compressed])
+      if (!this.#stage.write(Buffer.from(bytes))) await Promise.race([once(this.#stage, 'drain'), this.#staged])
     } else if (!this.#upload.append(bytes, 0, bytes.length)) await this.#upload.drained()
   }
 

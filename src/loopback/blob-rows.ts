@@ -1,26 +1,35 @@
-import { type Format, resolveFormat } from '../formats/format.ts'
+import { type Format, type ResolvedFormat, resolveFormat } from '../formats/format.ts'
 import { decompressGzip } from '../formats/gzip.ts'
+import type { ParquetColumn, Shape } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
 import { type Direction, type RowOptions, readRowOptions } from '../formats/rows/row-options.ts'
-import { asPgError, PgError } from '../protocol/pg-error.ts'
-import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { parquetRows } from '../handlers/parquet-rows.ts'
+import { asPgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import { binaryAsText } from './binary-rows.ts'
 import type { InterruptedReads } from './interrupted-reads.ts'
 import type { RowsOfBlob } from './request.ts'
 
+interface Coder extends ResolvedFormat {
+  readonly options: RowOptions
+}
+
 /** The coder and the options of a request, checked. @throws PgError */
-export function readCoder(
-  request: RowsOfBlob,
-  direction: Direction,
-): { format: Format; gzip: boolean; options: RowOptions } {
-  const { format, compression } = resolveFormat(request.path, request.coder, request.compression)
-  if (format === 'parquet') {
-    throw new PgError({ message: 'azure_storage: parquet is not supported yet', code: SQLSTATE.featureNotSupported })
-  }
-  return { format, gzip: compression === 'gzip', options: readRowOptions(request.options, format, direction) }
+export function readCoder(request: RowsOfBlob, direction: Direction): Coder {
+  const resolved = resolveFormat(request.path, request.coder, request.compression)
+  return { ...resolved, options: readRowOptions(request.options, resolved.format, direction) }
+}
+
+/** What Parquet's text is, on either side of its engine. */
+export function parquetText(format: 'csv' | 'tsv', direction: Direction): RowOptions {
+  return { ...readRowOptions(null, format, direction), contentEncoding: 'UTF8' }
+}
+
+export const parquetColumns = (request: RowsOfBlob): ParquetColumn[] => {
+  const names = columnNames(request)
+  return request.columns.map(({ shape }, i) => ({ name: names[i] as string, shape: shape as Shape }))
 }
 
 export const columnNames = ({ columns }: RowsOfBlob): string[] =>
@@ -34,22 +43,17 @@ export async function* readBlobRows(
   interruptedReads: InterruptedReads,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const { format, gzip, options } = readCoder(request, 'get')
+  const coder = readCoder(request, 'get')
   const writer = new DataRowWriter()
   const shape = { columns: columnNames(request), withLine: request.withLine }
   const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding }
-  // What COPY has read of a binary file comes back in COPY's text format.
-  const rows = format === 'binary' ? readRowOptions(null, 'tsv', 'get') : options
-  const decoder = createRowDecoder(format === 'binary' ? 'tsv' : format, rows, shape, target, writer)
+  const { format, options } = decodedRows(coder)
+  const decoder = createRowDecoder(format, options, shape, target, writer)
   const start = request.withLine ? interruptedReads.takeStart(request) : 0
   let offset = 0
   let finished = false
-  const { body } = await blob.download({ signal })
   try {
-    const plain = gzip ? body.pipe(decompressGzip()) : body
-    if (gzip) body.on('error', error => plain.destroy(error))
-    const source = format === 'binary' ? binaryAsText(services.config.backend, request, plain, signal) : plain
-    for await (const chunk of source as AsyncIterable<Buffer>) {
+    for await (const chunk of openRows(services, request, blob, coder, signal)) {
       decoder.push(chunk)
       offset += chunk.length
       const rows = writer.take()
@@ -62,6 +66,33 @@ export async function* readBlobRows(
     throw signal.aborted ? signal.reason : asPgError(error)
   } finally {
     if (!finished && !request.withLine) interruptedReads.add(request, offset)
+  }
+}
+
+/** What comes of openRows(): what others have read of a binary file or of Parquet is in COPY's text format. */
+function decodedRows({ format, options }: Coder): { format: Format; options: RowOptions } {
+  if (format === 'parquet') return { format: 'tsv', options: parquetText('tsv', 'get') }
+  if (format === 'binary') return { format: 'tsv', options: readRowOptions(null, 'tsv', 'get') }
+  return { format, options }
+}
+
+async function* openRows(
+  services: Services,
+  request: RowsOfBlob,
+  blob: Blob,
+  { format, compression }: Coder,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  if (format === 'parquet') {
+    yield* parquetRows(blob, parquetColumns(request), services.config, signal)
+    return
+  }
+  const { body } = await blob.download({ signal })
+  try {
+    const plain = compression === 'gzip' ? body.pipe(decompressGzip()) : body
+    if (plain !== body) body.on('error', error => plain.destroy(error))
+    yield* format === 'binary' ? binaryAsText(services.config.backend, request, plain, signal) : plain
+  } finally {
     body.destroy()
   }
 }

@@ -1,3 +1,4 @@
+import type { Shape } from '../formats/parquet/shape.ts'
 import { createTranscoder } from '../formats/rows/content-encoding.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
@@ -23,6 +24,8 @@ export interface Column {
   readonly name: string | undefined
   readonly oid: number
   readonly typmod: number
+  /** Told where the coder is Parquet. */
+  readonly shape: Shape | undefined
 }
 
 /** A blob as rows: how it is encoded, and what the rows are. */
@@ -70,10 +73,11 @@ export function readRequest(body: Buffer, encoding: string): Request {
         coder: String(verb === 'GET' ? fields.decoder : fields.encoder),
         compression: String(fields.compression),
         options: fields.options ?? null,
-        columns: (fields.columns as { name?: string | null; oid: number | string; typmod: number }[]).map(column => ({
+        columns: (fields.columns as RawColumn[]).map(column => ({
           name: column.name ?? undefined,
           oid: Number(column.oid),
           typmod: Number(column.typmod),
+          shape: column.shape,
         })),
         encoding: String(fields.encoding),
         withLine: fields.with_line === true,
@@ -85,6 +89,13 @@ export function readRequest(body: Buffer, encoding: string): Request {
     default:
       throw new PgError({ message: `azure_storage: unknown loopback request`, code: SQLSTATE.protocolViolation })
   }
+}
+
+interface RawColumn {
+  readonly name?: string | null
+  readonly oid: number | string
+  readonly typmod: number
+  readonly shape?: Shape
 }
 
 interface RawTarget {

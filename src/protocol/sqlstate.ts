@@ -19,6 +19,8 @@ export const SQLSTATE = {
   undefinedObject: '42704',
   duplicateObject: '42710',
   undefinedFunction: '42883',
+  diskFull: '53100',
+  configurationLimitExceeded: '53400',
   programLimitExceeded: '54000',
   objectNotInPrerequisiteState: '55000',
   queryCanceled: '57014',

@@ -237,7 +237,7 @@ export class StatementInterceptor implements Interceptor {
     try {
       const lock = await leases.lock()
       locks.set(step.copy, lock)
-      return { steps: [...steps, { kind: 'settle' }], before, after: [settleText(lock.key)], locks }
+      return { steps: [...steps, { kind: 'settle' }], before, after: [settleText(step.copy, lock.key)], locks }
     } catch (error) {
       return { steps: [{ kind: 'refuse', error: asPgError(error) }], before: [refusal()], after: [], locks }
     }
@@ -291,6 +291,7 @@ export class StatementInterceptor implements Interceptor {
     const encoding = this.#encoding
     return {
       openBlob: (copy: CopyStatement, opened) => openBlobFor(this.#services, copy.url, opened),
+      spool: this.#services.config,
       settle: async copy => locks.get(copy)?.confirm(),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
       replies,

@@ -1,4 +1,5 @@
 import { CREATE_EXTENSION_DENIED, INSTALLER_PREFIX } from '../extension/install.ts'
+import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { BlobExport } from '../handlers/blob-export.ts'
 import { BlobImport } from '../handlers/blob-import.ts'
 import { BACKEND } from '../protocol/codes.ts'
@@ -8,6 +9,7 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { Blob } from '../storage/blob-client.ts'
+import type { SpoolOptions } from '../storage/blob-spool.ts'
 import type { Grant } from '../storage/open-blob.ts'
 import type { Step } from './script.ts'
 import type { Session } from './session.ts'
@@ -16,11 +18,14 @@ import type { Session } from './session.ts'
 export interface OpenedCopy extends Grant {
   readonly statementTimeoutMs: number
   readonly blockSizeMb: number
+  /** Asked for where the blob is Parquet. */
+  readonly columns: readonly ParquetColumn[]
 }
 
 export interface ScriptContext {
   /** @throws PgError where the credential cannot be used. */
   readonly openBlob: (copy: CopyStatement, opened: OpenedCopy) => Blob
+  readonly spool: SpoolOptions
   /** Lets the backend's wait for the blob end. */
   readonly settle: (copy: CopyStatement) => Promise<void>
   /** Turns the position in an error of a rewritten text into that of the original. */
@@ -83,6 +88,8 @@ export async function runScript(session: Session, steps: readonly Step[], contex
           }
           transfer = new BlobImport(session, () => open(step.copy, opened, frame, context), {
             format: step.copy.format,
+            columns: opened?.columns ?? [],
+            spool: context.spool,
             timeoutMs: opened?.statementTimeoutMs ?? 0,
           })
           break
@@ -93,6 +100,7 @@ export async function runScript(session: Session, steps: readonly Step[], contex
           }
           transfer = new BlobExport(session, () => open(step.copy, opened, frame, context), {
             format: step.copy.format,
+            columns: opened?.columns ?? [],
             maxBlockBytes: (opened?.blockSizeMb ?? 1) * MEBIBYTE,
             timeoutMs: opened?.statementTimeoutMs ?? 0,
           })
@@ -135,7 +143,8 @@ export async function runScript(session: Session, steps: readonly Step[], contex
 
 function open(copy: CopyStatement, opened: OpenedCopy | undefined, response: Frame, context: ScriptContext): Blob {
   // CopyInResponse and CopyOutResponse: overall format byte, then the number of columns.
-  if (copy.format.format === 'text' && frameBody(response).readInt16BE(1) !== 1) {
+  const columns = frameBody(response).readInt16BE(1)
+  if (copy.format.format === 'text' && columns !== 1) {
     const coder = copy.direction === 'from' ? 'decoder' : 'encoder'
     throw new PgError({
       message: `azure_storage: can only use text ${coder} with a single column`,
@@ -143,6 +152,9 @@ function open(copy: CopyStatement, opened: OpenedCopy | undefined, response: Fra
     })
   }
   if (opened === undefined) throw new Error('copy_open() returned no row')
+  if (copy.format.format === 'parquet' && columns !== opened.columns.length) {
+    throw new Error(`COPY has ${columns} columns, not ${opened.columns.length}`) // altered by somebody else in between
+  }
   return context.openBlob(copy, opened)
 }
 
@@ -156,9 +168,10 @@ function readOpenedCopy(frame: Frame, challenge: string): OpenedCopy {
     values.push(length < 0 ? undefined : body.toString('utf8', offset, offset + length))
     offset += Math.max(0, length)
   }
-  const [sealed, authType, statementTimeoutMs, blockSizeMb, mac, passphrase] = values
+  const [sealed, authType, statementTimeoutMs, blockSizeMb, mac, passphrase, columnsInHex = ''] = values
+  const columns = JSON.parse(Buffer.from(columnsInHex, 'hex').toString() || '[]') as ParquetColumn[]
   const settings = { statementTimeoutMs: Number(statementTimeoutMs), blockSizeMb: Number(blockSizeMb) }
-  return { sealed, authType, mac, passphrase, challenge, ...settings }
+  return { sealed, authType, mac, passphrase, challenge, columns, ...settings }
 }
 
 /** What the client is told instead of the backend's own words, where the proxy knows better. */

@@ -51,7 +51,7 @@ export function writeScript(text: string, statements: readonly Statement[], reso
       rewrite.put(`${openText(copy, challenge)}; `, statement.start).append(rewriteCopy(copy, resources))
       steps.push({ kind: 'open', copy, challenge }, copyStep(copy))
       if (copy.direction === 'to') {
-        rewrite.put(`; ${settleText(resources.settleKey(copy))}`, statement.end)
+        rewrite.put(`; ${settleText(copy, resources.settleKey(copy))}`, statement.end)
         steps.push({ kind: 'settle' })
       }
     } else if (statement.kind === 'pass') {
@@ -83,11 +83,26 @@ export function writePrepared(
   return { text: rewrite.text, steps: [step], rewrite }
 }
 
-export const openText = ({ url, original }: CopyStatement, challenge: string): string =>
-  'SELECT * FROM azure_storage_private.copy_open(' +
-  `${quoteLiteral(url.account)}, ${quoteLiteral(url.container)}, ${quoteLiteral(original)}, ${url.sas !== undefined}, '${challenge}')`
+export const openText = (copy: CopyStatement, challenge: string): string => {
+  const { url, original } = copy
+  const values = `${quoteLiteral(url.account)}, ${quoteLiteral(url.container)}, ${quoteLiteral(original)}`
+  const call = `azure_storage_private.copy_open(${values}, ${url.sas !== undefined}, '${challenge}')`
+  return `SELECT *${parquetText(copy)} FROM ${call}`
+}
 
-export const settleText = (key: bigint): string => `SELECT azure_storage_private.copy_settle(${key})`
+export const settleText = (copy: CopyStatement, key: bigint): string =>
+  `SELECT azure_storage_private.copy_settle(${key})` +
+  (copy.format.format === 'parquet' ? ', azure_storage_private.restore_styles()' : '')
+
+/** What is asked for besides, where the blob is Parquet: the columns; and values that look the same in every session. */
+function parquetText({ direction, format, relation, columns }: CopyStatement): string {
+  if (format.format !== 'parquet') return ''
+  // In hexadecimal, because not every message's text is in the client's encoding.
+  const hex = (name: string): string => `'${Buffer.from(name, 'latin1').toString('hex')}'`
+  const regclass = `pg_catalog.to_regclass(azure_storage_private.client_text(${hex(relation)}))`
+  const list = `azure_storage_private.copy_columns(${regclass}, ARRAY[${columns.map(hex)}]::pg_catalog.text[])`
+  return direction === 'from' ? `, ${list}` : `, ${list}, azure_storage_private.use_canonical_styles()`
+}
 
 /**
  * Fails in whatever state the session is in; the client is told the step's own error instead. A COPY is PostgreSQL's to

@@ -24,16 +24,13 @@ export interface WrittenOption {
   readonly location: number | undefined
 }
 
-/** PostgreSQL's names of the blob formats that COPY reads and writes. */
-const COPY_FORMATS: Readonly<Record<Format, string>> = {
-  csv: 'csv',
-  tsv: 'text',
-  text: 'text',
-  binary: 'binary',
-  parquet: 'csv',
+/** What PostgreSQL reads and writes where a blob has that format. */
+const COPY_FORMATS: Readonly<Record<'from' | 'to', Readonly<Record<Format, string>>>> = {
+  from: { csv: 'csv', tsv: 'text', text: 'text', binary: 'binary', parquet: "text, ENCODING 'UTF8'" },
+  to: { csv: 'csv', tsv: 'text', text: 'text', binary: 'binary', parquet: "csv, ENCODING 'UTF8'" },
 }
 
-/** Options about rows and columns: without meaning for a whole file as one value. */
+/** Options about how rows and columns are written: without meaning for Parquet, and for a whole file as one value. */
 const ROW_OPTIONS = [
   'delimiter',
   'null',
@@ -67,21 +64,23 @@ export function readCopyOptions(nodes: readonly object[], offsetOf: (location: n
   return { format: own.get('format') ?? 'auto', compression: own.get('compression') ?? 'auto', others }
 }
 
-export function writeCopyOptions({ others }: CopyOptions, format: Format): WrittenOption[] {
+export function writeCopyOptions({ others }: CopyOptions, format: Format, direction: 'from' | 'to'): WrittenOption[] {
   if (format === 'text') {
-    const misplaced = others.find(({ name }) => ROW_OPTIONS.includes(name))
-    if (misplaced) {
-      throw unsupported(
-        `azure_storage: COPY ${misplaced.name.toUpperCase()} cannot be used with a format that is one value`,
-        "For PostgreSQL's text format use FORMAT 'tsv'.",
-      )
-    }
+    refuse(others, ROW_OPTIONS, 'a format that is one value', "For PostgreSQL's text format use FORMAT 'tsv'.")
+  } else if (format === 'parquet') {
+    refuse(others, [...ROW_OPTIONS, 'encoding'], 'parquet')
   }
   const written = others.map(({ name, value, location }) => ({
     text: value === undefined ? quoteIdent(name) : `${quoteIdent(name)} ${writeValue(value)}`,
     location,
   }))
-  return [{ text: `FORMAT ${COPY_FORMATS[format]}`, location: undefined }, ...written]
+  return [{ text: `FORMAT ${COPY_FORMATS[direction][format]}`, location: undefined }, ...written]
+}
+
+function refuse(options: readonly CopyOption[], names: readonly string[], format: string, hint?: string): void {
+  const misplaced = options.find(({ name }) => names.includes(name))
+  if (misplaced === undefined) return
+  throw unsupported(`azure_storage: COPY ${misplaced.name.toUpperCase()} cannot be used with ${format}`, hint)
 }
 
 function readOption(node: object, offsetOf: (location: number) => number): CopyOption {

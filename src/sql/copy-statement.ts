@@ -17,6 +17,8 @@ export interface CopyStatement {
   readonly format: ResolvedFormat
   /** The table or view, quoted: what to_regclass() takes. */
   readonly relation: string
+  /** The column list, without quotes. */
+  readonly columns: readonly string[]
   /** The statement as it was written, without the secrets of its URL. */
   readonly original: string
   /** With `select` (a select list), the rows of a query on the relation are copied instead of the relation's own. */
@@ -52,10 +54,7 @@ export function readCopyStatement(
   }
   const options = readCopyOptions(node.options ?? [], raw.offsetOf)
   const format = resolveFormat(url.path, options.format, options.compression)
-  if (format.format === 'parquet') {
-    throw new PgError({ message: 'azure_storage: parquet is not supported yet', code: SQLSTATE.featureNotSupported })
-  }
-  const written = writeCopyOptions(options, format.format)
+  const written = writeCopyOptions(options, format.format, direction)
 
   const relation = relationName(node.relation)
   const relationStart = tokens.findIndex(token => token.start === relationToken(node, raw, text))
@@ -68,6 +67,7 @@ export function readCopyStatement(
     url,
     format,
     relation,
+    columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
     rewrite(select) {
       const start = (tokens[relationStart] as Token).start

@@ -7,7 +7,7 @@ import {
   type Pipeline,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob'
-import { type BlobDownload, type BlobRange, ResumingDownload } from './blob-download.ts'
+import { type BlobDownload, ResumingDownload } from './blob-download.ts'
 import { BlobUpload, type BlockStore, type UploadOptions } from './blob-upload.ts'
 import type { Credential } from './credentials.ts'
 import { endpointFor, type StorageEndpoints } from './endpoints.ts'
@@ -18,9 +18,16 @@ import { RequestGuard } from './request-guard.ts'
 /** One blob of one account, seen with one credential. */
 export interface Blob {
   /** Starts reading. `body` streams with back-pressure and survives a dropped connection. */
-  download(options: { readonly signal: AbortSignal }): Promise<BlobDownload>
+  download(options: { readonly signal: AbortSignal; readonly range?: RequestedRange }): Promise<BlobDownload>
   /** Starts writing. Nothing happens to the blob until the upload's `commit`. */
   upload(options: UploadOptions): BlobUpload
+}
+
+/** Some of a blob's bytes, or as many of them as there are; with `etag`, only of that version. */
+export interface RequestedRange {
+  readonly offset: number
+  readonly length: number
+  readonly etag?: string
 }
 
 /** Retries after 0, 0.5 and 1.5 s, so that a refused connection fails within some 2 s. */
@@ -44,7 +51,7 @@ export function openBlob(
   const client = new BlockBlobClient(url + query, pipelineFor(url, account, credential))
   const anonymous = credential.kind === 'anonymous'
   return {
-    download: ({ signal }) => download(client, { account, anonymous, operation: 'download' }, signal),
+    download: options => download(client, { account, anonymous, operation: 'download' }, options),
     upload: options => new BlobUpload(blockStore(client, { account, anonymous, operation: 'upload' }), options),
   }
 }
@@ -120,18 +127,27 @@ function pipelineFor(url: string, account: string, credential: Credential): Pipe
   }
 }
 
-async function download(client: BlockBlobClient, context: RequestContext, signal: AbortSignal): Promise<BlobDownload> {
+async function download(
+  client: BlockBlobClient,
+  context: RequestContext,
+  { signal, range }: Parameters<Blob['download']>[0],
+): Promise<BlobDownload> {
   const guard = new RequestGuard(signal, SILENCE_LIMIT_MS, () => noAnswer(context, SILENCE_LIMIT_MS / 1000))
-  const request = (offset: number, ifMatch?: string): Promise<BlobRange> =>
+  const request = (offset: number, ifMatch = range?.etag): Promise<BlobDownload> =>
     mapErrors(context, guard.signal, async () => {
-      const conditions = ifMatch === undefined ? {} : { ifMatch }
-      const response = await client.download(offset, undefined, {
+      const options = {
         abortSignal: guard.signal,
         maxRetryRequests: 0,
-        conditions,
+        conditions: ifMatch === undefined ? {} : { ifMatch },
+      }
+      const start = (range?.offset ?? 0) + offset
+      const response = await client.download(start, range && range.length - offset, options).catch(error => {
+        if (error.statusCode !== 416 || start > 0) throw error
+        return client.download(0, undefined, options) // an empty blob has not even a first byte
       })
       return {
         size: response.contentLength as number,
+        blobSize: Number(response.contentRange?.split('/')[1] ?? response.contentLength),
         etag: response.etag as string,
         body: response.readableStreamBody as Readable,
       }
@@ -144,7 +160,7 @@ async function download(client: BlockBlobClient, context: RequestContext, signal
     const body = new ResumingDownload(first, request, guard, () => connectionLost(context))
     // Cancelled before its consumer is there, the stream must not bring the process down.
     body.on('error', () => {})
-    return { size: first.size, etag: first.etag, body }
+    return { ...first, body }
   } catch (error) {
     guard.release()
     throw error

@@ -1,14 +1,17 @@
 import { finished, Readable } from 'node:stream'
 import type { RequestGuard } from './request-guard.ts'
 
-/** The bytes of a blob from some offset to its end, which may break off. */
+/** Bytes of a blob, to its end or that of a range; they may break off. */
 export interface BlobRange {
+  /** How many bytes it is to be. */
   readonly size: number
   readonly etag: string
   readonly body: Readable
 }
 
-export interface BlobDownload extends BlobRange {}
+export interface BlobDownload extends BlobRange {
+  readonly blobSize: number
+}
 
 /** Requests the blob's bytes from `offset` on, and only of the version with that ETag. */
 export type RangeRequest = (offset: number, etag: string) => Promise<BlobRange>

@@ -1,0 +1,19 @@
+import { readParquet } from '../formats/parquet/read-parquet.ts'
+import type { ParquetColumn } from '../formats/parquet/shape.ts'
+import type { Blob } from '../storage/blob-client.ts'
+import { type SpoolOptions, spoolBlob } from '../storage/blob-spool.ts'
+
+/** The rows of a Parquet blob in COPY's text format, in UTF-8. Its end tells what is where: so it is copied first. @throws PgError */
+export async function* parquetRows(
+  blob: Blob,
+  columns: readonly ParquetColumn[],
+  spool: SpoolOptions,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const file = await spoolBlob(blob, spool, signal)
+  try {
+    yield* readParquet(file.fd, columns, signal)
+  } finally {
+    await file.close()
+  }
+}

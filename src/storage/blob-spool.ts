@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto'
+import { close, openSync, unlinkSync, write } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { promisify } from 'node:util'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import type { Blob } from './blob-client.ts'
+
+/** Where copies of blobs are put that cannot be read from front to back, and how large they may be. */
+export interface SpoolOptions {
+  /** Default: the system's folder for temporary files. */
+  readonly tempDir?: string
+  /** 0 for no limit. */
+  readonly spoolLimitBytes?: number
+}
+
+/** A copy of a blob, which nothing but `fd` leads to: it is gone when that is closed, however this process ends. */
+export interface SpooledBlob {
+  readonly fd: number
+  close(): Promise<void>
+}
+
+const MEBIBYTE = 1024 * 1024
+export const DEFAULT_SPOOL_LIMIT_BYTES = 32 * 1024 * MEBIBYTE
+const PART_BYTES = 8 * MEBIBYTE
+const PARALLEL_PARTS = 4
+/** Larger than a chunk from the network: writes are trips to another thread. */
+const WRITE_BYTES = MEBIBYTE
+const DISK_FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
+const writeFile = promisify(write)
+const closeFile = promisify(close)
+
+/** Downloads one version of a blob, several parts at a time. @throws PgError */
+export async function spoolBlob(
+  blob: Blob,
+  { tempDir = tmpdir(), spoolLimitBytes = DEFAULT_SPOOL_LIMIT_BYTES }: SpoolOptions,
+  callerSignal: AbortSignal,
+): Promise<SpooledBlob> {
+  const failed = new AbortController()
+  const signal = AbortSignal.any([callerSignal, failed.signal])
+  const first = await blob.download({ signal, range: { offset: 0, length: PART_BYTES } })
+  const { etag, blobSize } = first
+  let fd: number
+  try {
+    if (spoolLimitBytes > 0 && blobSize > spoolLimitBytes) throw tooLarge(blobSize, spoolLimitBytes)
+    fd = createFile(tempDir)
+  } catch (error) {
+    first.body.destroy()
+    throw error
+  }
+  let next = first.size
+  const work = async (download?: { readonly body: Readable }): Promise<void> => {
+    if (download) await writeAt(fd, download.body, 0)
+    while (next < blobSize) {
+      const offset = next
+      next += PART_BYTES
+      const length = Math.min(PART_BYTES, blobSize - offset)
+      const { body } = await blob.download({ signal, range: { offset, length, etag } })
+      await writeAt(fd, body, offset)
+    }
+  }
+  const workers = [work(first)]
+  while (workers.length < PARALLEL_PARTS) workers.push(work())
+  try {
+    await Promise.all(workers)
+  } catch (error) {
+    failed.abort(error)
+    // The number of the file must not be another's while somebody still writes to it.
+    await Promise.allSettled(workers)
+    await closeFile(fd)
+    throw error
+  }
+  return { fd, close: () => closeFile(fd) }
+}
+
+async function writeAt(fd: number, body: Readable, position: number): Promise<void> {
+  let at = position
+  let gathered: Buffer[] = []
+  let length = 0
+  const flush = async (): Promise<void> => {
+    const bytes = Buffer.concat(gathered, length)
+    gathered = []
+    length = 0
+    let written = 0
+    while (written < bytes.length) {
+      const part = await writeFile(fd, bytes, written, bytes.length - written, at).catch(cannotWrite)
+      written += part.bytesWritten
+      at += part.bytesWritten
+    }
+  }
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    gathered.push(chunk)
+    length += chunk.length
+    if (length >= WRITE_BYTES) await flush()
+  }
+  await flush()
+}
+
+/** In one go, so that next to nothing can come between creation and removal of its name. */
+function createFile(folder: string): number {
+  const path = join(folder, `blobgres-${randomBytes(12).toString('hex')}`)
+  try {
+    const fd = openSync(path, 'wx+', 0o600)
+    unlinkSync(path)
+    return fd
+  } catch (error) {
+    return cannotWrite(error)
+  }
+}
+
+function cannotWrite(error: unknown): never {
+  const { code } = error as NodeJS.ErrnoException
+  const isFull = DISK_FULL.has(code)
+  throw new PgError({
+    message: `azure_storage: ${isFull ? 'no space is left' : 'there is no place'} for a temporary copy of the blob`,
+    code: isFull ? SQLSTATE.diskFull : SQLSTATE.ioError,
+    detail: `The proxy cannot write to its folder for temporary files (${code}).`,
+    hint: 'The proxy can be given another with --temp-dir.',
+    cause: error,
+  })
+}
+
+function tooLarge(bytes: number, limit: number): PgError {
+  return new PgError({
+    message: 'azure_storage: the blob is too large for a temporary copy',
+    code: SQLSTATE.configurationLimitExceeded,
+    detail: `It has ${bytes} bytes, the limit is ${limit}.`,
+    hint: 'Raise the limit of the proxy with --parquet-spool-limit.',
+  })
+}
