@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { createSecureContext } from 'node:tls'
 import { LOG_LEVELS, type LogLevel } from './log.ts'
 import {
   type Address,
@@ -14,12 +12,15 @@ import {
 } from './options.ts'
 import type { StorageEndpoints } from './storage/endpoints.ts'
 import { AZURE_CREDENTIALS, type IdentityOptions } from './storage/managed-identity.ts'
+import { type BackendTls, readBackendTls, readCertificates, readTls, type TlsConfig } from './tls-options.ts'
 
 /** Everything `blobgres serve` can be told. Frozen; secrets are not enumerable, so that logging it shows none. */
 export interface Config extends IdentityOptions {
   readonly listen: Address
   readonly backend: BackendConfig
   readonly storageEndpoints: StorageEndpoints
+  /** PEM certificates to trust at storage endpoints, besides the usual ones. */
+  readonly storageCa?: Buffer
   /** Where the backend reaches this proxy; without it, the address it listens on. */
   readonly loopback?: Address
   readonly tls?: TlsConfig
@@ -35,18 +36,15 @@ export interface BackendConfig extends Address {
   readonly database: string
   /** A Unix socket to connect to instead of host and port. */
   readonly socketPath?: string
-}
-
-export interface TlsConfig {
-  readonly cert: Buffer
-  /** Not enumerable. */
-  readonly key: Buffer
+  /** Without it, connections to the server are not encrypted. */
+  readonly tls?: BackendTls
 }
 
 const OPTIONS = [
   'listen',
   'backend',
   'storage-endpoint',
+  'storage-ca',
   'azure-credential',
   'managed-identity-client-id',
   'loopback',
@@ -60,6 +58,7 @@ export const DEFAULT_LISTEN: Address = Object.freeze({ host: '127.0.0.1', port: 
 export const DEFAULT_LOG_LEVEL: LogLevel = 'info'
 export const DEFAULT_DRAIN_SECONDS = 30
 const AZURE_ENDPOINT = 'https://{account}.blob.core.windows.net'
+const BACKEND_PARAMETERS: ReadonlySet<string> = new Set(['host', 'port', 'sslmode', 'sslrootcert'])
 const BACKEND_FORM = 'postgres://user:password@host:port/database'
 
 /** Validates flags and environment; throws `ConfigError` with one line that names what is wrong. */
@@ -74,11 +73,13 @@ export function parseConfig(argv: readonly string[], env: Environment): Config {
   const loopback = given('loopback', parseAddress)
   const azureCredential = given('azure-credential', each => parseOneOf(each, AZURE_CREDENTIALS))
   const managedIdentityClientId = option('managed-identity-client-id')?.value
+  const storageCa = given('storage-ca', readCertificates)
   const tls = readTls(option('tls-cert'), option('tls-key'))
   return Object.freeze({
     listen: Object.freeze(given('listen', parseAddress) ?? DEFAULT_LISTEN),
     backend,
     storageEndpoints: given('storage-endpoint', parseEndpoints) ?? storageEndpoints(AZURE_ENDPOINT, new Map()),
+    ...(storageCa && { storageCa }),
     ...(azureCredential && { azureCredential }),
     ...(managedIdentityClientId && { managedIdentityClientId }),
     ...(loopback && { loopback: Object.freeze(loopback) }),
@@ -102,7 +103,7 @@ function parseBackend({ name, value }: Given, passwordFromEnv: string | undefine
   if (url === undefined || !/^postgres(ql)?:$/.test(url.protocol)) throw fail('not a PostgreSQL URL')
   const parameters = url.searchParams
   for (const parameter of parameters.keys()) {
-    if (parameter !== 'host' && parameter !== 'port') throw fail(`unknown parameter ${JSON.stringify(parameter)}`)
+    if (!BACKEND_PARAMETERS.has(parameter)) throw fail(`unknown parameter ${JSON.stringify(parameter)}`)
   }
   let user: string, password: string, host: string, database: string
   try {
@@ -118,6 +119,11 @@ function parseBackend({ name, value }: Given, passwordFromEnv: string | undefine
   const portText = parameters.get('port') ?? url.port
   const port = portText === '' ? 5432 : Number(portText)
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw fail('the port is not a port number')
+  const parameter = (key: string): Given | undefined => {
+    const text = parameters.get(key)
+    return text === null ? undefined : { name: `${name}: ${key}`, value: text }
+  }
+  const tls = readBackendTls(parameter('sslmode'), parameter('sslrootcert'))
   return backendConfig({
     host: host.startsWith('/') ? 'localhost' : host,
     port,
@@ -125,6 +131,7 @@ function parseBackend({ name, value }: Given, passwordFromEnv: string | undefine
     password: password || passwordFromEnv || undefined,
     database: database || 'postgres',
     ...(host.startsWith('/') && { socketPath: `${host.replace(/\/+$/, '')}/.s.PGSQL.${port}` }),
+    ...(tls && { tls }),
   })
 }
 
@@ -153,30 +160,6 @@ function parseEndpoints({ name, value }: Given): StorageEndpoints {
 
 function storageEndpoints(defaultTemplate: string, accounts: ReadonlyMap<string, string>): StorageEndpoints {
   return Object.freeze({ defaultTemplate, accounts })
-}
-
-function readTls(cert: Given | undefined, key: Given | undefined): TlsConfig | undefined {
-  if (cert === undefined && key === undefined) return undefined
-  if (cert === undefined) throw new ConfigError(`${key?.name} needs --tls-cert beside it`)
-  if (key === undefined) throw new ConfigError(`${cert.name} needs --tls-key beside it`)
-  const files = { cert: readGivenFile(cert), key: readGivenFile(key) }
-  try {
-    createSecureContext(files)
-  } catch (error) {
-    const reason = (error as { reason?: string }).reason ?? (error as Error).message
-    throw new ConfigError(`${cert.name} and ${key.name}: not a usable certificate and key (${reason})`)
-  }
-  return Object.freeze(
-    Object.defineProperty({ cert: files.cert } as TlsConfig, 'key', { value: files.key, enumerable: false }),
-  )
-}
-
-function readGivenFile({ name, value }: Given): Buffer {
-  try {
-    return readFileSync(value)
-  } catch (error) {
-    throw new ConfigError(`${name}: cannot read ${JSON.stringify(value)} (${(error as NodeJS.ErrnoException).code})`)
-  }
 }
 
 function tryUrl(text: string): URL | undefined {

@@ -1,7 +1,9 @@
+import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'pg'
 import type { BackendConfig } from '../config.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { backendTls, tlsOptions } from './tls.ts'
 
 /** Holds what the backend waits for in azure_storage_private.copy_settle(). */
 export interface SettleLock {
@@ -14,20 +16,13 @@ export interface SettleLock {
 
 /** A connection of the proxy's own, as the configured superuser; the caller ends it. @throws PgError */
 export async function connectAdmin(backend: BackendConfig, database = backend.database): Promise<Client> {
-  const client = new Client({
-    host: backend.socketPath === undefined ? backend.host : backend.socketPath.replace(/\/\.s\.PGSQL\.\d+$/, ''),
-    port: backend.port,
-    user: backend.user,
-    password: backend.password,
-    database,
-    application_name: 'blobgres',
-    keepAlive: true,
-  })
-  // A lost connection shows in the next query; without a listener it would end the process.
-  client.on('error', () => {})
+  const tls = backendTls(backend)
   try {
-    await client.connect()
-    return client
+    if (tls === undefined) return await connect(backend, database, false)
+    return await connect(backend, database, tlsOptions(backend, tls)).catch(error => {
+      if (tls.mode === 'prefer' && isWithoutTls(error)) return connect(backend, database, false)
+      throw error
+    })
   } catch (error) {
     throw new PgError({
       message: `azure_storage: the proxy cannot connect to database "${database}" as user "${backend.user}"`,
@@ -36,6 +31,28 @@ export async function connectAdmin(backend: BackendConfig, database = backend.da
       cause: error,
     })
   }
+}
+
+async function connect(backend: BackendConfig, database: string, ssl: ConnectionOptions | false): Promise<Client> {
+  const client = new Client({
+    host: backend.socketPath === undefined ? backend.host : backend.socketPath.replace(/\/\.s\.PGSQL\.\d+$/, ''),
+    port: backend.port,
+    user: backend.user,
+    password: backend.password,
+    database,
+    ssl,
+    application_name: 'blobgres',
+    keepAlive: true,
+  })
+  // A lost connection shows in the next query; without a listener it would end the process.
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+/** The driver's words for a server that answers a request for TLS with no. */
+function isWithoutTls(error: unknown): boolean {
+  return error instanceof Error && error.message === 'The server does not support SSL connections'
 }
 
 /** An advisory lock on a key of the caller's. Its connection lives only as long: it must not get in the way of DROP DATABASE. */

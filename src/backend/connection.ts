@@ -1,9 +1,18 @@
+import { once } from 'node:events'
 import net from 'node:net'
 import type { BackendConfig } from '../config.ts'
+import { backendTls, startTls } from './tls.ts'
 
 /** CancelRequest code (protocol-message-formats.html). */
 const CANCEL_REQUEST = 80877102
 const KEEPALIVE_DELAY_MS = 60_000
+const CANCEL_TIMEOUT_MS = 60_000
+const SOCKET_OPTIONS = {
+  allowHalfOpen: true,
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: KEEPALIVE_DELAY_MS,
+} as const
 
 const target = (backend: BackendConfig): net.NetConnectOpts =>
   backend.socketPath === undefined ? { host: backend.host, port: backend.port } : { path: backend.socketPath }
@@ -20,10 +29,7 @@ export interface BackendReader {
 export function connectBackend(backend: BackendConfig, reader: BackendReader): net.Socket {
   return net.connect({
     ...target(backend),
-    allowHalfOpen: true,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEPALIVE_DELAY_MS,
+    ...SOCKET_OPTIONS,
     onread: {
       buffer: () => reader.readBuffer(),
       callback: (length, buffer) => reader.read((buffer as Buffer).subarray(0, length)),
@@ -31,15 +37,38 @@ export function connectBackend(backend: BackendConfig, reader: BackendReader): n
   })
 }
 
+/** Connects a session's backend with TLS, as far as `sslmode` asks for it; the caller then adds a reader. */
+export async function connectBackendSecurely(backend: BackendConfig, signal: AbortSignal): Promise<net.Socket> {
+  const socket = net.connect({ ...target(backend), ...SOCKET_OPTIONS })
+  socket.on('error', () => {}) // told by the promise, later on by the session
+  try {
+    await once(socket, 'connect', { signal })
+    const options = backendTls(backend)
+    return options ? await startTls(socket, backend, options, signal) : socket
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+/** From now on what a connected backend sends goes to `reader`. */
+export function attachReader(socket: net.Socket, reader: BackendReader): net.Socket {
+  return socket.on('data', (chunk: Buffer) => void reader.read(chunk))
+}
+
 /** Passes a CancelRequest on; resolves when the postmaster has closed the connection, having sent the signal. */
-export function sendCancelRequest(backend: BackendConfig, packet: Buffer): Promise<void> {
-  return new Promise(resolve => {
-    const socket = net.connect({ ...target(backend), allowHalfOpen: true }, () => socket.write(packet))
+export async function sendCancelRequest(backend: BackendConfig, packet: Buffer): Promise<void> {
+  const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS)
+  try {
+    const socket = await connectBackendSecurely(backend, signal)
     socket.on('end', () => socket.end())
     socket.on('error', () => {})
-    socket.on('close', () => resolve())
+    socket.write(packet)
     socket.resume()
-  })
+    await once(socket, 'close')
+  } catch {
+    // Like libpq's, a cancel request is a wish: the server that cannot be reached has nothing to cancel.
+  }
 }
 
 /** The CancelRequest for a BackendKeyData body (process id, then a key of any length). */

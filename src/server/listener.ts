@@ -1,6 +1,13 @@
 import type net from 'node:net'
 import type tls from 'node:tls'
-import { cancelRequest, connectBackend, sendCancelRequest } from '../backend/connection.ts'
+import {
+  attachReader,
+  type BackendReader,
+  cancelRequest,
+  connectBackend,
+  sendCancelRequest,
+} from '../backend/connection.ts'
+import { backendTls } from '../backend/tls.ts'
 import type { Logger } from '../log.ts'
 import { LoopbackService } from '../loopback/service.ts'
 import { errorFields, errorResponse } from '../protocol/messages.ts'
@@ -11,11 +18,17 @@ import { endSoon } from '../session/farewell.ts'
 import { StatementInterceptor } from '../session/intercept.ts'
 import { Session } from '../session/session.ts'
 import { isReplication, readStartupRequest, type StartupRequest } from '../session/startup.ts'
+import { logInSecurely } from './secure-login.ts'
 
 /** PostgreSQL's authentication_timeout. */
 const STARTUP_TIMEOUT_MS = 60_000
 
-const SHUTTING_DOWN = { message: 'blobgres: the proxy is shutting down', code: SQLSTATE.cannotConnectNow }
+const SHUTTING_DOWN = new PgError({
+  message: 'blobgres: the proxy is shutting down',
+  code: SQLSTATE.cannotConnectNow,
+})
+
+type SessionRequest = StartupRequest & { readonly kind: 'startup' }
 
 /** Takes client connections from their first byte to their session, and knows the sessions there are. */
 export class Listener {
@@ -51,10 +64,10 @@ export class Listener {
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), STARTUP_TIMEOUT_MS)
     readStartupRequest(socket, this.#secureContext, deadline.signal)
-      .then(request => this.#start(request, socket, log))
+      .then(request => this.#start(request, socket, log, deadline.signal))
       .catch(error => {
         log.info({ err: error }, 'connection refused')
-        if (error instanceof ProtocolError) refuse(socket, error)
+        if (error instanceof ProtocolError) refuse(socket, new PgError(error))
         else socket.destroy()
       })
       .finally(() => clearTimeout(timer))
@@ -92,7 +105,12 @@ export class Listener {
     for (const socket of this.#starting) socket.destroy()
   }
 
-  async #start(request: StartupRequest | undefined, accepted: net.Socket, log: Logger): Promise<void> {
+  async #start(
+    request: StartupRequest | undefined,
+    accepted: net.Socket,
+    log: Logger,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (request === undefined) {
       accepted.destroy()
       return
@@ -102,22 +120,49 @@ export class Listener {
       request.socket.destroy()
       return
     }
-    this.#starting.delete(accepted)
     if (LoopbackService.isLoopback(request.parameters)) this.#loopback.accept(request.socket, request.parameters, log)
     else if (this.#draining) refuse(request.socket, SHUTTING_DOWN)
-    else this.#open(request, log)
+    else await this.#logIn(request, log, signal)
+    this.#starting.delete(accepted)
   }
 
-  #open({ socket, packet, parameters }: StartupRequest & { kind: 'startup' }, log: Logger): void {
+  async #logIn({ socket, packet, parameters }: SessionRequest, log: Logger, signal: AbortSignal): Promise<void> {
+    const { config } = this.#services
+    if (backendTls(config.backend) === undefined) {
+      this.#open(socket, parameters, packet, reader => connectBackend(config.backend, reader), log)
+      return
+    }
+    try {
+      const login = await logInSecurely(config, socket, packet, log, signal)
+      if (login === undefined) return
+      const { backend, next } = login
+      if (this.#draining) {
+        backend.destroy()
+        refuse(socket, SHUTTING_DOWN)
+      } else this.#open(socket, parameters, next, reader => attachReader(backend, reader), log)
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error
+      log.info({ err: error }, 'login refused')
+      refuse(socket, error)
+    }
+  }
+
+  #open(
+    client: net.Socket,
+    parameters: ReadonlyMap<string, string>,
+    startupPacket: Buffer,
+    connectBackend: (reader: BackendReader) => net.Socket,
+    log: Logger,
+  ): void {
     const { backend } = this.#services.config
     let keyName: string | undefined
     let pid = 0
     const session = new Session({
-      client: socket,
-      startupPacket: packet,
+      client,
+      startupPacket,
       log,
       backendName: backend.socketPath ?? `${backend.host}:${backend.port}`,
-      connectBackend: reader => connectBackend(backend, reader),
+      connectBackend,
       cancelBackend: key => sendCancelRequest(backend, cancelRequest(key)),
       onKey: key => {
         keyName = key.toString('hex')
@@ -151,6 +196,6 @@ export class Listener {
 }
 
 /** Where stock PostgreSQL says something before it hangs up, so do we. */
-function refuse(socket: net.Socket, { message, code }: Pick<ProtocolError, 'message' | 'code'>): void {
-  endSoon(socket, errorResponse(errorFields(new PgError({ message, code }), 'FATAL')))
+function refuse(socket: net.Socket, error: PgError): void {
+  endSoon(socket, errorResponse(errorFields(error, 'FATAL')))
 }

