@@ -28,7 +28,17 @@ export interface BenchStack {
   close(): Promise<void>
 }
 
-export async function startBenchStack(version: 15 | 18): Promise<BenchStack> {
+export interface BenchStackOptions {
+  /** Gets all that the proxy logs. */
+  readonly onProxyOutput?: (chunk: Buffer) => void
+  /** Puts something between the proxy and Azurite: what it returns is the proxy's storage endpoint. */
+  readonly storageBefore?: (azurite: Azurite) => Promise<string>
+}
+
+export async function startBenchStack(
+  version: 15 | 18,
+  { onProxyOutput, storageBefore }: BenchStackOptions = {},
+): Promise<BenchStack> {
   const dir = await mkdtemp(join(tmpdir(), 'blobgres-bench-'))
   const running: Child[] = []
   const osUser = await postgresOsUser()
@@ -56,7 +66,8 @@ export async function startBenchStack(version: 15 | 18): Promise<BenchStack> {
   const azurite: Azurite = await startAzurite({ accounts: [ACCOUNT], port: 0, location, inMemory: true })
   running.push(azurite)
   const proxyPort = await freePort()
-  const proxy = await startProxyProcess(proxyPort, directPort, azurite.endpointTemplate)
+  const storage = storageBefore ? await storageBefore(azurite) : azurite.endpointTemplate
+  const proxy = await startProxyProcess(proxyPort, directPort, storage, onProxyOutput)
   running.push(proxy)
   const pgbouncer = await startPgbouncer(dir, directPort, osUser)
   if (pgbouncer) running.push(pgbouncer.child)
@@ -113,7 +124,12 @@ export async function peakRss(pid: number): Promise<number> {
   return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024
 }
 
-async function startProxyProcess(port: number, directPort: number, template: string): Promise<Child> {
+async function startProxyProcess(
+  port: number,
+  directPort: number,
+  template: string,
+  onOutput: ((chunk: Buffer) => void) | undefined,
+): Promise<Child> {
   const { child } = await startChild({
     name: 'the proxy',
     command: process.execPath,
@@ -123,6 +139,7 @@ async function startProxyProcess(port: number, directPort: number, template: str
     },
     ready: /"msg":"listening"/,
     stopSignal: 'SIGTERM',
+    ...(onOutput && { onOutput }),
   })
   return child
 }
