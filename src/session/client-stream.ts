@@ -3,6 +3,8 @@ import type { Frame } from '../protocol/frame-assembler.ts'
 
 /** Client bytes kept while an operation runs, so that a client that dies is still noticed; then its socket is paused. */
 const HELD_LIMIT = 1024 * 1024
+/** More pieces than this are joined: one that comes byte by byte must not take a buffer for each. */
+const MAX_PIECES = 1024
 /** A query text longer than this is passed through unread. */
 export const QUERY_TEXT_LIMIT = 1024 * 1024
 
@@ -64,6 +66,7 @@ export class ClientStream {
     else {
       this.#held.push(chunk)
       this.#heldLength += chunk.length
+      if (this.#held.length > MAX_PIECES) this.#held = [Buffer.concat(this.#held)]
       this.#drain()
     }
   }

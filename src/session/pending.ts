@@ -6,12 +6,16 @@ interface Sent {
   readonly code: number
   /** Extended-protocol messages sent before it since the last Query, FunctionCall or Sync. */
   steps: number
+  /** How many in a row: of CopyDone, a client may send as many as it likes. */
+  times: number
 }
 
 /** The startup packet: it is owed the first ReadyForQuery. */
 const LOGIN = 0
 /** A CopyDone or CopyFail sent before the CopyInResponse came: it ends the next COPY there is, if there is one. */
 const COPY_END = FRONTEND.copyDone
+/** So much of the queue may be over before it is cut off: to shift a long array is to move all of it. */
+const MAX_OVER = 1024
 
 /**
  * What the backend still owes the client: a ReadyForQuery for each Query, Sync and FunctionCall, and one closing reply
@@ -22,8 +26,9 @@ const COPY_END = FRONTEND.copyDone
 export class Pending {
   /** Transaction status of the last ReadyForQuery. */
   status: number = STATUS.idle
-  /** Oldest first. */
-  readonly #queue: Sent[] = [{ code: LOGIN, steps: 0 }]
+  /** Oldest first; those before #first are over. */
+  readonly #queue: Sent[] = [{ code: LOGIN, steps: 0, times: 1 }]
+  #first = 0
   /** Extended-protocol messages sent since the last Query/Sync, and closing replies received since the last ReadyForQuery. */
   #stepsSent = 0
   #stepsAnswered = 0
@@ -45,7 +50,7 @@ export class Pending {
       case FRONTEND.copyFail:
         if (this.#copyIn) this.#copyIn = false
         else if (this.#owesCycle || this.#stepsSent > this.#stepsAnswered) {
-          this.#queue.push({ code: COPY_END, steps: this.#stepsSent })
+          this.#pushCopyEnd()
         }
         return
       case FRONTEND.parse:
@@ -75,13 +80,13 @@ export class Pending {
         return
       case BACKEND.copyBothResponse:
         // A stream of changes has no end that somebody would wait for.
-        this.#queue.shift()
+        this.#shift()
         return
       case BACKEND.errorResponse:
         this.#copyIn = false
         if (this.#stepsSent > 0 && !this.#owesCycle) {
           this.#skipping = true
-          this.#queue.length = 0
+          this.#clear()
         }
         return
     }
@@ -93,7 +98,7 @@ export class Pending {
     this.#stepsAnswered = 0
     this.#copyIn = false
     this.#dropCopyEnds(() => true)
-    this.#queue.shift()
+    this.#shift()
     // Those of a query that has failed before it came to its COPY.
     this.#dropCopyEnds(({ steps }) => steps === 0)
   }
@@ -123,17 +128,45 @@ export class Pending {
   }
 
   get #owesCycle(): boolean {
-    return this.#queue.some(({ code }) => code !== COPY_END)
+    for (let i = this.#first; i < this.#queue.length; i++) if (this.#queue[i]?.code !== COPY_END) return true
+    return false
   }
 
   #startCycle(code: number): void {
-    this.#queue.push({ code, steps: this.#stepsSent })
+    this.#queue.push({ code, steps: this.#stepsSent, times: 1 })
     this.#stepsSent = 0
     this.#skipping = false
   }
 
-  #dropCopyEnds(void_: (sent: Sent) => boolean): void {
-    while (this.#queue[0]?.code === COPY_END && void_(this.#queue[0])) this.#queue.shift()
+  #pushCopyEnd(): void {
+    const last = this.#first < this.#queue.length ? this.#queue.at(-1) : undefined
+    if (last?.code === COPY_END && last.steps === this.#stepsSent) last.times++
+    else this.#queue.push({ code: COPY_END, steps: this.#stepsSent, times: 1 })
+  }
+
+  #shift(): void {
+    if (this.#first === this.#queue.length) return
+    this.#first++
+    if (this.#first === this.#queue.length) this.#clear()
+    else if (this.#first >= MAX_OVER && this.#first * 2 >= this.#queue.length) this.#cutOver()
+  }
+
+  #clear(): void {
+    this.#queue.length = 0
+    this.#first = 0
+  }
+
+  #cutOver(): void {
+    this.#queue.splice(0, this.#first)
+    this.#first = 0
+  }
+
+  #dropCopyEnds(areOver: (sent: Sent) => boolean): void {
+    for (;;) {
+      const first = this.#queue[this.#first]
+      if (first?.code !== COPY_END || !areOver(first)) return
+      this.#shift()
+    }
   }
 
   /**
@@ -142,11 +175,14 @@ export class Pending {
    * messages that such a Sync seemed to close belong to the next one.
    */
   #startCopyIn(): void {
+    this.#cutOver()
     const own = this.#queue[0]?.code === FRONTEND.query ? 1 : 0
     const end = this.#queue.findIndex(({ code }) => code === COPY_END)
     this.#copyIn = end < 0
-    const ignored = this.#queue.splice(own, this.#copyIn ? this.#queue.length : end + 1 - own)
-    const steps = ignored.reduce((sum, sent) => sum + (sent.code === COPY_END ? 0 : sent.steps), 0)
+    const ignored = this.#queue.splice(own, this.#copyIn ? this.#queue.length : end - own)
+    const copyEnd = this.#queue[own]
+    if (copyEnd?.code === COPY_END && --copyEnd.times === 0) this.#queue.splice(own, 1)
+    const steps = ignored.reduce((sum, sent) => sum + sent.steps, 0)
     const next = this.#queue.slice(own).find(({ code }) => code !== COPY_END)
     if (next) next.steps += steps
     else this.#stepsSent += steps

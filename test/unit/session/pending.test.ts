@@ -101,4 +101,13 @@ describe('Pending', () => {
     pending.receivedReady(STATUS.inTransaction)
     expect([pending.quiet, pending.status]).toEqual([true, STATUS.inTransaction])
   })
+
+  it.each([
+    ['a long pipeline', 'PBES'.repeat(300_000), '12CZ'.repeat(300_000)],
+    ['CopyDone without end', `PBE${'c'.repeat(1_000_000)}S`, '12CZ'],
+  ])('%s costs each message no more than a short one', (_, sent, received) => {
+    const start = performance.now()
+    expect(state(play(`>${sent} <${received}`))).toBe('quiet')
+    expect(performance.now() - start).toBeLessThan(2000)
+  })
 })
