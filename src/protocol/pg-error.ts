@@ -29,10 +29,12 @@ export class PgError extends Error {
 /** A peer broke the wire protocol (or a limit of it): its connection cannot go on. */
 export class ProtocolError extends Error {
   readonly code: string
-  constructor(message: string, code: string = SQLSTATE.protocolViolation) {
+  readonly detail: string | undefined
+  constructor(message: string, code: string = SQLSTATE.protocolViolation, detail?: string) {
     super(message)
     this.name = 'ProtocolError'
     this.code = code
+    this.detail = detail
   }
 }
 

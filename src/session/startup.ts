@@ -1,6 +1,7 @@
 import type net from 'node:net'
 import tls from 'node:tls'
 import { ProtocolError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { readExactly } from './read-exactly.ts'
 
 /**
@@ -52,17 +53,18 @@ export async function readStartupRequest(
       case SSL_REQUEST:
         if (sslAnswered) throw new ProtocolError('unsupported frontend protocol 1234.5679', '0A000')
         sslAnswered = true
+        if (!secureContext) current.write('N')
         refuseBufferedBytes(current, 'SSL')
         if (secureContext) {
           current.write('S')
           current = await startTls(current, secureContext, signal, false)
-        } else current.write('N')
+        }
         break
       case GSSENC_REQUEST:
         if (gssAnswered) throw new ProtocolError('unsupported frontend protocol 1234.5680', '0A000')
         gssAnswered = true
-        refuseBufferedBytes(current, 'GSSAPI encryption')
         current.write('N')
+        refuseBufferedBytes(current, 'GSSAPI encryption')
         break
       case CANCEL_REQUEST:
         return { kind: 'cancel', socket: current, packet }
@@ -89,7 +91,9 @@ function readParameters(packet: Buffer): Map<string, string> {
 
 /** Bytes sent along with an encryption request could be a man in the middle's (CVE-2021-23214). */
 function refuseBufferedBytes(socket: net.Socket, request: string): void {
-  if (socket.readableLength > 0) throw new ProtocolError(`received unencrypted data after ${request} request`)
+  if (socket.readableLength === 0) return
+  const detail = 'This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.'
+  throw new ProtocolError(`received unencrypted data after ${request} request`, SQLSTATE.protocolViolation, detail)
 }
 
 function startTls(
@@ -104,10 +108,10 @@ function startTls(
       secured.destroy()
       reject(error)
     }
-    const abort = (): void => fail(new ProtocolError('authentication timeout'))
+    const abort = (): void => fail(new Error('authentication timeout'))
     signal.addEventListener('abort', abort, { once: true })
     secured.once('error', fail)
-    secured.once('close', () => fail(new ProtocolError('connection closed during the TLS handshake')))
+    secured.once('close', () => fail(new Error('connection closed during the TLS handshake')))
     secured.once('secure', () => {
       signal.removeEventListener('abort', abort)
       secured.removeAllListeners('close')

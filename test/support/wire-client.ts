@@ -9,6 +9,8 @@ import { show, startupPacket, wire } from './wire.ts'
 export class WireClient {
   /** Process id and key of BackendKeyData, once logged in. */
   key: Buffer = Buffer.alloc(0)
+  /** The TCP connection, beneath TLS. */
+  readonly #transport: net.Socket
   #socket: net.Socket
   #frames: Frame[] = []
   #raw: Buffer[] | undefined
@@ -17,6 +19,7 @@ export class WireClient {
   readonly #assembler = new FrameAssembler(frame => this.#frames.push(frame))
 
   private constructor(socket: net.Socket) {
+    this.#transport = socket
     this.#socket = socket
     this.#listen()
   }
@@ -127,7 +130,7 @@ export class WireClient {
 
   /** Drops the connection without a word; with `reset`, the peer gets an RST. */
   kill(how: 'fin' | 'reset'): void {
-    if (how === 'reset') this.#socket.resetAndDestroy()
+    if (how === 'reset') this.#transport.resetAndDestroy()
     else this.#socket.destroy()
   }
 
