@@ -6,21 +6,21 @@ import {
   type Environment,
   type Given,
   parseAddress,
+  parseBytes,
   parseOneOf,
   parseSeconds,
   readOptions,
 } from './options.ts'
-import type { StorageEndpoints } from './storage/endpoints.ts'
+import type { SpoolOptions } from './storage/blob-spool.ts'
+import { type StorageEndpoints, trusting } from './storage/endpoints.ts'
 import { AZURE_CREDENTIALS, type IdentityOptions } from './storage/managed-identity.ts'
 import { type BackendTls, readBackendTls, readCertificates, readTls, type TlsConfig } from './tls-options.ts'
 
 /** Everything `blobgres serve` can be told. Frozen; secrets are not enumerable, so that logging it shows none. */
-export interface Config extends IdentityOptions {
+export interface Config extends IdentityOptions, SpoolOptions {
   readonly listen: Address
   readonly backend: BackendConfig
   readonly storageEndpoints: StorageEndpoints
-  /** PEM certificates to trust at storage endpoints, besides the usual ones. */
-  readonly storageCa?: Buffer
   /** Where the backend reaches this proxy; without it, the address it listens on. */
   readonly loopback?: Address
   readonly tls?: TlsConfig
@@ -48,6 +48,8 @@ const OPTIONS = [
   'azure-credential',
   'managed-identity-client-id',
   'loopback',
+  'temp-dir',
+  'parquet-spool-limit',
   'tls-cert',
   'tls-key',
   'log-level',
@@ -71,6 +73,8 @@ export function parseConfig(argv: readonly string[], env: Environment): Config {
   const backend = given('backend', each => parseBackend(each, env.BLOBGRES_BACKEND_PASSWORD))
   if (backend === undefined) throw new ConfigError(`--backend or BLOBGRES_BACKEND is required: ${BACKEND_FORM}`)
   const loopback = given('loopback', parseAddress)
+  const tempDir = option('temp-dir')?.value
+  const spoolLimitBytes = given('parquet-spool-limit', parseBytes)
   const azureCredential = given('azure-credential', each => parseOneOf(each, AZURE_CREDENTIALS))
   const managedIdentityClientId = option('managed-identity-client-id')?.value
   const storageCa = given('storage-ca', readCertificates)
@@ -78,8 +82,12 @@ export function parseConfig(argv: readonly string[], env: Environment): Config {
   return Object.freeze({
     listen: Object.freeze(given('listen', parseAddress) ?? DEFAULT_LISTEN),
     backend,
-    storageEndpoints: given('storage-endpoint', parseEndpoints) ?? storageEndpoints(AZURE_ENDPOINT, new Map()),
-    ...(storageCa && { storageCa }),
+    storageEndpoints: Object.freeze({
+      ...(given('storage-endpoint', parseEndpoints) ?? { defaultTemplate: AZURE_ENDPOINT, accounts: new Map() }),
+      ...(storageCa && { trust: trusting(storageCa) }),
+    }),
+    ...(tempDir && { tempDir }),
+    ...(spoolLimitBytes !== undefined && { spoolLimitBytes }),
     ...(azureCredential && { azureCredential }),
     ...(managedIdentityClientId && { managedIdentityClientId }),
     ...(loopback && { loopback: Object.freeze(loopback) }),
@@ -155,11 +163,7 @@ function parseEndpoints({ name, value }: Given): StorageEndpoints {
       template = endpoint
     }
   }
-  return storageEndpoints(template ?? AZURE_ENDPOINT, accounts)
-}
-
-function storageEndpoints(defaultTemplate: string, accounts: ReadonlyMap<string, string>): StorageEndpoints {
-  return Object.freeze({ defaultTemplate, accounts })
+  return { defaultTemplate: template ?? AZURE_ENDPOINT, accounts }
 }
 
 function tryUrl(text: string): URL | undefined {

@@ -48,7 +48,7 @@ export function openBlob(
   checkBlobPath(path)
   const url = `${endpointFor(endpoints, account)}/${encodeURIComponent(container)}/${encodePath(path)}`
   const query = credential.kind === 'sas' ? `?${credential.query}` : ''
-  const client = new BlockBlobClient(url + query, pipelineFor(url, account, credential))
+  const client = new BlockBlobClient(url + query, pipelineFor(endpoints, url, account, credential))
   const anonymous = credential.kind === 'anonymous'
   return {
     download: options => download(client, { account, anonymous, operation: 'download' }, options),
@@ -81,7 +81,7 @@ export async function* listBlobs(
   checkContainerName(container)
   const query = credential.kind === 'sas' ? `?${credential.query}` : ''
   const url = `${endpointFor(endpoints, account)}/${encodeURIComponent(container)}${query}`
-  const client = new ContainerClient(url, pipelineFor(url, account, credential))
+  const client = new ContainerClient(url, pipelineFor(endpoints, url, account, credential))
   const context: RequestContext = { account, anonymous: credential.kind === 'anonymous', operation: 'list' }
   const guard = new RequestGuard(callerSignal, SILENCE_LIMIT_MS, () => noAnswer(context, SILENCE_LIMIT_MS / 1000))
   try {
@@ -111,8 +111,13 @@ function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
 }
 
-function pipelineFor(url: string, account: string, credential: Credential): Pipeline {
-  const options = { retryOptions: RETRIES }
+function pipelineFor(endpoints: StorageEndpoints, url: string, account: string, credential: Credential): Pipeline {
+  // The SDK's types know only of the first. Redirects lead where nobody has configured that requests may go.
+  const options = {
+    retryOptions: RETRIES,
+    redirectOptions: { maxRetries: 0 },
+    ...(endpoints.trust && { tlsOptions: endpoints.trust }),
+  }
   switch (credential.kind) {
     case 'shared-key':
       return newPipeline(new StorageSharedKeyCredential(account, credential.key), options)

@@ -47,6 +47,10 @@ const noConnection: Rule = {
   message: 'internal error while connecting',
   sqlState: SQLSTATE.sqlclientUnableToEstablishSqlconnection,
 }
+const redirected: Rule = {
+  message: 'the storage service answered with a redirect, which is not followed',
+  sqlState: SQLSTATE.ioError,
+}
 const refused: Rule = { message: 'the storage service refused the request', sqlState: SQLSTATE.ioError }
 
 /** The service's own error codes, where they say more than the HTTP status. */
@@ -116,6 +120,7 @@ function ruleFor(code: string | undefined, status: number | undefined, context: 
   if (unauthorized) return insufficientPermission
   const rule = code === undefined ? undefined : BY_CODE[code]
   if (rule !== undefined) return rule
+  if (status >= 300 && status < 400) return redirected
   if (status === 404) return noBlob
   if (status === 412) return changedMeanwhile
   return refused
