@@ -13,7 +13,7 @@ $function$;
 
 -- current_user in a view is the invoker, while the view reads its tables with its owner's rights: so this shows the
 -- caller, through SET ROLE and SECURITY DEFINER chains, just the accounts it may use. Superusers are members of all.
--- grant_mac proves a row to the proxy (storage/sealing.ts): without it, a look-alike of this schema in a database
+-- grant_mac proves a row to the proxy (storage/grants.ts): without it, a look-alike of this schema in a database
 -- without the extension could hand the proxy what a role has kept from the time when it was allowed. ticket_mac does
 -- the same within the backend, for the functions of loopback.sql.
 CREATE OR REPLACE VIEW azure_storage_private.usable_accounts WITH (security_barrier) AS
@@ -44,7 +44,8 @@ CREATE OR REPLACE FUNCTION azure_storage_private.register(
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
   PERFORM azure_storage_private.check_account_name(name);
-  INSERT INTO azure_storage.accounts VALUES (name, auth, storage, azure_storage_private.seal(name, credentials))
+  INSERT INTO azure_storage.accounts
+  VALUES (name, auth, storage, CASE WHEN credentials IS NOT NULL THEN azure_storage_private.seal(name, auth, credentials) END)
   ON CONFLICT (account_name) DO UPDATE SET
     auth_type = excluded.auth_type,
     azure_storage_type = excluded.azure_storage_type,
@@ -166,9 +167,8 @@ DECLARE
 BEGIN
   IF azure_storage_private.passphrase() <> '' THEN
     UPDATE azure_storage.accounts AS a
-    SET sealed_credentials = azure_storage_private.seal(
-      a.account_name, azure_storage_private.open_v1(a.account_name, a.sealed_credentials))
-    WHERE starts_with(a.sealed_credentials, 'v1:');
+    SET sealed_credentials = azure_storage_private.seal(a.account_name, a.auth_type, NULL, a.sealed_credentials)
+    WHERE starts_with(a.sealed_credentials, 's1:');
     GET DIAGNOSTICS encrypted = ROW_COUNT;
   END IF;
   RETURN encrypted;

@@ -3,6 +3,7 @@ import { createTranscoder } from '../formats/rows/content-encoding.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { CallOrigin } from './calls.ts'
+import { readSealRequest, type SealRequest } from './seal-request.ts'
 
 /** What the database says of an account that the caller may use, and the proof of it. */
 export interface Grant {
@@ -46,6 +47,7 @@ export type Request =
   | ({ readonly verb: 'LIST'; readonly prefix: string } & Target)
   | ({ readonly verb: 'GET' } & RowsOfBlob)
   | ({ readonly verb: 'OPEN' } & RowsOfBlob)
+  | ({ readonly verb: 'SEAL' } & SealRequest)
   | { readonly verb: 'DATA' | 'COMMIT'; readonly upload: string; readonly payload: Buffer }
 
 /** Reads the text of a loopback Query, in the database's encoding: verb, JSON, and for rows a payload behind a newline. */
@@ -83,6 +85,8 @@ export function readRequest(body: Buffer, encoding: string): Request {
         withLine: fields.with_line === true,
       }
     }
+    case 'SEAL':
+      return { verb, ...readSealRequest(rest) }
     case 'DATA':
     case 'COMMIT':
       return { verb, upload: rest, payload: newline < 0 ? Buffer.alloc(0) : body.subarray(newline + 1) }

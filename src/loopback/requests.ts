@@ -1,15 +1,17 @@
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
-import { listBlobs, openBlob } from '../storage/blob-client.ts'
+import { type Blob, listBlobs, openBlob } from '../storage/blob-client.ts'
 import { anonymous, type Credential, parseCredential } from '../storage/credentials.ts'
-import { isGenuine, openSealed } from '../storage/sealing.ts'
+import { isGenuine } from '../storage/grants.ts'
+import { openSealed } from '../storage/sealing.ts'
 import { readBlobRows } from './blob-rows.ts'
 import { BlobRowsUpload } from './blob-rows-upload.ts'
 import type { Calls } from './calls.ts'
 import type { InterruptedReads } from './interrupted-reads.ts'
 import { type Request, type RowsOfBlob, readRequest, type Target } from './request.ts'
 import { dataRow, rowDescription } from './rows.ts'
+import { sealForAccount } from './seal-request.ts'
 
 /** What all loopback connections of a proxy share. */
 export interface LoopbackServices extends Services {
@@ -55,6 +57,12 @@ export class Requests {
       case 'GET':
         yield* this.#get(request)
         break
+      case 'SEAL': {
+        const sealed = await sealForAccount(request, this.#services.sealingKey)
+        yield rowDescription(['sealed'])
+        yield dataRow([sealed], this.#encoding)
+        break
+      }
       case 'OPEN': {
         const upload = await this.#open(request)
         yield rowDescription(['upload', 'mode'])
@@ -89,14 +97,8 @@ export class Requests {
   async *#listed(request: Request & { verb: 'LIST' }, signal: AbortSignal): AsyncGenerator<Buffer> {
     const { account, container, prefix } = request
     const { storageEndpoints } = this.#services.config
-    for await (const blobs of listBlobs(
-      storageEndpoints,
-      account,
-      this.#credential(request),
-      container,
-      prefix,
-      signal,
-    )) {
+    const credential = await this.#credential(request)
+    for await (const blobs of listBlobs(storageEndpoints, account, credential, container, prefix, signal)) {
       yield Buffer.concat(
         blobs.map(blob =>
           dataRow(
@@ -120,15 +122,15 @@ export class Requests {
     const names = request.columns.map((column, i) => column.name ?? `column${i + 1}`)
     const { interruptedReads } = this.#services
     yield rowDescription(request.withLine ? ['line', ...names] : names)
-    yield* this.#during(request, signal =>
-      readBlobRows(this.#services, request, this.#blob(request), interruptedReads, signal),
-    )
+    const blob = await this.#blob(request)
+    yield* this.#during(request, signal => readBlobRows(this.#services, request, blob, interruptedReads, signal))
   }
 
   async #open(request: RowsOfBlob): Promise<BlobRowsUpload> {
     const call = this.#services.calls.begin(request.call)
     try {
-      const upload = new BlobRowsUpload(this.#services, request, this.#blob(request), call, this.#closed.signal)
+      const blob = await this.#blob(request)
+      const upload = new BlobRowsUpload(this.#services, request, blob, call, this.#closed.signal)
       this.#uploads.set(upload.id, upload)
       return upload
     } catch (error) {
@@ -169,16 +171,17 @@ export class Requests {
     }
   }
 
-  #blob(request: RowsOfBlob): ReturnType<typeof openBlob> {
+  async #blob(request: RowsOfBlob): Promise<Blob> {
     const { account, container, path } = request
-    return openBlob(this.#services.config.storageEndpoints, account, this.#credential(request), container, path)
+    const credential = await this.#credential(request)
+    return openBlob(this.#services.config.storageEndpoints, account, credential, container, path)
   }
 
   /**
    * A role that has the extension dblink can speak over the connection of its own blob_put(): so each request must prove
    * its right, and for the statement that the connection was opened for.
    */
-  #credential({ account, grant, call }: Target): Credential {
+  async #credential({ account, grant, call }: Target): Promise<Credential> {
     const { pid, statement } = call
     this.#statement ??= `${pid} ${statement}`
     if (grant === undefined) return anonymous
@@ -194,6 +197,6 @@ export class Requests {
       })
     }
     if (sealed === null) return { kind: 'managed-identity', identity }
-    return parseCredential(openSealed(sealed, account, sealingKey, grant.passphrase))
+    return parseCredential(await openSealed(sealed, { account, authType }, sealingKey, grant.passphrase))
   }
 }

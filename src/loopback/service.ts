@@ -69,7 +69,7 @@ export class LoopbackService {
       else {
         this.#log.warn(
           { tried },
-          'the server cannot reach this proxy: blob_get, blob_put and blob_list will fail, COPY works (see --loopback)',
+          'the server cannot reach this proxy: account_add, blob_get, blob_put and blob_list will fail, COPY works (see --loopback)',
         )
       }
     } finally {

@@ -290,7 +290,7 @@ export class StatementInterceptor implements Interceptor {
   #context(rewrite: Rewrite, original: string, locks: SettleLocks, replies: number | undefined): ScriptContext {
     const encoding = this.#encoding
     return {
-      openBlob: (copy: CopyStatement, opened) => openBlobFor(this.#services, copy.url, opened),
+      openBlob: (copy: CopyStatement, grant) => openBlobFor(this.#services, copy.url, grant),
       spool: this.#services.config,
       settle: async copy => locks.get(copy)?.confirm(),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),

@@ -15,16 +15,21 @@ import type { Step } from './script.ts'
 import type { Session } from './session.ts'
 
 /** What azure_storage_private.copy_open() tells. */
-export interface OpenedCopy extends Grant {
+export interface CopyGrant extends Grant {
   readonly statementTimeoutMs: number
   readonly blockSizeMb: number
   /** Asked for where the blob is Parquet. */
   readonly columns: readonly ParquetColumn[]
 }
 
+interface OpenedCopy extends CopyGrant {
+  /** @throws PgError */
+  readonly blob: () => Blob
+}
+
 export interface ScriptContext {
   /** @throws PgError where the credential cannot be used. */
-  readonly openBlob: (copy: CopyStatement, opened: OpenedCopy) => Blob
+  readonly openBlob: (copy: CopyStatement, grant: CopyGrant) => Promise<Blob>
   readonly spool: SpoolOptions
   /** Lets the backend's wait for the blob end. */
   readonly settle: (copy: CopyStatement) => Promise<void>
@@ -78,7 +83,7 @@ export async function runScript(session: Session, steps: readonly Step[], contex
           break
         case BACKEND.dataRow:
           if (!own) session.reply(frame)
-          else if (step.kind === 'open') opened = readOpenedCopy(frame, step.challenge)
+          else if (step.kind === 'open') opened = await openCopy(readGrant(frame, step.challenge), step.copy, context)
           break
         case BACKEND.copyInResponse:
           if (step.kind !== 'copy-from') {
@@ -86,7 +91,7 @@ export async function runScript(session: Session, steps: readonly Step[], contex
             session.passClientCopy()
             break
           }
-          transfer = new BlobImport(session, () => open(step.copy, opened, frame, context), {
+          transfer = new BlobImport(session, () => open(step.copy, opened, frame), {
             format: step.copy.format,
             columns: opened?.columns ?? [],
             spool: context.spool,
@@ -98,7 +103,7 @@ export async function runScript(session: Session, steps: readonly Step[], contex
             session.reply(frame)
             break
           }
-          transfer = new BlobExport(session, () => open(step.copy, opened, frame, context), {
+          transfer = new BlobExport(session, () => open(step.copy, opened, frame), {
             format: step.copy.format,
             columns: opened?.columns ?? [],
             maxBlockBytes: (opened?.blockSizeMb ?? 1) * MEBIBYTE,
@@ -141,7 +146,7 @@ export async function runScript(session: Session, steps: readonly Step[], contex
   }
 }
 
-function open(copy: CopyStatement, opened: OpenedCopy | undefined, response: Frame, context: ScriptContext): Blob {
+function open(copy: CopyStatement, opened: OpenedCopy | undefined, response: Frame): Blob {
   // CopyInResponse and CopyOutResponse: overall format byte, then the number of columns.
   const columns = frameBody(response).readInt16BE(1)
   if (copy.format.format === 'text' && columns !== 1) {
@@ -155,10 +160,21 @@ function open(copy: CopyStatement, opened: OpenedCopy | undefined, response: Fra
   if (copy.format.format === 'parquet' && columns !== opened.columns.length) {
     throw new Error(`COPY has ${columns} columns, not ${opened.columns.length}`) // altered by somebody else in between
   }
-  return context.openBlob(copy, opened)
+  return opened.blob()
 }
 
-function readOpenedCopy(frame: Frame, challenge: string): OpenedCopy {
+/** What is wrong with a credential is told when the COPY has begun: PostgreSQL's own complaints come first. */
+async function openCopy(grant: CopyGrant, copy: CopyStatement, context: ScriptContext): Promise<OpenedCopy> {
+  const blob = await context.openBlob(copy, grant).then(
+    opened => () => opened,
+    error => () => {
+      throw error
+    },
+  )
+  return { ...grant, blob }
+}
+
+function readGrant(frame: Frame, challenge: string): CopyGrant {
   const body = frameBody(frame)
   const values: (string | undefined)[] = []
   let offset = 2

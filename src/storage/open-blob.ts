@@ -2,8 +2,9 @@ import { type Blob, openBlob } from './blob-client.ts'
 import type { BlobUrl } from './blob-url.ts'
 import { anonymous, type Credential, parseCredential } from './credentials.ts'
 import type { StorageEndpoints } from './endpoints.ts'
+import { openGrant } from './grants.ts'
 import type { ManagedIdentity } from './managed-identity.ts'
-import { openGrant, type SealingKey } from './sealing.ts'
+import type { SealingKey } from './sealing.ts'
 
 /** How the database says to reach an account; without `authType`: anonymously. */
 export interface Grant {
@@ -23,14 +24,14 @@ export interface BlobAccess {
 }
 
 /** @throws PgError where the credential cannot be used. */
-export function openBlobFor(access: BlobAccess, url: BlobUrl, grant: Grant): Blob {
-  const credential = url.sas === undefined ? credentialOf(url.account, grant, access) : parseCredential(url.sas)
+export async function openBlobFor(access: BlobAccess, url: BlobUrl, grant: Grant): Promise<Blob> {
+  const credential = url.sas === undefined ? await credentialOf(url.account, grant, access) : parseCredential(url.sas)
   return openBlob(access.config.storageEndpoints, url.account, credential, url.container, url.path)
 }
 
-function credentialOf(account: string, grant: Grant, { sealingKey, identity }: BlobAccess): Credential {
+async function credentialOf(account: string, grant: Grant, { sealingKey, identity }: BlobAccess): Promise<Credential> {
   const { authType, sealed = null, mac = '', passphrase = '', challenge } = grant
   if (authType === undefined) return anonymous
-  const credential = openGrant({ account, authType, sealed, mac, passphrase }, challenge, sealingKey)
+  const credential = await openGrant({ account, authType, sealed, mac, passphrase }, challenge, sealingKey)
   return credential === null ? { kind: 'managed-identity', identity } : parseCredential(credential)
 }

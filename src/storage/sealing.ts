@@ -1,24 +1,44 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, scrypt } from 'node:crypto'
+import { promisify } from 'node:util'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 
-/** Both 32 bytes. */
+/** Two secrets of 32 bytes: what credentials are encrypted with, and what proofs are made with (grants.ts). */
 export interface SealingKey {
   readonly encKey: Buffer
   readonly macKey: Buffer
 }
 
+/** What a stored credential belongs to. It opens for nothing else, else a SAS could be sent to the wrong host. */
+export interface Owner {
+  readonly account: string
+  readonly authType: string
+}
+
+/** What a credential in a statement is for: an account, or where the statement does not name it, a backend (by its pid). */
+export type Recipient = { readonly account: string } | { readonly pid: number }
+
 /*
- * `v1:` base64(nonce 16 ‖ ciphertext ‖ mac 32), made in the database from the one primitive that every stock
- * PostgreSQL has, sha256. ciphertext = clear ⊕ keystream, whose blocks are sha256(encKey ‖ nonce ‖ int4 counter);
- * mac = sha256(macKey ‖ sha256(macKey ‖ "sealed|account|" ‖ nonce ‖ ciphertext)): a credential moved to another
- * account's row does not open, else a SAS could be sent to the wrong host. `v2:` is the same with keys derived from
- * these and the database's passphrase: sha256(key ‖ passphrase). The SQL twin is extension/sealing.sql.
+ * AES-256-GCM throughout: base64 of nonce 12 ‖ ciphertext ‖ tag 16, and as additional data what it is for. The letter
+ * of a stored form tells the key, the digit its version:
+ *   s1: the server's key (HKDF of encKey)
+ *   p1: salt 16 before the nonce; the same with scrypt(passphrase, salt) as HKDF's salt, so that it takes both
  */
-const PREFIX = { serverKey: 'v1:', passphrase: 'v2:' } as const
-const PREFIX_BYTES = 3
-const NONCE_BYTES = 16
-const HASH_BYTES = 32
+const FORM = { server: 's1:', passphrase: 'p1:' } as const
+const FORM_LENGTH = 3
+/** Stands before a credential in the text or a parameter of a statement, which logs and views may show. */
+export const IN_STATEMENT = 'blobgres-sealed:'
+
+const CIPHER = 'aes-256-gcm'
+const KEY_BYTES = 32
+const NONCE_BYTES = 12
+const TAG_BYTES = 16
+const SALT_BYTES = 16
+/** 32 MiB and some 60 ms; Node's default limit is just below. */
+const SCRYPT = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
+
+/** One for all that this process seals, so that a passphrase is stretched once. */
+const ownSalt = randomBytes(SALT_BYTES)
 
 /** The key as the server keeps it: StoredKey and ServerKey of a role's SCRAM verifier. */
 export function parseSealingKey(verifier: string): SealingKey {
@@ -27,101 +47,85 @@ export function parseSealingKey(verifier: string): SealingKey {
   return { encKey: Buffer.from(match[1] as string, 'base64'), macKey: Buffer.from(match[2] as string, 'base64') }
 }
 
-/** `passphrase` is the setting azure_storage.credential_encryption_key, empty if there is none. */
-export function seal(clear: string, account: string, key: SealingKey, passphrase = ''): string {
-  const own = passphrase === '' ? key : deriveKey(key, passphrase)
-  const nonce = randomBytes(NONCE_BYTES)
-  const body = Buffer.concat([nonce, applyKeystream(Buffer.from(clear, 'utf8'), nonce, own)])
-  const prefix = passphrase === '' ? PREFIX.serverKey : PREFIX.passphrase
-  return prefix + Buffer.concat([body, sealMac(account, body, own)]).toString('base64')
+/** For the table of accounts. `passphrase` is the setting azure_storage.credential_encryption_key, empty if there is none. */
+export async function seal(clear: string, owner: Owner, key: SealingKey, passphrase = ''): Promise<string> {
+  const purpose = storedFor(owner)
+  if (passphrase === '') return FORM.server + encrypt(clear, deriveKey(key), purpose).toString('base64')
+  const own = deriveKey(key, await stretch(passphrase, ownSalt))
+  return FORM.passphrase + Buffer.concat([ownSalt, encrypt(clear, own, purpose)]).toString('base64')
 }
 
-/** Whatever has been sealed without a passphrase still opens after one was set. */
-export function openSealed(sealed: string, account: string, key: SealingKey, passphrase = ''): string {
-  const bytes = Buffer.from(sealed.slice(PREFIX_BYTES), 'base64')
-  const body = bytes.subarray(0, -HASH_BYTES)
-  const own = sealed.startsWith(PREFIX.passphrase) ? deriveKey(key, passphrase) : key
-  if (!Object.values<string>(PREFIX).includes(sealed.slice(0, PREFIX_BYTES))) throw invalidFormat()
-  if (bytes.length < NONCE_BYTES + HASH_BYTES) throw invalidFormat()
-  if (!timingSafeEqual(bytes.subarray(-HASH_BYTES), sealMac(account, body, own))) throw invalidFormat()
-  return applyKeystream(body.subarray(NONCE_BYTES), body.subarray(0, NONCE_BYTES), own).toString('utf8')
-}
-
-function deriveKey({ encKey, macKey }: SealingKey, passphrase: string): SealingKey {
-  const bytes = Buffer.from(passphrase, 'utf8')
-  return { encKey: sha256(encKey, bytes), macKey: sha256(macKey, bytes) }
-}
-
-/** What the database says of an account that the caller may use; see usable_accounts in extension/accounts.sql. */
-export interface AccountGrant {
-  readonly account: string
-  readonly authType: string
-  /** NULL for a managed identity. */
-  readonly sealed: string | null
-  readonly mac: string
-  readonly passphrase: string
-}
-
-/**
- * The credential of a grant that the real extension made, under this server's key, in answer to this challenge. Anybody
- * with a database of its own can make a function that looks like the extension's, hence the proof.
- */
-export function openGrant(grant: AccountGrant, challenge: string, key: SealingKey): string | null {
-  const { account, authType, sealed, mac, passphrase } = grant
-  const expected = macOf(Buffer.from(['grant', challenge, account, authType, sealed ?? ''].join('|')), key)
-  const actual = Buffer.from(mac, 'hex')
-  if (actual.length !== expected.length || !timingSafeEqual(actual, expected)) {
-    throw new PgError({
-      message: `azure_storage: this database cannot grant the use of storage account ${account}`,
-      code: SQLSTATE.insufficientPrivilege,
-    })
-  }
-  return sealed === null ? null : openSealed(sealed, account, key, passphrase)
-}
-
-/** What proves that a caller may use an account, in one statement of one backend; see extension/accounts.sql. */
-export interface Ticket {
-  readonly pid: number
-  /** statement_timestamp() in microseconds. */
-  readonly statement: string
-  readonly account: string
-  readonly authType: string
-  readonly sealed: string | null
-  readonly mac: string
-}
-
-export function isGenuine({ pid, statement, account, authType, sealed, mac }: Ticket, key: SealingKey): boolean {
-  const words = ['ticket', String(pid), statement, account, authType, ...(sealed === null ? [] : [sealed])]
-  const expected = macOf(Buffer.from(words.join('|')), key)
-  const actual = Buffer.from(mac, 'hex')
-  return actual.length === expected.length && timingSafeEqual(actual, expected)
-}
-
-function sealMac(account: string, body: Buffer, key: SealingKey): Buffer {
-  return macOf(Buffer.concat([Buffer.from(`sealed|${account}|`), body]), key)
-}
-
-function applyKeystream(bytes: Buffer, nonce: Buffer, { encKey }: SealingKey): Buffer {
-  const result = Buffer.from(bytes)
-  for (let start = 0; start < result.length; start += HASH_BYTES) {
-    const counter = Buffer.alloc(4)
-    counter.writeInt32BE(start / HASH_BYTES)
-    const block = sha256(encKey, nonce, counter)
-    for (let i = start; i < Math.min(start + HASH_BYTES, result.length); i++) {
-      result[i] = (result[i] as number) ^ (block[i - start] as number)
+/** Whatever has been sealed without a passphrase still opens after one was set. @throws PgError */
+export async function openSealed(sealed: string, owner: Owner, key: SealingKey, passphrase = ''): Promise<string> {
+  const bytes = Buffer.from(sealed.slice(FORM_LENGTH), 'base64')
+  switch (sealed.slice(0, FORM_LENGTH)) {
+    case FORM.server:
+      return decrypt(bytes, deriveKey(key), storedFor(owner))
+    case FORM.passphrase: {
+      const stretched = await stretch(passphrase, bytes.subarray(0, SALT_BYTES))
+      return decrypt(bytes.subarray(SALT_BYTES), deriveKey(key, stretched), storedFor(owner))
     }
+    default:
+      throw invalidFormat()
   }
+}
+
+/** A credential as it may stand in a statement; ASCII. */
+export function sealForStatement(clear: string, recipient: Recipient, key: SealingKey): string {
+  return IN_STATEMENT + encrypt(clear, deriveKey(key), statedFor(recipient)).toString('base64url')
+}
+
+/** What a statement gives for a credential of `account`: clear, or sealed for this account or this backend. @throws PgError */
+export function openFromStatement(given: string, account: string, pid: number, key: SealingKey): string {
+  if (!given.startsWith(IN_STATEMENT)) return given
+  const bytes = Buffer.from(given.slice(IN_STATEMENT.length), 'base64url')
+  try {
+    return decrypt(bytes, deriveKey(key), statedFor({ account }))
+  } catch {
+    return decrypt(bytes, deriveKey(key), statedFor({ pid }))
+  }
+}
+
+const storedFor = ({ account, authType }: Owner): string => JSON.stringify(['stored', account, authType])
+const statedFor = (recipient: Recipient): string => JSON.stringify(['statement', recipient])
+
+function deriveKey({ encKey }: SealingKey, stretched: Buffer = Buffer.alloc(0)): Buffer {
+  return Buffer.from(hkdfSync('sha256', encKey, stretched, 'azure_storage credentials', KEY_BYTES))
+}
+
+function encrypt(clear: string, key: Buffer, purpose: string): Buffer {
+  const nonce = randomBytes(NONCE_BYTES)
+  const cipher = createCipheriv(CIPHER, key, nonce).setAAD(Buffer.from(purpose))
+  return Buffer.concat([nonce, cipher.update(clear, 'utf8'), cipher.final(), cipher.getAuthTag()])
+}
+
+function decrypt(bytes: Buffer, key: Buffer, purpose: string): string {
+  if (bytes.length < NONCE_BYTES + TAG_BYTES) throw invalidFormat()
+  const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES })
+  decipher.setAAD(Buffer.from(purpose)).setAuthTag(bytes.subarray(-TAG_BYTES))
+  const clear = decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES))
+  try {
+    return Buffer.concat([clear, decipher.final()]).toString('utf8')
+  } catch {
+    throw invalidFormat()
+  }
+}
+
+const scryptAsync = promisify<string, Buffer, number, typeof SCRYPT, Buffer>(scrypt)
+/** Slow on purpose, hence kept; under a hash, so that passphrases are not. */
+const stretched = new Map<string, Promise<Buffer>>()
+const MAX_STRETCHED = 100
+
+function stretch(passphrase: string, salt: Buffer): Promise<Buffer> {
+  const name = createHash('sha256').update(salt).update(passphrase).digest('base64')
+  const known = stretched.get(name)
+  if (known !== undefined) return known
+  const [oldest] = stretched.keys()
+  if (oldest !== undefined && stretched.size >= MAX_STRETCHED) stretched.delete(oldest)
+  const result = scryptAsync(passphrase, salt, KEY_BYTES, SCRYPT)
+  result.catch(() => stretched.delete(name))
+  stretched.set(name, result)
   return result
-}
-
-function macOf(message: Buffer, { macKey }: SealingKey): Buffer {
-  return sha256(macKey, sha256(macKey, message))
-}
-
-function sha256(...parts: Buffer[]): Buffer {
-  const hash = createHash('sha256')
-  for (const part of parts) hash.update(part)
-  return hash.digest()
 }
 
 function invalidFormat(): PgError {

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readSealingKey } from '../../src/extension/install.ts'
-import { openGrant } from '../../src/storage/sealing.ts'
+import { openGrant } from '../../src/storage/grants.ts'
 import { createExtensionDatabase, type ExtensionDatabase, install } from '../support/extension.ts'
 import { servers } from '../support/servers.ts'
 
@@ -41,11 +41,11 @@ describe.each(servers)('azure_storage.credential_encryption_key on PostgreSQL $v
     expect(await encryptExisting(database.admin)).toBe('0')
     const session = await setPassphrase('one')
     await session.query("SELECT azure_storage.account_add('new', 'key')")
-    expect([await prefix('old'), await prefix('new')]).toEqual(['v1', 'v2'])
+    expect([await prefix('old'), await prefix('new')]).toEqual(['s1', 'p1'])
     expect([await open(session, 'old'), await open(session, 'new')]).toEqual(['é'.repeat(50), 'key'])
     expect(await encryptExisting(session)).toBe('1')
     expect(await encryptExisting(session)).toBe('0')
-    expect(await prefix('old')).toBe('v2')
+    expect(await prefix('old')).toBe('p1')
     expect(await open(session, 'old')).toBe('é'.repeat(50))
   })
 

@@ -15,8 +15,14 @@ describe.each(servers)('credentials on PostgreSQL $version', server => {
 
   test('are stored sealed, and the server key opens them', async () => {
     const { rows } = await database.admin.query('SELECT sealed_credentials AS sealed FROM azure_storage.accounts')
-    expect(rows[0].sealed).toMatch(/^v1:[A-Za-z0-9+/]+=*$/)
-    expect(openSealed(rows[0].sealed, 'acct', await readSealingKey(database.admin))).toBe('?sv=2024&sig=Zürich%3D')
+    expect(rows[0].sealed).toMatch(/^s1:[A-Za-z0-9+/]+=*$/)
+    expect(
+      await openSealed(
+        rows[0].sealed,
+        { account: 'acct', authType: 'access-key' },
+        await readSealingKey(database.admin),
+      ),
+    ).toBe('?sv=2024&sig=Zürich%3D')
   })
 
   test('a plain role reaches none of what holds or makes them', async () => {
@@ -25,7 +31,7 @@ describe.each(servers)('credentials on PostgreSQL $version', server => {
       'SELECT * FROM azure_storage.accounts',
       'SELECT * FROM azure_storage_private.account_users',
       'SELECT * FROM azure_storage_private.sealing_key',
-      "SELECT azure_storage_private.seal('acct', 'x')",
+      "SELECT azure_storage_private.seal('acct', 'access-key', 'x')",
       "SELECT azure_storage_private.register('acct', 'access-key', 'blob', 'x')",
       'SELECT rolpassword FROM pg_authid',
       "CREATE FUNCTION azure_storage_private.f() RETURNS int LANGUAGE sql AS 'SELECT 1'",

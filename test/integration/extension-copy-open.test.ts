@@ -1,7 +1,8 @@
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readSealingKey } from '../../src/extension/install.ts'
-import { openGrant, openSealed } from '../../src/storage/sealing.ts'
+import { openGrant } from '../../src/storage/grants.ts'
+import { openSealed } from '../../src/storage/sealing.ts'
 import { createExtensionDatabase, type ExtensionDatabase, install } from '../support/extension.ts'
 import { servers } from '../support/servers.ts'
 
@@ -42,7 +43,9 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
     await allow(role)
     const [row] = await open(session)
     expect(row).toMatchObject({ auth_type: 'access-key', statement_timeout_ms: '0', block_size_mb: 128 })
-    expect(openSealed(row.sealed, 'acct', await readSealingKey(database.admin))).toBe('key')
+    expect(
+      await openSealed(row.sealed, { account: 'acct', authType: 'access-key' }, await readSealingKey(database.admin)),
+    ).toBe('key')
     await database.admin.query(`SELECT azure_storage.account_user_remove('acct', '${role}')`)
     await expect(open(session)).rejects.toEqual(refused())
   })
@@ -81,15 +84,17 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
       mac: row.grant_mac,
       passphrase: row.passphrase,
     }
-    expect(openGrant(grant, 'c0ffee', key)).toBe('key')
+    expect(await openGrant(grant, 'c0ffee', key)).toBe('key')
     const forged = expect.objectContaining({
       code: '42501',
       message: expect.stringContaining('this database cannot grant the use of storage account'),
     })
-    expect(() => openGrant(grant, 'another', key)).toThrow(forged)
-    expect(() => openGrant({ ...grant, account: 'other' }, 'c0ffee', key)).toThrow(forged)
-    expect(() => openGrant({ ...grant, authType: 'managed-identity', sealed: null }, 'c0ffee', key)).toThrow(forged)
-    expect(() => openGrant({ ...grant, mac: '' }, 'c0ffee', key)).toThrow(forged)
+    await expect(openGrant(grant, 'another', key)).rejects.toThrow(forged)
+    await expect(openGrant({ ...grant, account: 'other' }, 'c0ffee', key)).rejects.toThrow(forged)
+    await expect(openGrant({ ...grant, authType: 'managed-identity', sealed: null }, 'c0ffee', key)).rejects.toThrow(
+      forged,
+    )
+    await expect(openGrant({ ...grant, mac: '' }, 'c0ffee', key)).rejects.toThrow(forged)
     const { rows } = await session.query("SELECT current_setting('azure_storage.challenge', true) AS challenge")
     expect(rows[0].challenge ?? '').toBe('')
   })
@@ -107,7 +112,7 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
       mac: row.grant_mac,
       passphrase: row.passphrase,
     }
-    expect(openGrant(grant, 'c0ffee', await readSealingKey(database.admin))).toBe(null)
+    expect(await openGrant(grant, 'c0ffee', await readSealingKey(database.admin))).toBe(null)
   })
 
   test('an unregistered account is reached anonymously, unless that is off', async () => {

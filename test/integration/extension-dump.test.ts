@@ -44,6 +44,12 @@ describe.each(servers.filter(({ version }) => version === 15))('pg_dump on Postg
     const { rows } = await target.admin.query('SELECT azure_storage.account_list() AS account')
     expect(rows).toEqual([{ account: `(acct,access-key,blob,{${support}})` }])
     const restored = await target.admin.query('SELECT sealed_credentials AS sealed FROM azure_storage.accounts')
-    expect(openSealed(restored.rows[0].sealed, 'acct', await readSealingKey(target.admin))).toBe('key')
+    expect(
+      await openSealed(
+        restored.rows[0].sealed,
+        { account: 'acct', authType: 'access-key' },
+        await readSealingKey(target.admin),
+      ),
+    ).toBe('key')
   })
 })

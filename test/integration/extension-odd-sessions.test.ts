@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readSealingKey } from '../../src/extension/install.ts'
 import { openSealed } from '../../src/storage/sealing.ts'
 import { adminQuery, uniqueName } from '../support/database.ts'
-import { createExtensionDatabase, type ExtensionDatabase, install } from '../support/extension.ts'
+import { createExtensionDatabase, type ExtensionDatabase, install, provideProxy } from '../support/extension.ts'
 import { servers } from '../support/servers.ts'
 
 describe.each(servers)('odd sessions on PostgreSQL $version', server => {
@@ -17,7 +17,9 @@ describe.each(servers)('odd sessions on PostgreSQL $version', server => {
     await session.query("SELECT azure_storage.account_add('acct', 'key'), azure_storage.account_list()")
     const { rows } = await session.query("SELECT * FROM azure_storage_private.copy_open('acct', 'box', '', false, 'c')")
     expect(rows).toMatchObject([{ auth_type: 'access-key', block_size_mb: 128 }])
-    expect(openSealed(rows[0].sealed, 'acct', await readSealingKey(session))).toBe('key')
+    expect(
+      await openSealed(rows[0].sealed, { account: 'acct', authType: 'access-key' }, await readSealingKey(session)),
+    ).toBe('key')
     await expect(session.query('SELECT azure_storage_private.copy_settle(1)')).rejects.toMatchObject({ code: '08006' })
     await session.query('SELECT azure_storage.options_copy()')
   }
@@ -54,6 +56,7 @@ describe.each(servers)('odd sessions on PostgreSQL $version', server => {
   test.each(['LATIN1', 'SQL_ASCII'])('a database in %s', async encoding => {
     const name = uniqueName('encoding')
     await adminQuery(server, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING ${encoding} LOCALE 'C'`)
+    await provideProxy(server, name)
     const session = new pg.Client({ host: server.host, port: server.port, user: server.superuser, database: name })
     await session.connect()
     await install({ admin: session }, session)

@@ -1,7 +1,9 @@
 import pg from 'pg'
-import { createInstaller, type InstallRequest, installerStatement, prepareServer } from '../../src/extension/install.ts'
+import { afterAll } from 'vitest'
+import { createInstaller, type InstallRequest, installerStatement } from '../../src/extension/install.ts'
 import { createDatabase, type TestDatabase, uniqueName } from './database.ts'
 import type { TestServer } from './servers.ts'
+import { callProxyFrom, startStack, type TestStack } from './stack.ts'
 
 /** A database of its own, the server's superuser in it, and roles that vanish with it. */
 export interface ExtensionDatabase extends TestDatabase {
@@ -13,8 +15,22 @@ export interface ExtensionDatabase extends TestDatabase {
   urlOf(role: string): string
 }
 
+/** One proxy a server and test file: sessions go past it, but account_add() asks it to seal. */
+const stacks = new Map<TestServer, Promise<TestStack>>()
+afterAll(async () => {
+  for (const stack of stacks.values()) await (await stack).close()
+})
+
+/** Lets the functions in a database reach a proxy. */
+export async function provideProxy(server: TestServer, database: string): Promise<void> {
+  const stack = stacks.get(server) ?? startStack(server)
+  stacks.set(server, stack)
+  await callProxyFrom(server, database, (await stack).proxy)
+}
+
 export async function createExtensionDatabase(server: TestServer): Promise<ExtensionDatabase> {
   const database = await createDatabase(server)
+  await provideProxy(server, database.name)
   const roles: string[] = []
   const clients: pg.Client[] = []
   const urlOf = (role: string): string => `postgres://${role}@${server.host}:${server.port}/${database.name}`
@@ -25,7 +41,6 @@ export async function createExtensionDatabase(server: TestServer): Promise<Exten
     return client
   }
   const admin = await connectAs(server.superuser)
-  await prepareServer(admin)
   return {
     name: database.name,
     url: database.url,
