@@ -8,7 +8,7 @@ import type { RowEncoder } from '../formats/rows/row-encoder.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import { type BlobUpload, drainInto } from '../storage/blob-upload.ts'
-import { columnNames, parquetColumns, parquetText, readCoder } from './blob-rows.ts'
+import { columnNames, parquetColumns, readCoder, textRows } from './blob-rows.ts'
 import type { Call, CallOrigin } from './calls.ts'
 import type { RowsOfBlob } from './request.ts'
 
@@ -31,13 +31,12 @@ export class BlobRowsUpload {
   #lastActive = Date.now()
 
   constructor(services: Services, request: RowsOfBlob, blob: Blob, call: Call, closed: AbortSignal) {
-    const { format, compression, options } = readCoder(request, 'put')
+    const coder = readCoder(request, 'put')
+    const { format, compression } = coder
     const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding }
     this.mode = format === 'binary' ? 'b' : 't'
-    this.#encoder =
-      format === 'parquet'
-        ? createRowEncoder('csv', parquetText('csv', 'put'), columnNames(request), target)
-        : createRowEncoder(format, options, columnNames(request), target)
+    const rows = format === 'binary' ? coder : textRows(coder)
+    this.#encoder = createRowEncoder(rows.format, rows.options, columnNames(request), target)
     this.#call = call
     const signal = AbortSignal.any([call.signal, closed])
     this.#upload = blob.upload({ signal, maxBlockBytes: request.call.blockSizeMb * MEBIBYTE })

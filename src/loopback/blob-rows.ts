@@ -12,7 +12,9 @@ import { binaryAsText } from './binary-rows.ts'
 import type { InterruptedReads } from './interrupted-reads.ts'
 import type { RowsOfBlob } from './request.ts'
 
-interface Coder extends ResolvedFormat {
+const TEXT_OPTIONS = readRowOptions(null, 'tsv', 'get')
+
+export interface Coder extends ResolvedFormat {
   readonly options: RowOptions
 }
 
@@ -20,11 +22,6 @@ interface Coder extends ResolvedFormat {
 export function readCoder(request: RowsOfBlob, direction: Direction): Coder {
   const resolved = resolveFormat(request.path, request.coder, request.compression)
   return { ...resolved, options: readRowOptions(request.options, resolved.format, direction) }
-}
-
-/** What Parquet's text is, on either side of its engine. */
-export function parquetText(format: 'csv' | 'tsv', direction: Direction): RowOptions {
-  return { ...readRowOptions(null, format, direction), contentEncoding: 'UTF8' }
 }
 
 export const parquetColumns = (request: RowsOfBlob): ParquetColumn[] => {
@@ -47,7 +44,7 @@ export async function* readBlobRows(
   const writer = new DataRowWriter()
   const shape = { columns: columnNames(request), withLine: request.withLine }
   const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding }
-  const { format, options } = decodedRows(coder)
+  const { format, options } = textRows(coder)
   const decoder = createRowDecoder(format, options, shape, target, writer)
   const start = request.withLine ? interruptedReads.takeStart(request) : 0
   let offset = 0
@@ -69,10 +66,10 @@ export async function* readBlobRows(
   }
 }
 
-/** What comes of openRows(): what others have read of a binary file or of Parquet is in COPY's text format. */
-function decodedRows({ format, options }: Coder): { format: Format; options: RowOptions } {
-  if (format === 'parquet') return { format: 'tsv', options: parquetText('tsv', 'get') }
-  if (format === 'binary') return { format: 'tsv', options: readRowOptions(null, 'tsv', 'get') }
+/** How our own row codecs see the rows: who reads binary files, and who reads and writes Parquet, has them in COPY's text format. */
+export function textRows({ format, options }: Coder): { format: Format; options: RowOptions } {
+  if (format === 'parquet') return { format: 'tsv', options: { ...TEXT_OPTIONS, contentEncoding: 'UTF8' } }
+  if (format === 'binary') return { format: 'tsv', options: TEXT_OPTIONS }
   return { format, options }
 }
 

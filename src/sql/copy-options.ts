@@ -25,9 +25,12 @@ export interface WrittenOption {
 }
 
 /** What PostgreSQL reads and writes where a blob has that format. */
-const COPY_FORMATS: Readonly<Record<'from' | 'to', Readonly<Record<Format, string>>>> = {
-  from: { csv: 'csv', tsv: 'text', text: 'text', binary: 'binary', parquet: "text, ENCODING 'UTF8'" },
-  to: { csv: 'csv', tsv: 'text', text: 'text', binary: 'binary', parquet: "csv, ENCODING 'UTF8'" },
+const COPY_FORMATS: Readonly<Record<Format, string>> = {
+  csv: 'csv',
+  tsv: 'text',
+  text: 'text',
+  binary: 'binary',
+  parquet: "text, ENCODING 'UTF8'",
 }
 
 /** Options about how rows and columns are written: without meaning for Parquet, and for a whole file as one value. */
@@ -64,7 +67,7 @@ export function readCopyOptions(nodes: readonly object[], offsetOf: (location: n
   return { format: own.get('format') ?? 'auto', compression: own.get('compression') ?? 'auto', others }
 }
 
-export function writeCopyOptions({ others }: CopyOptions, format: Format, direction: 'from' | 'to'): WrittenOption[] {
+export function writeCopyOptions({ others }: CopyOptions, format: Format): WrittenOption[] {
   if (format === 'text') {
     refuse(others, ROW_OPTIONS, 'a format that is one value', "For PostgreSQL's text format use FORMAT 'tsv'.")
   } else if (format === 'parquet') {
@@ -74,7 +77,7 @@ export function writeCopyOptions({ others }: CopyOptions, format: Format, direct
     text: value === undefined ? quoteIdent(name) : `${quoteIdent(name)} ${writeValue(value)}`,
     location,
   }))
-  return [{ text: `FORMAT ${COPY_FORMATS[direction][format]}`, location: undefined }, ...written]
+  return [{ text: `FORMAT ${COPY_FORMATS[format]}`, location: undefined }, ...written]
 }
 
 function refuse(options: readonly CopyOption[], names: readonly string[], format: string, hint?: string): void {

@@ -54,7 +54,7 @@ export function readCopyStatement(
   }
   const options = readCopyOptions(node.options ?? [], raw.offsetOf)
   const format = resolveFormat(url.path, options.format, options.compression)
-  const written = writeCopyOptions(options, format.format, direction)
+  const written = writeCopyOptions(options, format.format)
 
   const relation = relationName(node.relation)
   const relationStart = tokens.findIndex(token => token.start === relationToken(node, raw, text))
