@@ -21,6 +21,7 @@ export const SQLSTATE = {
   undefinedFunction: '42883',
   diskFull: '53100',
   configurationLimitExceeded: '53400',
+  outOfMemory: '53200',
   programLimitExceeded: '54000',
   objectNotInPrerequisiteState: '55000',
   queryCanceled: '57014',

@@ -1,13 +1,68 @@
+import { closeSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { Engine } from './engine.ts'
+import type { EngineColumn } from './engine-messages.ts'
+import { columnCountDiffers, unreadable } from './parquet-errors.ts'
+import { createFifo } from './private-files.ts'
 import type { ParquetColumn } from './shape.ts'
+import { columnAt, literal, MACROS } from './sql-text.ts'
+import { copyTextOf } from './text-of-value.ts'
 
 /**
  * The rows of a Parquet file in COPY's text format, in UTF-8: row N is line N. Columns go by position.
- * `fd` is a regular file, and stays the caller's. @throws PgError
+ * `fd` is a regular file, and stays the caller's. @throws PgError, or the signal's reason
  */
 export async function* readParquet(
-  _fd: number,
-  _columns: readonly ParquetColumn[],
-  _signal: AbortSignal,
+  fd: number,
+  columns: readonly ParquetColumn[],
+  signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  yield await Promise.reject(new Error('not yet'))
+  signal.throwIfAborted()
+  const fifo = await createFifo()
+  const rows = new Socket({ fd: fifo.readEnd, readable: true, writable: false })
+  const engine = Engine.take()
+  let released = false
+  // In case that nobody asks for rows any more.
+  const abort = (): void => {
+    rows.destroy()
+    void engine.kill()
+  }
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    const { source, target } = await engine.open(fd, fifo.writeEnd).finally(() => closeSync(fifo.writeEnd))
+    const file = `read_parquet(${literal(source)})`
+    const found = await engine.describe(`SELECT * FROM ${file}`)
+    if (found.length !== columns.length) throw columnCountDiffers(found, columns)
+    const done = engine.run(MACROS).then(() => engine.run(copyStatement(file, found, columns, target)))
+    // Either closes the pipe's other end; until then more may come.
+    const closed = done.then(
+      () => {
+        released = true
+        return engine.release()
+      },
+      () => engine.kill(),
+    )
+    yield* rows as AsyncIterable<Buffer>
+    await done
+    await closed
+  } catch (error) {
+    signal.throwIfAborted()
+    throw unreadable(error)
+  } finally {
+    signal.removeEventListener('abort', abort)
+    rows.destroy()
+    if (!released) await engine.kill()
+  }
+}
+
+function copyStatement(
+  file: string,
+  found: readonly EngineColumn[],
+  columns: readonly ParquetColumn[],
+  target: string,
+): string {
+  const names = columns.map((_, i) => columnAt(i))
+  const values = columns.map(({ shape }, i) => copyTextOf(columnAt(i), (found[i] as EngineColumn).type, shape))
+  return `COPY (SELECT ${values.join(', ')} FROM ${file} AS t(${names.join(', ')})) TO ${literal(target)}
+    (FORMAT csv, HEADER false, DELIMITER '\t', QUOTE '', ESCAPE '', NULLSTR '\\N', USE_TMP_FILE false)`
 }

@@ -1,0 +1,28 @@
+/** What the proxy asks of an engine process; each request is answered before the next is sent. */
+export type EngineRequest =
+  /** Takes over the files behind these descriptors of the parent, for the requests up to `close`. */
+  | { readonly kind: 'open'; readonly source: number; readonly target: number }
+  /** Which columns a query has. */
+  | { readonly kind: 'describe'; readonly sql: string }
+  /** Runs a statement; its rows are answered, so they must be few. */
+  | { readonly kind: 'run'; readonly sql: string }
+  | { readonly kind: 'close' }
+
+export type EngineAnswer =
+  | { readonly kind: 'opened'; readonly source: string; readonly target: string }
+  | { readonly kind: 'columns'; readonly columns: readonly EngineColumn[] }
+  | { readonly kind: 'rows'; readonly rows: readonly (readonly unknown[])[] }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'failed'; readonly message: string }
+
+export interface EngineColumn {
+  readonly name: string
+  readonly type: EngineType
+}
+
+/** DuckDB's name of a type, and what a nested one is made of. */
+export type EngineType =
+  | { readonly kind: 'scalar'; readonly name: string }
+  | { readonly kind: 'list'; readonly name: string; readonly element: EngineType }
+  | { readonly kind: 'struct'; readonly name: string; readonly fields: readonly EngineColumn[] }
+  | { readonly kind: 'map'; readonly name: string }

@@ -1,0 +1,127 @@
+/*
+ * A process of its own that runs DuckDB for the proxy: what a hostile file does to native code ends here, and so does the
+ * memory it takes. It reaches no file but the two that it is told to open.
+ */
+import { closeSync, openSync } from 'node:fs'
+import { type DuckDBConnection, DuckDBInstance, type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
+import type { EngineAnswer, EngineColumn, EngineRequest, EngineType } from './engine-messages.ts'
+
+const MEMORY_LIMIT = '768MB'
+
+const CONFIGURATION: Readonly<Record<string, string>> = {
+  memory_limit: MEMORY_LIMIT,
+  // With a single one rows keep their order, and memory stays small.
+  threads: '1',
+  // Else row groups cannot be bounded by their size.
+  preserve_insertion_order: 'false',
+  temp_directory: '',
+  autoinstall_known_extensions: 'false',
+  autoload_known_extensions: 'false',
+  allow_community_extensions: 'false',
+  allow_persistent_secrets: 'false',
+}
+
+class Job {
+  readonly #files: readonly number[]
+  readonly #instance: DuckDBInstance
+  readonly #connection: DuckDBConnection
+
+  private constructor(files: readonly number[], instance: DuckDBInstance, connection: DuckDBConnection) {
+    this.#files = files
+    this.#instance = instance
+    this.#connection = connection
+  }
+
+  static async open(source: number, target: number): Promise<Job> {
+    const files = [openSync(parentsFile(source), 'r'), openSync(parentsFile(target), 'w')]
+    const instance = await DuckDBInstance.create(':memory:', CONFIGURATION)
+    const connection = await instance.connect()
+    await connection.run(`SET allowed_paths = [${files.map(file => `'${ownFile(file)}'`).join(', ')}]`)
+    // Else WKB would come as a type of its own.
+    await connection.run('SET enable_geoparquet_conversion = false')
+    await connection.run("SET TimeZone = 'UTC'")
+    await connection.run('SET enable_external_access = false')
+    await connection.run('SET lock_configuration = true')
+    return new Job(files, instance, connection)
+  }
+
+  get opened(): EngineAnswer {
+    const [source, target] = this.#files as [number, number]
+    return { kind: 'opened', source: ownFile(source), target: ownFile(target) }
+  }
+
+  async describe(sql: string): Promise<EngineColumn[]> {
+    const statement = await this.#connection.prepare(sql)
+    return Array.from({ length: statement.columnCount }, (_, i) => ({
+      name: statement.columnName(i),
+      type: engineType(statement.columnType(i)),
+    }))
+  }
+
+  async run(sql: string): Promise<unknown[][]> {
+    return (await this.#connection.runAndReadAll(sql)).getRowsJson()
+  }
+
+  close(): void {
+    this.#connection.closeSync()
+    this.#instance.closeSync()
+    for (const file of this.#files) closeSync(file)
+  }
+}
+
+const parentsFile = (descriptor: number): string => `/proc/${process.ppid}/fd/${descriptor}`
+const ownFile = (descriptor: number): string => `/proc/self/fd/${descriptor}`
+
+function engineType(type: DuckDBType): EngineType {
+  const name = type.toString()
+  switch (type.typeId) {
+    case DuckDBTypeId.LIST:
+      return { kind: 'list', name, element: engineType(type.valueType) }
+    case DuckDBTypeId.STRUCT:
+      return {
+        kind: 'struct',
+        name,
+        fields: type.entryNames.map((entry, i) => ({
+          name: entry,
+          type: engineType(type.entryTypes[i] as DuckDBType),
+        })),
+      }
+    case DuckDBTypeId.MAP:
+      return { kind: 'map', name }
+    default:
+      return { kind: 'scalar', name }
+  }
+}
+
+let job: Job | undefined
+
+async function answer(request: EngineRequest): Promise<EngineAnswer> {
+  if (request.kind === 'open') {
+    job = await Job.open(request.source, request.target)
+    return job.opened
+  }
+  if (job === undefined) throw new Error(`${request.kind} without files`)
+  switch (request.kind) {
+    case 'describe':
+      return { kind: 'columns', columns: await job.describe(request.sql) }
+    case 'run':
+      return { kind: 'rows', rows: await job.run(request.sql) }
+    case 'close':
+      job.close()
+      job = undefined
+      return { kind: 'closed' }
+  }
+}
+
+process.on('message', async (request: EngineRequest) => {
+  const reply = await answer(request).catch(
+    (error: unknown): EngineAnswer => ({
+      kind: 'failed',
+      message: error instanceof Error ? error.message : String(error),
+    }),
+  )
+  process.send?.(reply)
+})
+
+// The parent is gone. A thread in the middle of a statement would keep an orderly exit waiting.
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))

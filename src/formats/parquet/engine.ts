@@ -1,0 +1,122 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { PgError } from '../../protocol/pg-error.ts'
+import { SQLSTATE } from '../../protocol/sqlstate.ts'
+import type { EngineAnswer, EngineColumn, EngineRequest } from './engine-messages.ts'
+
+const IDLE_MS = 5000
+
+/** What the engine said of a statement, in its own words. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError'
+}
+
+/** The process that waits for the next job: to start one takes as long as many a job. */
+let idle: Engine | undefined
+
+/** A process with DuckDB in it, for one job at a time. */
+export class Engine {
+  readonly #child: ChildProcess
+  #waiting: { resolve(answer: EngineAnswer): void; reject(error: Error): void } | undefined
+  #idleTimer: NodeJS.Timeout | undefined
+  #ended: Error | undefined
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    child.on('message', (answer: EngineAnswer) => {
+      this.#waiting?.resolve(answer)
+      this.#waiting = undefined
+    })
+    child.on('error', error => this.#end(engineFailure(error.message, error)))
+    child.on('exit', (code, signal) =>
+      this.#end(engineFailure(`Its process ended (${signal ?? `exit code ${code}`}).`)),
+    )
+  }
+
+  /** The idle process, or else a new one. */
+  static take(): Engine {
+    const engine = idle ?? new Engine(startProcess())
+    idle = undefined
+    clearTimeout(engine.#idleTimer)
+    engine.#child.ref()
+    engine.#child.channel?.ref()
+    return engine
+  }
+
+  /** Has the process open the files behind two descriptors of ours; returns the paths by which statements name them. */
+  async open(source: number, target: number): Promise<{ source: string; target: string }> {
+    const answer = await this.#ask({ kind: 'open', source, target })
+    return answer as EngineAnswer & { kind: 'opened' }
+  }
+
+  async describe(sql: string): Promise<readonly EngineColumn[]> {
+    const answer = await this.#ask({ kind: 'describe', sql })
+    return (answer as EngineAnswer & { kind: 'columns' }).columns
+  }
+
+  async run(sql: string): Promise<readonly (readonly unknown[])[]> {
+    const answer = await this.#ask({ kind: 'run', sql })
+    return (answer as EngineAnswer & { kind: 'rows' }).rows
+  }
+
+  /** The job is done: the process waits for another one for a while. */
+  async release(): Promise<void> {
+    await this.#ask({ kind: 'close' })
+    if (idle !== undefined) return this.kill()
+    idle = this
+    this.#child.unref()
+    this.#child.channel?.unref()
+    this.#idleTimer = setTimeout(() => this.kill(), IDLE_MS).unref()
+  }
+
+  /** Ends the process, whatever it is at; what it had open is closed when this resolves. */
+  async kill(): Promise<void> {
+    if (idle === this) idle = undefined
+    if (this.#ended !== undefined) return
+    this.#child.ref()
+    this.#child.kill('SIGKILL')
+    await once(this.#child, 'exit')
+  }
+
+  async #ask(request: EngineRequest): Promise<EngineAnswer> {
+    if (this.#ended !== undefined) throw this.#ended
+    const answer = await new Promise<EngineAnswer>((resolve, reject) => {
+      this.#waiting = { resolve, reject }
+      this.#child.send(request)
+    })
+    if (answer.kind === 'failed') throw new EngineError(answer.message)
+    return answer
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error
+    if (idle === this) idle = undefined
+    this.#waiting?.reject(this.#ended)
+  }
+}
+
+function startProcess(): ChildProcess {
+  const self = fileURLToPath(import.meta.url)
+  const extension = extname(self)
+  return fork(fileURLToPath(new URL(`engine-process${extension}`, import.meta.url)), [], {
+    execArgv: extension === '.ts' ? ['--import', createRequire(self).resolve('tsx')] : [],
+    // Not the proxy's: that may hold secrets.
+    env: { TZ: 'UTC' },
+    cwd: '/',
+    // Not in the terminal's foreground group: there Ctrl-C would end it before the session that it works for.
+    detached: true,
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+}
+
+function engineFailure(detail: string, cause?: unknown): PgError {
+  return new PgError({
+    message: 'azure_storage: the Parquet engine failed',
+    code: SQLSTATE.internalError,
+    detail,
+    cause,
+  })
+}

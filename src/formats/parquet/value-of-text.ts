@@ -1,0 +1,107 @@
+import type { ParquetColumn, Shape } from './shape.ts'
+import { identifier, literal } from './sql-text.ts'
+
+/** How a type's text becomes a value of the engine; `exact`: whatever PostgreSQL prints can be held. */
+interface Conversion {
+  readonly type: string
+  readonly exact: boolean
+  /** Before the cast. */
+  readonly prepare?: (text: string) => string
+}
+
+const MAX_DECIMAL_PRECISION = 38
+
+const CONVERSIONS: Readonly<Record<string, Conversion>> = {
+  bool: { type: 'BOOLEAN', exact: true },
+  int2: { type: 'SMALLINT', exact: true },
+  int4: { type: 'INTEGER', exact: true },
+  int8: { type: 'BIGINT', exact: true },
+  oid: { type: 'UINTEGER', exact: true },
+  float4: { type: 'FLOAT', exact: true },
+  float8: { type: 'DOUBLE', exact: true },
+  uuid: { type: 'UUID', exact: true },
+  date: { type: 'DATE', exact: false, prepare: finiteTime },
+  time: { type: 'TIME', exact: true },
+  timestamp: { type: 'TIMESTAMP', exact: false, prepare: finiteTime },
+  timestamptz: { type: 'TIMESTAMPTZ', exact: false, prepare: finiteTime },
+  json: { type: 'JSON', exact: false },
+  jsonb: { type: 'JSON', exact: false },
+}
+
+/** Their text has neither a backslash nor a control character. */
+const PLAIN: ReadonlySet<string> = new Set([
+  ...Object.keys(CONVERSIONS).filter(type => !type.startsWith('json')),
+  'numeric',
+  'interval',
+  'timetz',
+])
+
+/** The expression for a column whose text, in COPY's text format, is `sql`. Nested values come as JSON of their texts. */
+export function valueOfCopyText(sql: string, { name, shape }: ParquetColumn): string {
+  if (shape.kind !== 'scalar') {
+    return valueFrom(
+      `from_json(copy_unescape(${sql}), ${literal(JSON.stringify(textStructure(shape)))})`,
+      shape,
+      name,
+      0,
+    )
+  }
+  if (shape.type === 'bytea') return byteaValue(`substr(${sql}, 2)`)
+  return valueFrom(PLAIN.has(shape.type) ? sql : `copy_unescape(${sql})`, shape, name, 0)
+}
+
+function valueFrom(sql: string, shape: Shape, column: string, depth: number): string {
+  switch (shape.kind) {
+    case 'scalar':
+      return scalarValue(sql, shape, column)
+    case 'array': {
+      const item = `e${depth}`
+      return `list_transform(${sql}, lambda ${item}: ${valueFrom(item, shape.element, column, depth + 1)})`
+    }
+    case 'composite': {
+      const fields = shape.fields.map(
+        (field, i) =>
+          `${identifier(field.name)} := ${valueFrom(`struct_extract(${sql}, 'f${i}')`, field.shape, column, depth)}`,
+      )
+      return `CASE WHEN ${sql} IS NOT NULL THEN struct_pack(${fields.join(', ')}) END`
+    }
+  }
+}
+
+/** What from_json is to make of a nested value: the same structure, all of texts. */
+export function textStructure(shape: Shape): unknown {
+  switch (shape.kind) {
+    case 'scalar':
+      return 'VARCHAR'
+    case 'array':
+      return [textStructure(shape.element)]
+    case 'composite':
+      return Object.fromEntries(shape.fields.map((field, i) => [`f${i}`, textStructure(field.shape)]))
+  }
+}
+
+function scalarValue(sql: string, shape: Shape & { kind: 'scalar' }, column: string): string {
+  if (shape.type === 'bytea') return byteaValue(sql)
+  const conversion = shape.type === 'numeric' ? decimal(shape) : CONVERSIONS[shape.type]
+  if (conversion === undefined) return sql
+  const { type, exact, prepare } = conversion
+  const text = prepare?.(sql) ?? sql
+  if (exact) return `${text}::${type}`
+  const message = `${refusal(column)}: `
+  return `CASE WHEN ${sql} IS NOT NULL THEN coalesce(TRY_CAST(${text} AS ${type}), error(${literal(message)} || ${sql})) END`
+}
+
+/** What the engine says, with the value after a colon, when Parquet cannot hold a value. */
+export const refusal = (column: string): string => `azure_storage: Parquet cannot hold a value of column "${column}"`
+
+const byteaValue = (text: string): string => `unhex(substr(${text}, 3))`
+
+function finiteTime(text: string): string {
+  return `CASE WHEN NOT ends_with(${text}, 'infinity') THEN from_bc(${text}) END`
+}
+
+/** Undefined: as its text, which loses no digit. */
+function decimal({ precision, scale = 0 }: Shape & { kind: 'scalar' }): Conversion | undefined {
+  if (precision === undefined || precision > MAX_DECIMAL_PRECISION || scale < 0 || scale > precision) return undefined
+  return { type: `DECIMAL(${precision}, ${scale})`, exact: false }
+}
