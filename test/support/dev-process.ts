@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { stopWithParent } from '../../src/dev/child.ts'
 
@@ -15,13 +16,22 @@ export interface CliProcess {
   readonly pid: number
   /** Resolves with all of standard output once it matches; rejects when the process ends before that. */
   printed(pattern: RegExp): Promise<string>
+  /** The same for standard error. */
+  logged(pattern: RegExp): Promise<string>
   readonly ended: Promise<CliResult>
   kill(signal: NodeJS.Signals): void
 }
 
-/** Runs `blobgres` from its sources, as its own process. */
-export function startCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): CliProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', CLI, ...args], { env: { ...process.env, ...env } })
+/** Runs `blobgres` from its sources, as its own process; it may have at most so many descriptors. */
+export function startCli(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  descriptors?: number,
+): CliProcess {
+  const command = [process.execPath, '--import', 'tsx', CLI, ...args]
+  const limited =
+    descriptors === undefined ? command : ['sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh', ...command]
+  const child = spawn(limited[0] as string, limited.slice(1), { env: { ...process.env, ...env } })
   stopWithParent(child, 'SIGTERM') // in case that a test fails before it has stopped it
   let stdout = ''
   let stderr = ''
@@ -34,20 +44,26 @@ export function startCli(args: readonly string[], env: Readonly<Record<string, s
   const ended = new Promise<CliResult>(resolve => {
     child.once('close', status => resolve({ status, stdout, stderr }))
   })
-  const printed = async (pattern: RegExp): Promise<string> => {
+  const shown = async (stream: Readable, all: () => string, pattern: RegExp): Promise<string> => {
     const over = ended.then(({ status }) => {
       throw new Error(`blobgres ${args[0]} ended with status ${status}: ${stderr}`)
     })
     const seen = new Promise<string>(resolve => {
       const look = (): void => {
-        if (pattern.test(stdout)) resolve(stdout)
+        if (pattern.test(all())) resolve(all())
       }
-      child.stdout.on('data', look)
+      stream.on('data', look)
       look()
     })
     return Promise.race([seen, over])
   }
-  return { pid: child.pid as number, printed, ended, kill: signal => void child.kill(signal) }
+  return {
+    pid: child.pid as number,
+    printed: pattern => shown(child.stdout, () => stdout, pattern),
+    logged: pattern => shown(child.stderr, () => stderr, pattern),
+    ended,
+    kill: signal => void child.kill(signal),
+  }
 }
 
 /** Runs `blobgres` to its end. */
@@ -56,8 +72,11 @@ export function runCli(args: readonly string[], env: Readonly<Record<string, str
 }
 
 /** Starts `blobgres dev` on free ports and waits for its banner. */
-export async function startDev(dataDir: string): Promise<CliProcess & { readonly banner: string }> {
-  const cli = startCli(['dev', '--data-dir', dataDir, '--listen', '127.0.0.1:0', '--azurite-port', '0'])
+export async function startDev(
+  dataDir: string,
+  ...options: readonly string[]
+): Promise<CliProcess & { readonly banner: string }> {
+  const cli = startCli(['dev', '--data-dir', dataDir, '--listen', '127.0.0.1:0', '--azurite-port', '0', ...options])
   return { ...cli, banner: await cli.printed(/Ctrl-C/) }
 }
 
