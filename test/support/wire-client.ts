@@ -136,7 +136,8 @@ export class WireClient {
 
   async close(): Promise<void> {
     if (this.#socket.destroyed) return
-    const closed = once(this.#socket, 'close')
+    // Not once(): the peer may have hung up already, and answer what is sent with a reset.
+    const closed = new Promise(resolve => this.#socket.once('close', resolve))
     if (!this.#socket.writableEnded) this.#socket.end(wire.terminate)
     this.#socket.resume()
     await closed
