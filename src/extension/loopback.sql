@@ -40,6 +40,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   ORDER BY s.setdatabase DESC LIMIT 1
 $function$;
 
+-- How to reach a proxy: first the one that the session came through, which has written its address into
+-- azure_storage.proxy. That is a session's to change, hence no more than a choice among those that are registered.
 -- Called where dblink is, as its argument, so that the secret is in no statement and no parameter that could be
 -- logged. The password comes first: dblink takes a text whose first 63 characters are the name of one of its
 -- connections for that name, and names are anybody's to give.
@@ -50,8 +52,10 @@ DECLARE
   ports text;
 BEGIN
   SELECT string_agg(part[1], ',' ORDER BY n), string_agg(part[2], ',' ORDER BY n) INTO hosts, ports
-  FROM string_to_table(azure_storage_private.loopback_addresses(), ',') WITH ORDINALITY AS address (text, n),
-    regexp_match(address.text, '^[[]?([^][ ]+)[]]?:([0-9]+)$') AS part;
+  FROM (
+    SELECT text, row_number() OVER (ORDER BY text IS DISTINCT FROM current_setting('azure_storage.proxy', true), n)
+    FROM string_to_table(azure_storage_private.loopback_addresses(), ',') WITH ORDINALITY AS address (text, n)
+  ) AS address (text, n), regexp_match(address.text, '^[[]?([^][ ]+)[]]?:([0-9]+)$') AS part;
   IF hosts IS NULL THEN
     RAISE EXCEPTION 'azure_storage: no proxy can be reached from this server'
       USING ERRCODE = 'sqlclient_unable_to_establish_sqlconnection',

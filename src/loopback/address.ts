@@ -25,20 +25,40 @@ export async function findLoopbackAddress(
   proxyId: string,
 ): Promise<{ address: string | undefined; tried: readonly string[] }> {
   const tried: string[] = []
-  await admin.query('BEGIN')
-  try {
-    await admin.query(
-      "CREATE FUNCTION pg_temp.azure_storage_try(text, text) RETURNS SETOF record LANGUAGE c STRICT AS '$libdir/dblink', 'dblink_record'",
-    )
+  return askingProxies(admin, secret, async ask => {
     for (const { host, port } of await candidates(admin, listen, configured)) {
       const address = formatAddress(host, port)
       tried.push(address)
-      if (await answers(admin, host, port, secret, proxyId)) return { address, tried }
+      if ((await ask(address, 'PING {}'))?.[0] === proxyId) return { address, tried }
     }
     return { address: undefined, tried }
+  })
+}
+
+/** Asks a proxy something, from the server: the first column of the reply, or undefined if there is none. */
+type Ask = (address: string, request: string) => Promise<string[] | undefined>
+
+/** Gives `work` the means to reach proxies as the server's functions do. The parameters are not for the server's log. */
+export async function askingProxies<T>(admin: Client, secret: string, work: (ask: Ask) => Promise<T>): Promise<T> {
+  await admin.query('BEGIN; SET LOCAL log_parameter_max_length = 0')
+  try {
+    await admin.query(
+      "CREATE FUNCTION pg_temp.azure_storage_ask(text, text) RETURNS SETOF record LANGUAGE c STRICT AS '$libdir/dblink', 'dblink_record'",
+    )
+    return await work((address, request) => ask(admin, address, secret, request))
   } finally {
     await admin.query('ROLLBACK')
   }
+}
+
+/** The proxies of the server. */
+export async function loopbackAddresses(admin: Client): Promise<string[]> {
+  const { rows } = await admin.query<{ addresses: string }>(`
+    SELECT pg_catalog.substr(setting, pg_catalog.length('azure_storage.loopback_addresses=') + 1) AS addresses
+    FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS setting
+    WHERE s.setdatabase = 0 AND s.setrole = 'azure_storage_key'::regrole
+      AND pg_catalog.starts_with(setting, 'azure_storage.loopback_addresses=')`)
+  return (rows[0]?.addresses ?? '').split(',').filter(address => address !== '')
 }
 
 /** Puts the address of a proxy among those that the server's functions call, which they try in order, or takes it away. */
@@ -50,12 +70,7 @@ export async function announceAddress(
   await admin.query('BEGIN')
   try {
     await admin.query('LOCK TABLE pg_catalog.pg_db_role_setting IN SHARE ROW EXCLUSIVE MODE')
-    const { rows } = await admin.query<{ addresses: string }>(`
-      SELECT pg_catalog.substr(setting, pg_catalog.length('azure_storage.loopback_addresses=') + 1) AS addresses
-      FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) AS setting
-      WHERE s.setdatabase = 0 AND s.setrole = 'azure_storage_key'::regrole
-        AND pg_catalog.starts_with(setting, 'azure_storage.loopback_addresses=')`)
-    const others = (rows[0]?.addresses ?? '').split(',').filter(each => each !== '' && each !== address)
+    const others = (await loopbackAddresses(admin)).filter(each => each !== address)
     const places = { first: [address, ...others], last: [...others, address], nowhere: others }
     const addresses = places[place].join(',')
     await admin.query(
@@ -80,20 +95,21 @@ async function candidates(admin: Client, listen: Address, configured: Address | 
   return [...new Set(hosts)].flatMap(host => (host ? [{ host, port: listen.port }] : []))
 }
 
-async function answers(admin: Client, host: string, port: number, secret: string, proxyId: string): Promise<boolean> {
+async function ask(admin: Client, address: string, secret: string, request: string): Promise<string[] | undefined> {
+  const [, host, port] = /^\[?([^\][]+)\]?:(\d+)$/.exec(address) ?? []
   const connection =
     `host=${host} port=${port} user=${LOOPBACK_NAME} dbname=${LOOPBACK_NAME} password=${secret} ` +
     `sslmode=disable gssencmode=disable connect_timeout=${TRY_SECONDS} application_name=azure_storage`
-  await admin.query('SAVEPOINT try')
+  await admin.query('SAVEPOINT ask')
   try {
-    const { rows } = await admin.query<{ proxy: string }>(
-      "SELECT proxy FROM pg_temp.azure_storage_try($1, 'PING {}') AS t(proxy text)",
-      [connection],
+    const { rows } = await admin.query<{ answer: string }>(
+      'SELECT answer FROM pg_temp.azure_storage_ask($1, $2) AS t(answer text)',
+      [connection, request],
     )
-    return rows[0]?.proxy === proxyId
+    return rows.map(({ answer }) => answer)
   } catch {
-    await admin.query('ROLLBACK TO SAVEPOINT try')
-    return false
+    await admin.query('ROLLBACK TO SAVEPOINT ask')
+    return undefined
   }
 }
 

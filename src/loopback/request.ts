@@ -44,6 +44,7 @@ export interface RowsOfBlob extends Target {
 
 export type Request =
   | { readonly verb: 'PING' }
+  | { readonly verb: 'CANCEL'; readonly sessions: readonly string[] }
   | ({ readonly verb: 'LIST'; readonly prefix: string } & Target)
   | ({ readonly verb: 'GET' } & RowsOfBlob)
   | ({ readonly verb: 'OPEN' } & RowsOfBlob)
@@ -61,6 +62,8 @@ export function readRequest(body: Buffer, encoding: string): Request {
   switch (verb) {
     case 'PING':
       return { verb }
+    case 'CANCEL':
+      return { verb, sessions: JSON.parse(rest) }
     case 'LIST': {
       const fields = JSON.parse(rest)
       return { verb, ...readTarget(fields), prefix: String(fields.prefix) }

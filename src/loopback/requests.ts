@@ -8,6 +8,7 @@ import { openSealed } from '../storage/sealing.ts'
 import { readBlobRows } from './blob-rows.ts'
 import { BlobRowsUpload } from './blob-rows-upload.ts'
 import type { Calls } from './calls.ts'
+import type { Cancels } from './cancels.ts'
 import type { InterruptedReads } from './interrupted-reads.ts'
 import { type Request, type RowsOfBlob, readRequest, type Target } from './request.ts'
 import { dataRow, rowDescription } from './rows.ts'
@@ -16,6 +17,7 @@ import { sealForAccount } from './seal-request.ts'
 /** What all loopback connections of a proxy share. */
 export interface LoopbackServices extends Services {
   readonly calls: Calls
+  readonly cancels: Cancels
   readonly interruptedReads: InterruptedReads
   /** Tells this proxy from others at the same address. */
   readonly proxyId: string
@@ -50,6 +52,12 @@ export class Requests {
       case 'PING':
         yield rowDescription(['proxy'])
         yield dataRow([this.#services.proxyId], this.#encoding)
+        break
+      case 'CANCEL':
+        yield rowDescription(['session'])
+        for (const session of request.sessions) {
+          if (this.#services.cancels.cancelOwn(session)) yield dataRow([session], this.#encoding)
+        }
         break
       case 'LIST':
         yield* this.#list(request)

@@ -7,6 +7,7 @@ import type { Address } from '../options.ts'
 import type { Services } from '../services.ts'
 import { announceAddress, findLoopbackAddress, loopbackSecret } from './address.ts'
 import { Calls } from './calls.ts'
+import { Cancels } from './cancels.ts'
 import { InterruptedReads } from './interrupted-reads.ts'
 import { LOOPBACK_NAME, LoopbackConnection } from './loopback-connection.ts'
 import { type LoopbackServices, Requests } from './requests.ts'
@@ -18,6 +19,7 @@ const WATCH_INTERVAL_MS = 1000
 /** The proxy's side of the extension's functions: their connections, and what they have under way. */
 export class LoopbackService {
   readonly calls = new Calls()
+  readonly cancels: Cancels
   readonly #services: LoopbackServices
   readonly #secret: string
   readonly #log: Logger
@@ -28,9 +30,11 @@ export class LoopbackService {
   #watching = false
 
   constructor(services: Services, log: Logger) {
+    this.cancels = new Cancels(services, this.calls, log)
     this.#services = {
       ...services,
       calls: this.calls,
+      cancels: this.cancels,
       interruptedReads: new InterruptedReads(),
       proxyId: randomUUID(),
     }
@@ -55,6 +59,11 @@ export class LoopbackService {
       clearInterval(this.#watch)
       this.#watch = undefined
     })
+  }
+
+  /** Where the server reaches this proxy, if it does. */
+  get address(): string | undefined {
+    return this.#address
   }
 
   /** Finds out how the server reaches this proxy, and lets the functions know. */

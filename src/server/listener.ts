@@ -17,11 +17,14 @@ import type { Services } from '../services.ts'
 import { endSoon } from '../session/farewell.ts'
 import { StatementInterceptor } from '../session/intercept.ts'
 import { Session } from '../session/session.ts'
-import { isReplication, readStartupRequest, type StartupRequest } from '../session/startup.ts'
+import { addParameter, isReplication, readStartupRequest, type StartupRequest } from '../session/startup.ts'
 import { logInSecurely } from './secure-login.ts'
 
 /** PostgreSQL's authentication_timeout. */
 const STARTUP_TIMEOUT_MS = 60_000
+
+/** A setting of the session; see azure_storage_private.loopback_connection(). */
+const OWN_ADDRESS = 'azure_storage.proxy'
 
 const SHUTTING_DOWN = new PgError({
   message: 'blobgres: the proxy is shutting down',
@@ -38,8 +41,6 @@ export class Listener {
   readonly #log: Logger
   readonly #starting = new Set<net.Socket>()
   readonly #sessions = new Set<Session>()
-  /** By BackendKeyData, in hex. */
-  readonly #byKey = new Map<string, Session>()
   #nextId = 1
   #draining = false
   #drained: (() => void) | undefined
@@ -122,7 +123,7 @@ export class Listener {
     }
     if (LoopbackService.isLoopback(request.parameters)) this.#loopback.accept(request.socket, request.parameters, log)
     else if (this.#draining) refuse(request.socket, SHUTTING_DOWN)
-    else await this.#logIn(request, log, signal)
+    else await this.#logIn({ ...request, packet: this.#withOwnAddress(request) }, log, signal)
     this.#starting.delete(accepted)
   }
 
@@ -147,6 +148,12 @@ export class Listener {
     }
   }
 
+  /** So that the session's functions call this proxy, which is the one that hears when the session is over. */
+  #withOwnAddress({ packet, parameters }: SessionRequest): Buffer {
+    const { address } = this.#loopback
+    return address === undefined || isReplication(parameters) ? packet : addParameter(packet, OWN_ADDRESS, address)
+  }
+
   #open(
     client: net.Socket,
     parameters: ReadonlyMap<string, string>,
@@ -155,7 +162,7 @@ export class Listener {
     log: Logger,
   ): void {
     const { backend } = this.#services.config
-    let keyName: string | undefined
+    let key: Buffer | undefined
     let pid = 0
     const session = new Session({
       client,
@@ -164,16 +171,16 @@ export class Listener {
       backendName: backend.socketPath ?? `${backend.host}:${backend.port}`,
       connectBackend,
       cancelBackend: key => sendCancelRequest(backend, cancelRequest(key)),
-      onKey: key => {
-        keyName = key.toString('hex')
+      onKey: received => {
+        key = received
         pid = key.readInt32BE(0)
-        this.#byKey.set(keyName, session)
+        this.#loopback.cancels.add(key, session)
       },
       isCalling: () => this.#loopback.calls.has(pid),
       onClose: () => {
         this.#sessions.delete(session)
         this.#loopback.calls.abandon(pid)
-        if (keyName !== undefined) this.#byKey.delete(keyName)
+        if (key !== undefined) this.#loopback.cancels.remove(key)
         if (this.#sessions.size === 0) this.#drained?.()
       },
     })
@@ -183,15 +190,10 @@ export class Listener {
     session.intercept(new StatementInterceptor(session, this.#services, database))
   }
 
-  /** A transfer of the session must hear of it too: its backend may be waiting for the proxy. */
   async #cancel(packet: Buffer): Promise<void> {
-    const length = packet.readInt32BE(0)
+    const key = packet.subarray(8, packet.readInt32BE(0))
     await sendCancelRequest(this.#services.config.backend, packet)
-    const session = this.#byKey.get(packet.subarray(8, length).toString('hex'))
-    // Only who knows the session's key: the server has checked it as well, but does not tell.
-    if (session === undefined) return
-    this.#loopback.calls.cancel(packet.readInt32BE(8))
-    session.cancelled()
+    await this.#loopback.cancels.cancel(key, this.#loopback.address)
   }
 }
 

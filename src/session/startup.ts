@@ -80,6 +80,18 @@ export const isReplication = (parameters: ReadonlyMap<string, string>): boolean 
   return value !== undefined && !['', 'false', 'off', 'no', '0'].includes(value)
 }
 
+/** A startup packet with one parameter more. One that is malformed or full stays as it is: the server is to judge it. */
+export function addParameter(packet: Buffer, name: string, value: string): Buffer {
+  const words = packet.toString('latin1', 8).split('\0')
+  // Pairs, then the terminator: an empty name, and nothing after it.
+  const isWellFormed =
+    words.length % 2 === 0 && words.findIndex((word, i) => i % 2 === 0 && word === '') === words.length - 2
+  const added = Buffer.concat([packet.subarray(0, packet.length - 1), Buffer.from(`${name}\0${value}\0\0`)])
+  if (!isWellFormed || added.length > MAX_STARTUP_LENGTH) return packet
+  added.writeInt32BE(added.length, 0)
+  return added
+}
+
 function readParameters(packet: Buffer): Map<string, string> {
   const words = packet.subarray(8).toString('utf8').split('\0')
   const parameters = new Map<string, string>()

@@ -12,9 +12,9 @@ export interface TestStack {
   close(): Promise<void>
 }
 
-/** A proxy in this process, in front of a server and the shared Azurite, with a database of its own. */
-export async function startStack(server: TestServer, overrides: Partial<Config> = {}): Promise<TestStack> {
-  const config: Config = {
+/** The configuration of a proxy in front of a server and the shared Azurite, on any free port. */
+export function testConfig(server: TestServer, overrides: Partial<Config> = {}): Config {
+  return {
     listen: { host: '127.0.0.1', port: 0 },
     backend: backendConfig({
       host: server.host,
@@ -28,6 +28,11 @@ export async function startStack(server: TestServer, overrides: Partial<Config> 
     drainTimeoutMs: 1000,
     ...overrides,
   }
+}
+
+/** A proxy in this process, in front of a server and the shared Azurite, with a database of its own. */
+export async function startStack(server: TestServer, overrides: Partial<Config> = {}): Promise<TestStack> {
+  const config = testConfig(server, overrides)
   const database = await createDatabase(server)
   const proxy = await startProxy(config, createLogger(config.logLevel))
   await callProxyFrom(server, database.name, proxy)
@@ -42,11 +47,15 @@ export async function startStack(server: TestServer, overrides: Partial<Config> 
   }
 }
 
-/** Several stacks share a server: the functions in a database are to call its stack's proxy. */
-export async function callProxyFrom(server: TestServer, database: string, { address }: RunningProxy): Promise<void> {
+/** Several stacks share a server: the functions in a database are to call its stack's proxy, or proxies. */
+export async function callProxyFrom(
+  server: TestServer,
+  database: string,
+  ...proxies: readonly Pick<RunningProxy, 'address'>[]
+): Promise<void> {
+  const addresses = proxies.map(({ address }) => `${address.host}:${address.port}`).join()
   await adminQuery(
     server,
-    `ALTER ROLE azure_storage_key IN DATABASE ${database}
-     SET azure_storage.loopback_addresses = '${address.host}:${address.port}'`,
+    `ALTER ROLE azure_storage_key IN DATABASE ${database} SET azure_storage.loopback_addresses = '${addresses}'`,
   )
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { afterEach, expect, it } from 'vitest'
-import { isReplication, readStartupRequest, type StartupRequest } from '../../../src/session/startup.ts'
+import { addParameter, isReplication, readStartupRequest, type StartupRequest } from '../../../src/session/startup.ts'
 import { everySplit } from '../../support/stream-bytes.ts'
 import { cancelPacket, GSSENC_REQUEST, SSL_REQUEST, startupPacket } from '../../support/wire.ts'
 
@@ -66,6 +66,29 @@ it('gives up with the deadline, or when the client does', async () => {
   const hungUp = readStartupRequest(other.server, undefined, never)
   other.client.end(Buffer.from([0, 0, 0, 9, 1]))
   expect(await hungUp).toBeUndefined()
+})
+
+it('adds a parameter, but to no packet that the server would refuse', () => {
+  const packet = startupPacket({ user: 'a', options: '' })
+  const longer = startupPacket({ user: 'a', options: '', name: 'value' })
+  expect(addParameter(packet, 'name', 'value')).toEqual(longer)
+  expect(addParameter(startupPacket({}), 'name', 'value')).toEqual(startupPacket({ name: 'value' }))
+  const withLength = (bytes: Buffer): Buffer => {
+    const copy = Buffer.from(bytes)
+    copy.writeInt32BE(copy.length)
+    return copy
+  }
+  for (const malformed of [
+    packet.subarray(0, -1),
+    packet.subarray(0, -2),
+    packet.subarray(0, 8),
+    Buffer.concat([packet, Buffer.from('x\0\0')]),
+    Buffer.concat([packet, Buffer.from('\0')]),
+    Buffer.concat([packet.subarray(0, -1), Buffer.from('x\0\0')]),
+    startupPacket({ user: 'x'.repeat(9980) }),
+  ].map(withLength)) {
+    expect(addParameter(malformed, 'name', 'value')).toEqual(malformed)
+  }
 })
 
 it.each([

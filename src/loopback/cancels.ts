@@ -1,0 +1,95 @@
+import { createHmac } from 'node:crypto'
+import { connectAdmin } from '../backend/admin.ts'
+import type { Logger } from '../log.ts'
+import type { Services } from '../services.ts'
+import { askingProxies, loopbackAddresses, loopbackSecret } from './address.ts'
+import type { Calls } from './calls.ts'
+
+interface Cancellable {
+  /** A CancelRequest for the session was passed on to the backend. */
+  cancelled(): void
+}
+
+/**
+ * Who must hear of a CancelRequest: the session's transfer and its functions, because the backend may be waiting for the
+ * proxy. A load balancer may have sent it to another proxy of the server than the session.
+ */
+export class Cancels {
+  readonly #services: Services
+  readonly #calls: Calls
+  readonly #log: Logger
+  readonly #sessions = new Map<string, { readonly pid: number; readonly session: Cancellable }>()
+  #untold = new Set<string>()
+  #round: Promise<void> = Promise.resolve()
+  #nextRound: Promise<void> | undefined
+
+  constructor(services: Services, calls: Calls, log: Logger) {
+    this.#services = services
+    this.#calls = calls
+    this.#log = log
+  }
+
+  /** `key` is the session's BackendKeyData. */
+  add(key: Buffer, session: Cancellable): void {
+    this.#sessions.set(this.#tokenOf(key), { pid: key.readInt32BE(0), session })
+  }
+
+  remove(key: Buffer): void {
+    this.#sessions.delete(this.#tokenOf(key))
+  }
+
+  /**
+   * The server was told: it has checked the key, but does not say with what result. Resolves when everybody knows, so that
+   * a client that waits for that can begin its next statement.
+   */
+  async cancel(key: Buffer, ownAddress: string | undefined): Promise<void> {
+    const token = this.#tokenOf(key)
+    if (!this.cancelOwn(token)) await this.#tellOthers(token, ownAddress)
+  }
+
+  /** False: no session of this proxy. */
+  cancelOwn(token: string): boolean {
+    const found = this.#sessions.get(token)
+    if (found === undefined) return false
+    this.#calls.cancel(found.pid)
+    found.session.cancelled()
+    return true
+  }
+
+  /** The key itself is nobody else's to see, and what stands for it might be logged by the server. */
+  #tokenOf(key: Buffer): string {
+    return createHmac('sha256', this.#services.sealingKey.macKey).update('cancel').update(key).digest('hex')
+  }
+
+  /** One round at a time, for all that has come until it begins: anybody can send cancel requests, with any key. */
+  #tellOthers(token: string, ownAddress: string | undefined): Promise<void> {
+    this.#untold.add(token)
+    this.#nextRound ??= this.#round.then(() => {
+      const tokens = this.#untold
+      this.#untold = new Set()
+      this.#nextRound = undefined
+      this.#round = this.#tell(tokens, ownAddress).catch(error => {
+        this.#log.warn({ err: error }, 'cannot pass cancel requests on to other proxies')
+      })
+      return this.#round
+    })
+    return this.#nextRound
+  }
+
+  async #tell(tokens: Set<string>, ownAddress: string | undefined): Promise<void> {
+    const { config, sealingKey } = this.#services
+    const admin = await connectAdmin(config.backend)
+    try {
+      const others = (await loopbackAddresses(admin)).filter(address => address !== ownAddress)
+      if (others.length === 0) return
+      await askingProxies(admin, loopbackSecret(sealingKey), async ask => {
+        for (const address of others) {
+          for (const known of (await ask(address, `CANCEL ${JSON.stringify([...tokens])}`)) ?? []) tokens.delete(known)
+          if (tokens.size === 0) return
+        }
+      })
+    } finally {
+      await admin.end()
+    }
+  }
+}
