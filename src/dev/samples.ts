@@ -1,8 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob'
+import type { ParquetColumn } from '../formats/parquet/shape.ts'
+import { writeParquet } from '../formats/parquet/write-parquet.ts'
 import type { StorageAccount } from './azurite.ts'
 
 /** The account that the samples are in, with the key that all Azurites share by default: it guards nothing. */
@@ -11,12 +14,20 @@ export const SAMPLE_ACCOUNT: StorageAccount = {
   key: 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==',
 }
 const CONTAINER = 'samples'
-const PUBLIC_DATA = ['zipcodes.csv', 'birdstrikes.csv', 'airports.csv', 'unemployment.tsv', 'earthquakes.json']
+const PUBLIC_DATA = [
+  'zipcodes.csv',
+  'birdstrikes.csv',
+  'airports.csv',
+  'unemployment.tsv',
+  'earthquakes.json',
+  'flights-3m.parquet',
+]
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   csv: 'text/csv',
   tsv: 'text/tab-separated-values',
   json: 'application/json',
   gz: 'application/gzip',
+  parquet: 'application/vnd.apache.parquet',
 }
 
 /** Puts into the container `samples` what is missing there; a blob that the user changed stays as it is. */
@@ -45,6 +56,8 @@ function samples(): Map<string, () => Promise<Buffer>> {
     ['zipcodes.csv.gz', async () => gzipSync(await published('zipcodes.csv')())],
     ['storage_extension_sample.csv', async () => sampleCsv()],
     ['csv_without_extension', async () => sampleCsv()],
+    ['storage_extension_sample.parquet', sampleParquet],
+    ['parquet_without_extension', sampleParquet],
   ])
 }
 
@@ -64,4 +77,15 @@ export function sampleCsv(): Buffer {
     lines.push(`${id},${text},${integer},${timestamp}`)
   }
   return Buffer.from(`${lines.join('\n')}\n`)
+}
+
+const SAMPLE_TYPES = { id: 'int8', sample_text: 'text', sample_integer: 'int4', sample_timestamp: 'timestamp' }
+
+/** The same rows. */
+export function sampleParquet(): Promise<Buffer> {
+  const columns = Object.entries(SAMPLE_TYPES).map(
+    ([name, type]): ParquetColumn => ({ name, shape: { kind: 'scalar', type } }),
+  )
+  const [, ...rows] = sampleCsv().toString().replaceAll(',', '\t').split(/^/m)
+  return buffer(writeParquet(columns, 'snappy').end(rows.join('')))
 }

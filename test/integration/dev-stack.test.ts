@@ -47,18 +47,22 @@ describe('blobgres dev', () => {
         'birdstrikes.csv',
         'csv_without_extension',
         'earthquakes.json',
+        'flights-3m.parquet',
+        'parquet_without_extension',
         'storage_extension_sample.csv',
+        'storage_extension_sample.parquet',
         'unemployment.tsv',
         'zipcodes.csv',
         'zipcodes.csv.gz',
       ]),
     )
-    const [named, bare] = await Promise.all(
-      ['storage_extension_sample.csv', 'csv_without_extension'].map(blob =>
-        container.getBlobClient(blob).downloadToBuffer(),
-      ),
-    )
-    expect(named).toEqual(bare)
+    for (const [named, bare] of [
+      ['storage_extension_sample.csv', 'csv_without_extension'],
+      ['storage_extension_sample.parquet', 'parquet_without_extension'],
+    ] as const) {
+      const [first, second] = [container.getBlobClient(named), container.getBlobClient(bare)]
+      expect(await first.downloadToBuffer()).toEqual(await second.downloadToBuffer())
+    }
   })
 
   it('prints statements that run as they are, again and again', async () => {
