@@ -41,7 +41,8 @@ LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
   IF account_name ~ '^[a-z0-9]{3,24}$' THEN RETURN; END IF;
   RAISE EXCEPTION 'azure_storage: invalid storage account name: %', coalesce(account_name, 'NULL')
-    USING ERRCODE = 'invalid_parameter_value';
+    USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'A storage account name has 3 to 24 lower-case letters and digits.';
 END
 $function$;
 
@@ -51,6 +52,8 @@ BEGIN
   IF container_name IN ('$root', '$web', '$logs')
     OR container_name ~ '^[a-z0-9](-?[a-z0-9])+$' AND length(container_name) BETWEEN 3 AND 63 THEN RETURN; END IF;
   RAISE EXCEPTION 'azure_storage: invalid container name: %', coalesce(container_name, 'NULL')
-    USING ERRCODE = 'invalid_parameter_value';
+    USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'A container name has 3 to 63 lower-case letters, digits and single hyphens, '
+        'and begins and ends with a letter or digit.';
 END
 $function$;
