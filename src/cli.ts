@@ -31,6 +31,15 @@ async function dev(argv: readonly string[]): Promise<Service> {
   return stack
 }
 
+/** For the emulator in a container: what the dev stack does for its own. */
+async function certificate([dir, ...hosts]: readonly string[]): Promise<number> {
+  if (dir === undefined || hosts.length === 0) throw new ConfigError('usage: blobgres certificate DIRECTORY HOST…')
+  const { ensureCertificate } = await import('./dev/certificate.ts')
+  const { cert, key } = await ensureCertificate(dir, 'server', hosts)
+  process.stdout.write(`${cert}\n${key}\n`)
+  return 0
+}
+
 async function healthcheck(argv: readonly string[]): Promise<number> {
   const listen = readOptions(argv, process.env, ['listen'])('listen')
   return (await isAnswering(listen ? parseAddress(listen) : DEFAULT_LISTEN)) ? 0 : 1
@@ -73,6 +82,8 @@ async function main([command, ...argv]: readonly string[]): Promise<number> {
       return run(serve, argv)
     case 'dev':
       return run(dev, argv)
+    case 'certificate':
+      return certificate(argv)
     case 'healthcheck':
       return healthcheck(argv)
     case '--version':

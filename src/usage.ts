@@ -4,6 +4,7 @@ export const USAGE = `Blobgres gives any PostgreSQL Microsoft's azure_storage ex
 Usage:
   blobgres serve --backend URL [options]   the proxy, in front of your PostgreSQL
   blobgres dev [options]                   PostgreSQL 18, Azurite and the proxy, to try it on this machine
+  blobgres certificate DIR HOST...         makes server.crt and server.key in DIR for an emulator, unless they are there
   blobgres healthcheck [--listen ADDRESS]  exits with 0 if a proxy answers there
   blobgres --help | --version
 
@@ -14,15 +15,19 @@ Options of serve:
         The server, and a superuser there. The password is better kept out of the process list: put the URL into
         BLOBGRES_BACKEND, or the password alone into BLOBGRES_BACKEND_PASSWORD.
         For a Unix socket: postgres://user@/database?host=/var/run/postgresql
+        TLS to the server, as with libpq: ?sslmode=disable (default), prefer, require, verify-ca or verify-full, for the
+        last two with &sslrootcert=file where the certificate is not one of a well-known authority.
   --listen host:port          Where clients connect. Default 127.0.0.1:5433
   --loopback host:port        How the server reaches this proxy, if not at the --listen address
                               (say, because one of them runs in a container).
   --storage-endpoint URL      Where blobs are. With {account} in it: for all accounts. As account=URL: for that one.
                               Repeat it or separate with commas. Default https://{account}.blob.core.windows.net
                               Azurite: http://127.0.0.1:10000/{account}
+  --storage-ca file           Trust these certificates (PEM) of storage endpoints too.
   --azure-credential kind     Whose token opens accounts that are used with managed identity: the machine's own
                               (managed-identity, the default), or the first found by @azure/identity's default chain:
-                              environment, workload identity, Azure CLI and others (default).
+                              environment, workload identity, Azure CLI and others (default), or one that Azurite
+                              takes with --oauth basic (emulated).
   --managed-identity-client-id id
                               The user-assigned managed identity to use. Default: the system-assigned one
   --temp-dir directory        Where Parquet files are copied to while they are read. Default: the system's folder for
@@ -36,6 +41,8 @@ Options of serve:
 Options of dev:
   --listen host:port          Where clients connect. Default 127.0.0.1:5433; port 0 takes a free one
   --azurite-port port         Azurite's port. Default 10000; 0 takes a free one
+  --account name              A storage account to have in Azurite, with the key that its default account has;
+                              repeatable. Default: pgquickstart and devstoreaccount1 alone
   --data-dir directory        What is kept between runs. Default .blobgres
   --log-level level           Default warn
 

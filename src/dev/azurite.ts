@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import type { CertificateFiles } from './certificate.ts'
 import { type Child, startChild } from './child.ts'
 
 export interface StorageAccount {
@@ -21,6 +22,8 @@ export interface AzuriteOptions {
   /** Its folder; nothing is kept there with `inMemory`. */
   readonly location: string
   readonly inMemory?: boolean
+  /** With it, Azurite speaks HTTPS alone, and takes bearer tokens. */
+  readonly certificate?: CertificateFiles
   readonly onOutput?: (chunk: Buffer) => void
 }
 
@@ -30,6 +33,8 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
   const args = [program, '--blobHost', '127.0.0.1', '--blobPort', String(options.port)]
   args.push('--silent', '--skipApiVersionCheck', '--disableTelemetry')
   args.push(...(options.inMemory ? ['--inMemoryPersistence'] : ['--location', options.location]))
+  const { certificate } = options
+  if (certificate) args.push('--oauth', 'basic', '--cert', certificate.cert, '--key', certificate.key)
   const { child, ready } = await startChild({
     name: 'Azurite',
     command: process.execPath,
@@ -39,10 +44,9 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
       // In the environment and not in the arguments, which every user of the machine can read.
       env: { ...process.env, AZURITE_ACCOUNTS: options.accounts.map(({ name, key }) => `${name}:${key}`).join(';') },
     },
-    ready: /successfully listens on http:\/\/127\.0\.0\.1:(\d+)/,
+    ready: /successfully listens on (https?:\/\/127\.0\.0\.1:(\d+))/,
     stopSignal: 'SIGTERM',
     ...(options.onOutput && { onOutput: options.onOutput }),
   })
-  const port = Number(ready[1])
-  return { ...child, host: '127.0.0.1', port, endpointTemplate: `http://127.0.0.1:${port}/{account}` }
+  return { ...child, host: '127.0.0.1', port: Number(ready[2]), endpointTemplate: `${ready[1]}/{account}` }
 }

@@ -19,6 +19,7 @@ and paste
   COPY sample FROM '${samples}/storage_extension_sample.csv' WITH (FORMAT csv, HEADER);
   COPY sample TO '${samples}/my_copy.csv.gz' WITH (HEADER);
 
+Managed identity is emulated: azure_storage.account_options_managed_identity(…) opens each account of this Azurite.
 Ctrl-C stops everything.
 `
 }

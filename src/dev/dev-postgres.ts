@@ -1,7 +1,7 @@
 import { readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Child, ChildStartError } from './child.ts'
-import { isAlive } from './lock.ts'
+import { isRunning } from './lock.ts'
 import { postgresOsUser } from './os-user.ts'
 import { embeddedBinaries, initCluster, startPostgres } from './postgres.ts'
 
@@ -42,6 +42,5 @@ function unusable(dataDir: string, reason: string): Error {
 
 /** Whether a PostgreSQL that an earlier run left behind still owns the cluster in `dataDir`. */
 export async function isClusterRunning(dataDir: string): Promise<boolean> {
-  const content = await readFile(join(dataDir, 'postmaster.pid'), 'utf8').catch(() => '')
-  return isAlive(Number(content.split('\n')[0]))
+  return isRunning(join(dataDir, 'postmaster.pid'))
 }

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
@@ -7,17 +7,20 @@ import { backendConfig } from '../config.ts'
 import type { Logger } from '../log.ts'
 import type { Address } from '../options.ts'
 import { type Proxy as RunningProxy, startProxy } from '../proxy.ts'
+import { trusting } from '../storage/endpoints.ts'
 import { startAzurite } from './azurite.ts'
 import { banner } from './banner.ts'
+import { ensureCertificate } from './certificate.ts'
 import type { Child } from './child.ts'
 import type { DevConfig } from './dev-config.ts'
 import { isClusterRunning, startDevPostgres } from './dev-postgres.ts'
 import { freePort, isFree } from './free-port.ts'
-import { lockDataDir } from './lock.ts'
+import { isRunning, lockDataDir } from './lock.ts'
 import { SAMPLE_ACCOUNT, uploadSamples } from './samples.ts'
+import { type StorageFront, startStorageFront } from './storage-front.ts'
 
 /** Azurite's usual account, for the tools that expect it. */
-const AZURITE_ACCOUNT = { ...SAMPLE_ACCOUNT, name: 'devstoreaccount1' }
+const AZURITE_ACCOUNT = 'devstoreaccount1'
 const DRAIN_TIMEOUT_MS = 2000
 /** An earlier run that was killed leaves servers that notice it and stop: the time they may take. */
 const LEFTOVERS_TIMEOUT_MS = 8000
@@ -36,12 +39,15 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
   const azuriteAddress = { host: '127.0.0.1', port: config.azuritePort }
   const postgresDir = join(dataDir, 'postgres')
   const azuriteDir = join(dataDir, 'azurite')
+  const azuritePid = join(dataDir, 'azurite.pid')
   await mkdir(azuriteDir, { recursive: true })
   const lock = await lockDataDir(dataDir)
   const children: Child[] = []
+  let front: StorageFront | undefined
   let proxy: RunningProxy | undefined
   const close = async (): Promise<void> => {
     await proxy?.close(DRAIN_TIMEOUT_MS)
+    await front?.close()
     await Promise.all(children.map(child => child.stop()))
     await lock.release()
   }
@@ -51,15 +57,18 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
   }
 
   try {
-    if (lock.tookOver) await waitForLeftovers(postgresDir, [azuriteAddress, listen])
+    if (lock.tookOver) await waitForLeftovers(postgresDir, azuritePid)
     await assertFree(listen, '--listen')
     await assertFree(azuriteAddress, '--azurite-port')
     const port = await freePort()
+    const names = [...new Set([SAMPLE_ACCOUNT.name, AZURITE_ACCOUNT, ...config.accounts])]
+    const certificate = await ensureCertificate(dataDir, 'azurite', ['localhost', '127.0.0.1'])
     const starts = [
       startDevPostgres(postgresDir, port, logFile(dataDir, 'postgres.log')).then(keep),
       startAzurite({
-        accounts: [SAMPLE_ACCOUNT, AZURITE_ACCOUNT],
-        port: config.azuritePort,
+        accounts: names.map(name => ({ ...SAMPLE_ACCOUNT, name })),
+        port: 0,
+        certificate,
         location: azuriteDir,
         onOutput: logFile(dataDir, 'azurite.log'),
       }).then(keep),
@@ -67,7 +76,10 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     // Wait for both even when one fails, so that no child is left out when all is closed.
     await Promise.allSettled(starts)
     const [postgres, azurite] = await Promise.all(starts)
-    const endpoint = (name: string): string => azurite.endpointTemplate.replace('{account}', name)
+    await writeFile(azuritePid, `${azurite.pid}\n`)
+    const ca = await readFile(certificate.cert)
+    front = await startStorageFront(azuriteAddress, azurite, ca)
+    const storage = `${front.host}:${front.port}`
     proxy = await startProxy(
       {
         listen,
@@ -80,16 +92,18 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
         }),
         storageEndpoints: {
           defaultTemplate: 'https://{account}.blob.core.windows.net',
-          accounts: new Map([SAMPLE_ACCOUNT, AZURITE_ACCOUNT].map(({ name }) => [name, endpoint(name)])),
+          accounts: new Map(names.map(name => [name, `https://${storage}/${name}`])),
+          trust: trusting(ca),
         },
+        azureCredential: 'emulated',
         logLevel: config.logLevel,
         drainTimeoutMs: DRAIN_TIMEOUT_MS,
       },
       log,
     )
-    await Promise.all([uploadSamples(endpoint(SAMPLE_ACCOUNT.name)), registerAccount(proxy.address)])
+    await Promise.all([uploadSamples(`http://${storage}/${SAMPLE_ACCOUNT.name}`), registerAccount(proxy.address)])
     return {
-      banner: banner({ listen: proxy.address, azurite, account: SAMPLE_ACCOUNT.name, dataDir }),
+      banner: banner({ listen: proxy.address, azurite: front, account: SAMPLE_ACCOUNT.name, dataDir }),
       failure: Promise.race([ended('PostgreSQL', postgres), ended('Azurite', azurite)]),
       close,
     }
@@ -125,9 +139,8 @@ async function assertFree(address: Address, flag: string): Promise<void> {
   throw new Error(`port ${address.port} of ${address.host} is in use; choose another with ${flag}`)
 }
 
-async function waitForLeftovers(postgresDir: string, addresses: readonly Address[]): Promise<void> {
+async function waitForLeftovers(postgresDir: string, azuritePid: string): Promise<void> {
   const deadline = Date.now() + LEFTOVERS_TIMEOUT_MS
-  const remain = async (): Promise<boolean> =>
-    (await isClusterRunning(postgresDir)) || (await Promise.all(addresses.map(isFree))).includes(false)
+  const remain = async (): Promise<boolean> => (await isClusterRunning(postgresDir)) || (await isRunning(azuritePid))
   while (Date.now() < deadline && (await remain())) await sleep(100)
 }

@@ -26,8 +26,13 @@ export async function lockDataDir(dataDir: string): Promise<Lock> {
   }
 }
 
-/** Whether a process with this id exists. */
-export function isAlive(pid: number): boolean {
+/** Whether the process whose id is in the first line of `pidFile` exists. */
+export async function isRunning(pidFile: string): Promise<boolean> {
+  const content = await readFile(pidFile, 'utf8').catch(() => '')
+  return isAlive(Number(content.split('\n')[0]))
+}
+
+function isAlive(pid: number): boolean {
   if (!Number.isSafeInteger(pid) || pid <= 0) return false
   try {
     process.kill(pid, 0)

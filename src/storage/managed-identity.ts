@@ -1,9 +1,13 @@
 import type { AccessToken, GetTokenOptions, TokenCredential } from '@azure/identity'
+import { emulatedIdentity } from './emulated-identity.ts'
 
-export const AZURE_CREDENTIALS = ['managed-identity', 'default'] as const
+export const AZURE_CREDENTIALS = ['managed-identity', 'default', 'emulated'] as const
 
 export interface IdentityOptions {
-  /** The machine's managed identity, or the library's chain of environment, workload identity, Azure CLI and others. */
+  /**
+   * The machine's managed identity, the library's chain of environment, workload identity, Azure CLI and others, or one
+   * that Azurite accepts.
+   */
   readonly azureCredential?: (typeof AZURE_CREDENTIALS)[number]
   /** A user-assigned identity; without it, the system-assigned one. */
   readonly managedIdentityClientId?: string
@@ -88,6 +92,7 @@ export class ManagedIdentity implements TokenCredential {
 
 /** Loaded when it is needed: the library is large, and few need it. */
 async function createCredential(options: IdentityOptions): Promise<TokenCredential> {
+  if (options.azureCredential === 'emulated') return emulatedIdentity
   const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity')
   const { azureCredential = 'managed-identity', managedIdentityClientId: clientId } = options
   if (azureCredential === 'default') {

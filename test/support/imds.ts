@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { emulatedToken } from '../../src/storage/emulated-identity.ts'
 
 /** The identity endpoint of a machine at Azure, in the shape that App Service gives it. */
 export interface IdentityEndpoint {
@@ -35,7 +36,7 @@ export async function startIdentityEndpoint(): Promise<IdentityEndpoint> {
       return
     }
     const expiresOn = Math.floor(Date.now() / 1000) + endpoint.lifetimeSeconds
-    const token = fakeToken(endpoint.audience, expiresOn)
+    const token = emulatedToken(expiresOn, endpoint.audience)
     endpoint.tokens.push(token)
     const reply = { access_token: token, expires_on: String(expiresOn), resource: searchParams.get('resource') }
     response.writeHead(200, { 'content-type': 'application/json' })
@@ -62,20 +63,4 @@ export async function startIdentityEndpoint(): Promise<IdentityEndpoint> {
 function isGenuine(request: IncomingMessage, query: URLSearchParams, secret: string): boolean {
   const forStorage = query.get('resource')?.replace(/\/$/, '') === 'https://storage.azure.com'
   return forStorage && query.has('api-version') && request.headers['x-identity-header'] === secret
-}
-
-/** Azurite's `--oauth basic` looks at issuer, audience and lifetime, and at no signature. */
-function fakeToken(audience: string, expiresOn: number): string {
-  const now = Math.floor(Date.now() / 1000) - 5
-  const claims = {
-    aud: audience,
-    iss: 'https://sts.windows.net/00000000-0000-0000-0000-000000000000/',
-    iat: now,
-    nbf: now,
-    exp: expiresOn,
-  }
-  const parts = [{ alg: 'RS256', typ: 'JWT' }, claims].map(part =>
-    Buffer.from(JSON.stringify(part)).toString('base64url'),
-  )
-  return [...parts, randomBytes(32).toString('base64url')].join('.')
 }

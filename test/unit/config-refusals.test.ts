@@ -19,7 +19,7 @@ it.each([
   ['--listen h:65536', '--listen: "h:65536" is not host:port'],
   ['--loopback ::1:5', '--loopback: "::1:5" is not host:port'],
   ['--log-level loud', '--log-level: "loud" is not one of trace, debug, info, warn, error, fatal, silent'],
-  ['--azure-credential me', '--azure-credential: "me" is not one of managed-identity, default'],
+  ['--azure-credential me', '--azure-credential: "me" is not one of managed-identity, default, emulated'],
   ['--drain-timeout -1x', "Option '--drain-timeout' argument is ambiguous"],
   ['--drain-timeout soon', '--drain-timeout: "soon" is not a number of seconds'],
   ['--colour red', "Unknown option '--colour'"],
