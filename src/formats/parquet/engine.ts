@@ -78,7 +78,7 @@ export class Engine {
     if (this.#ended !== undefined) return
     this.#child.ref()
     this.#child.kill('SIGKILL')
-    await once(this.#child, 'exit')
+    await once(this.#child, 'exit').catch(() => {})
   }
 
   async #ask(request: EngineRequest): Promise<EngineAnswer> {

@@ -19,6 +19,12 @@ export const unreadable = (error: unknown): unknown =>
 export const unwritable = (error: unknown): unknown =>
   toPgError(error, 'azure_storage: could not write the rows as Parquet', SQLSTATE.dataException)
 
+/** How the message begins when Parquet has no form for a value. */
+export const refusal = (column: string): string => `azure_storage: Parquet cannot hold a value of column "${column}"`
+
+export const refused = (column: string, detail: string): PgError =>
+  new PgError({ message: refusal(column), code: SQLSTATE.dataException, detail })
+
 export function columnCountDiffers(found: readonly EngineColumn[], expected: readonly ParquetColumn[]): PgError {
   const inFile = found.map(({ name, type }) => `${name} ${type.name}`)
   const ours = expected.map(({ name, shape }) => `${name} ${shapeName(shape)}`)

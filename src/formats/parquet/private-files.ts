@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process'
-import { closeSync, constants, openSync } from 'node:fs'
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { randomBytes } from 'node:crypto'
+import { closeSync, constants, openSync, unlinkSync } from 'node:fs'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { PgError } from '../../protocol/pg-error.ts'
+import { SQLSTATE } from '../../protocol/sqlstate.ts'
 
 /*
- * Files of ours that other processes reach through /proc only: they have no name any more, and so nothing is left behind,
+ * Files that another process of ours reaches through /proc only: they have lost their name, and so nothing is left behind,
  * however we end.
  */
 
@@ -16,41 +18,55 @@ export interface Fifo {
   readonly writeEnd: number
 }
 
-/** What Node calls a pipe is a socket, which another process cannot open. The ends do not block. */
-export async function createFifo(): Promise<Fifo> {
-  return withPrivateFolder(async folder => {
-    const path = join(folder, 'fifo')
-    await promisify(execFile)('mkfifo', ['-m', '600', path])
-    // In this order: a writer that does not block is refused where there is no reader.
-    const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    try {
-      return { readEnd, writeEnd: openSync(path, constants.O_WRONLY | constants.O_NONBLOCK) }
-    } catch (error) {
-      closeSync(readEnd)
-      throw error
-    }
-  })
-}
+const DISK_FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
-/** The caller closes it. */
-export function createFile(contents: readonly Uint8Array[]): Promise<FileHandle> {
-  return withPrivateFolder(async folder => {
-    const file = await open(join(folder, 'file'), 'wx+', 0o600)
-    try {
-      await file.writev(contents)
-      return file
-    } catch (error) {
-      await file.close()
-      throw error
-    }
-  })
-}
-
-async function withPrivateFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'blobgres-'))
+/** What Node calls a pipe is a socket, which no other process can open. These ends do not block. @throws PgError */
+export async function createFifo(folder: string): Promise<Fifo> {
+  const path = privatePath(folder)
   try {
-    return await use(folder)
-  } finally {
-    await rm(folder, { recursive: true, force: true })
+    await promisify(execFile)('mkfifo', ['-m', '600', path])
+    try {
+      // In this order: a writer that does not block is refused where there is no reader.
+      const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+      try {
+        return { readEnd, writeEnd: openSync(path, constants.O_WRONLY | constants.O_NONBLOCK) }
+      } catch (error) {
+        closeSync(readEnd)
+        throw error
+      }
+    } finally {
+      unlinkSync(path)
+    }
+  } catch (error) {
+    throw cannotCreate(error)
   }
+}
+
+/** The caller closes it. @throws PgError */
+export async function createFile(folder: string, contents: Uint8Array): Promise<FileHandle> {
+  let file: FileHandle | undefined
+  try {
+    const path = privatePath(folder)
+    file = await open(path, 'wx+', 0o600)
+    await unlink(path)
+    await file.writeFile(contents)
+    return file
+  } catch (error) {
+    await file?.close()
+    throw cannotCreate(error)
+  }
+}
+
+const privatePath = (folder: string): string => join(folder, `blobgres-${randomBytes(12).toString('hex')}`)
+
+function cannotCreate(error: unknown): PgError {
+  const { code, stderr } = error as NodeJS.ErrnoException & { readonly stderr?: string }
+  const isFull = DISK_FULL.has(code) || stderr?.includes('No space left') === true
+  return new PgError({
+    message: `azure_storage: ${isFull ? 'no space is left' : 'there is no place'} for a temporary file`,
+    code: isFull ? SQLSTATE.diskFull : SQLSTATE.ioError,
+    detail: 'The proxy cannot write to its folder for temporary files.',
+    hint: 'The proxy can be given another with --temp-dir.',
+    cause: error,
+  })
 }

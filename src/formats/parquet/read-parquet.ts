@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { Engine } from './engine.ts'
 import type { EngineColumn } from './engine-messages.ts'
 import { columnCountDiffers, unreadable } from './parquet-errors.ts'
@@ -16,9 +17,10 @@ export async function* readParquet(
   fd: number,
   columns: readonly ParquetColumn[],
   signal: AbortSignal,
+  tempDir: string = tmpdir(),
 ): AsyncGenerator<Buffer> {
   signal.throwIfAborted()
-  const fifo = await createFifo()
+  const fifo = await createFifo(tempDir)
   const rows = new Socket({ fd: fifo.readEnd, readable: true, writable: false })
   const engine = Engine.take()
   let released = false

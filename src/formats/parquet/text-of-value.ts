@@ -1,5 +1,6 @@
 import type { EngineType } from './engine-messages.ts'
 import type { Shape } from './shape.ts'
+import { literal } from './sql-text.ts'
 
 /** Types whose text may have a backslash or control characters in it. */
 const FREE_TEXT = /^(?:VARCHAR|JSON|BLOB|ENUM|BIT)/
@@ -18,11 +19,11 @@ function textOf(sql: string, source: EngineType, target: Shape, depth: number): 
   if (source.kind === 'list' && target.kind === 'array') return arrayLiteral(sql, source.element, target, depth)
   if (source.kind === 'struct' && target.kind === 'composite') {
     const fields = source.fields.map(({ name, type }, i) => {
-      const field = `struct_extract(${sql}, ${i + 1})`
+      const field = `struct_extract(${sql}, ${literal(name)})`
       const shape = target.fields[i]?.shape ?? TEXT
-      return { name, text: `coalesce(quoted(${textOf(field, type, shape, depth)}), '')` }
+      return `coalesce(quoted(${textOf(field, type, shape, depth)}), '')`
     })
-    return `CASE WHEN ${sql} IS NOT NULL THEN '(' || ${fields.map(({ text }) => text).join(` || ',' || `)} || ')' END`
+    return `CASE WHEN ${sql} IS NOT NULL THEN '(' || ${fields.join(` || ',' || `)} || ')' END`
   }
   if (source.kind !== 'scalar') return `to_json(${sql})::VARCHAR`
   return scalarText(sql, source.name, target.kind === 'scalar' ? target.type : 'text')

@@ -1,3 +1,5 @@
+import { textStructure } from './nested-literals.ts'
+import { refusal } from './parquet-errors.ts'
 import type { ParquetColumn, Shape } from './shape.ts'
 import { identifier, literal } from './sql-text.ts'
 
@@ -68,18 +70,6 @@ function valueFrom(sql: string, shape: Shape, column: string, depth: number): st
   }
 }
 
-/** What from_json is to make of a nested value: the same structure, all of texts. */
-export function textStructure(shape: Shape): unknown {
-  switch (shape.kind) {
-    case 'scalar':
-      return 'VARCHAR'
-    case 'array':
-      return [textStructure(shape.element)]
-    case 'composite':
-      return Object.fromEntries(shape.fields.map((field, i) => [`f${i}`, textStructure(field.shape)]))
-  }
-}
-
 function scalarValue(sql: string, shape: Shape & { kind: 'scalar' }, column: string): string {
   if (shape.type === 'bytea') return byteaValue(sql)
   const conversion = shape.type === 'numeric' ? decimal(shape) : CONVERSIONS[shape.type]
@@ -87,12 +77,8 @@ function scalarValue(sql: string, shape: Shape & { kind: 'scalar' }, column: str
   const { type, exact, prepare } = conversion
   const text = prepare?.(sql) ?? sql
   if (exact) return `${text}::${type}`
-  const message = `${refusal(column)}: `
-  return `CASE WHEN ${sql} IS NOT NULL THEN coalesce(TRY_CAST(${text} AS ${type}), error(${literal(message)} || ${sql})) END`
+  return `CASE WHEN ${sql} IS NOT NULL THEN coalesce(TRY_CAST(${text} AS ${type}), error(${literal(`${refusal(column)}: `)} || ${sql})) END`
 }
-
-/** What the engine says, with the value after a colon, when Parquet cannot hold a value. */
-export const refusal = (column: string): string => `azure_storage: Parquet cannot hold a value of column "${column}"`
 
 const byteaValue = (text: string): string => `unhex(substr(${text}, 3))`
 

@@ -1,11 +1,12 @@
-import { once } from 'node:events'
 import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
 import { Duplex } from 'node:stream'
 import type { Compression } from '../format.ts'
 import { Engine } from './engine.ts'
 import { unwritable } from './parquet-errors.ts'
 import { createFifo, createFile } from './private-files.ts'
+import { createRowLines, type RowLines } from './row-lines.ts'
 import type { ParquetColumn } from './shape.ts'
 import { columnAt, identifier, literal, MACROS } from './sql-text.ts'
 import { valueOfCopyText } from './value-of-text.ts'
@@ -30,40 +31,47 @@ const ROW_GROUP_BYTES = 64 * 1024 * 1024
  * Rows as PostgreSQL's COPY writes them in its text format (UTF-8, default delimiter and NULL, no header) in, a Parquet file
  * out. It fails with a PgError; destroy() leaves nothing behind.
  */
-export function writeParquet(columns: readonly ParquetColumn[], compression: Compression): Duplex {
-  return new ParquetEncoder(columns, compression)
+export function writeParquet(
+  columns: readonly ParquetColumn[],
+  compression: Compression,
+  tempDir: string = tmpdir(),
+): Duplex {
+  return new ParquetEncoder(columns, compression, tempDir)
 }
 
 class ParquetEncoder extends Duplex {
   readonly #columns: readonly ParquetColumn[]
   readonly #compression: Compression
+  readonly #tempDir: string
+  readonly #rowLines: RowLines | undefined
   /** The first rows, until the engine gets them. */
   #held: Buffer[] = []
   #heldBytes = 0
+  #starting: Promise<unknown> | undefined
   #engine: Engine | undefined
   #rows: Socket | undefined
   #file: Socket | undefined
 
-  constructor(columns: readonly ParquetColumn[], compression: Compression) {
+  constructor(columns: readonly ParquetColumn[], compression: Compression, tempDir: string) {
     super()
+    this.#tempDir = tempDir
     this.#columns = columns
     this.#compression = compression
+    this.#rowLines = createRowLines(columns)
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    if (this.#rows !== undefined) {
-      this.#send(this.#rows, chunk, callback)
-      return
-    }
-    this.#held.push(chunk)
-    this.#heldBytes += chunk.length
-    if (this.#heldBytes < HELD_BYTES) callback()
-    else this.#startWithPipe().then(rows => this.#send(rows, Buffer.concat(this.#takeHeld()), callback), callback)
+    this.#take(chunk).then(
+      () => callback(),
+      error => callback(unwritable(error) as Error),
+    )
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    if (this.#rows === undefined) this.#startWithFile().then(() => callback(), callback)
-    else this.#rows.end(callback)
+    this.#end().then(
+      () => callback(),
+      error => callback(unwritable(error) as Error),
+    )
   }
 
   override _read(): void {
@@ -71,25 +79,50 @@ class ParquetEncoder extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#drop()
+      // What was about to begin has begun in the meantime.
+      .then(() => this.#starting?.catch(() => {}))
+      .then(() => this.#drop())
+      .finally(() => callback(error))
+  }
+
+  async #drop(): Promise<void> {
     this.#rows?.destroy()
     this.#file?.destroy()
-    const killed = this.#engine?.kill() ?? Promise.resolve()
-    killed.finally(() => callback(error))
+    await this.#engine?.kill()
   }
 
-  #send(rows: Socket, chunk: Buffer, callback: (error?: Error | null) => void): void {
-    // When it fails, the engine reads no more: it is the one to say why.
-    rows.write(chunk, error => error ?? callback())
+  async #take(chunk: Buffer): Promise<void> {
+    const lines = this.#rowLines?.(chunk) ?? chunk
+    if (this.#rows !== undefined) return this.#send(this.#rows, lines)
+    this.#held.push(lines)
+    this.#heldBytes += lines.length
+    if (this.#heldBytes < HELD_BYTES) return
+    const starting = this.#startWithPipe()
+    this.#starting = starting
+    await this.#send(await starting, this.#takeHeld())
   }
 
-  #takeHeld(): Buffer[] {
-    const held = this.#held
+  async #end(): Promise<void> {
+    const rows = this.#rows
+    if (rows !== undefined) return new Promise(resolve => rows.end((error?: Error | null) => error ?? resolve()))
+    this.#starting = this.#startWithFile()
+    await this.#starting
+  }
+
+  /** It goes on for ever when it fails: then the engine reads no more, and is the one to say why. */
+  #send(rows: Socket, lines: Buffer): Promise<void> {
+    return new Promise(resolve => rows.write(lines, error => error ?? resolve()))
+  }
+
+  #takeHeld(): Buffer {
+    const held = Buffer.concat(this.#held)
     this.#held = []
     return held
   }
 
   async #startWithPipe(): Promise<Socket> {
-    const fifo = await createFifo()
+    const fifo = await createFifo(this.#tempDir)
     const rows = new Socket({ fd: fifo.writeEnd, readable: false, writable: true }).on('error', () => {})
     this.#rows = rows
     try {
@@ -105,7 +138,7 @@ class ParquetEncoder extends Duplex {
    * a pipe may be closed only when more has been written than it holds.
    */
   async #startWithFile(): Promise<void> {
-    const file = await createFile(this.#takeHeld())
+    const file = await createFile(this.#tempDir, this.#takeHeld())
     try {
       await this.#start(file.fd)
     } finally {
@@ -114,11 +147,12 @@ class ParquetEncoder extends Duplex {
   }
 
   async #start(source: number): Promise<void> {
-    const fifo = await createFifo()
+    const fifo = await createFifo(this.#tempDir)
     const file = new Socket({ fd: fifo.readEnd, readable: true, writable: false })
     this.#file = file
     file.on('data', chunk => this.push(chunk) || file.pause())
-    const ended = once(file, 'end')
+    file.on('error', error => this.destroy(error))
+    const ended = new Promise(resolve => file.once('end', resolve))
     const engine = Engine.take()
     this.#engine = engine
     const paths = await engine.open(source, fifo.writeEnd).finally(() => closeSync(fifo.writeEnd))
@@ -141,6 +175,7 @@ class ParquetEncoder extends Duplex {
 
   #copyStatement(source: string, target: string): string {
     const texts = this.#columns.map((_, i) => `${columnAt(i)}: 'VARCHAR'`)
+    if (texts.length === 1) texts.push("padding: 'VARCHAR'")
     const values = this.#columns.map(
       (column, i) => `${valueOfCopyText(columnAt(i), column)} AS ${identifier(column.name)}`,
     )
