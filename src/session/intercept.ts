@@ -5,11 +5,15 @@ import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import { type ErrorFields, errorResponse, parse, query, readErrorFields } from '../protocol/messages.ts'
 import { asPgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
+import type { Secret } from '../sql/account-secrets.ts'
 import { classify, type Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
+import type { SealOne } from '../sql/credential-config.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { openBlobFor } from '../storage/open-blob.ts'
+import { sealForStatement } from '../storage/sealing.ts'
+import { accountAddIsOurs } from './account-function.ts'
 import type { Interceptor } from './client-stream.ts'
 import { mapErrorPosition } from './error-position.ts'
 import { Leases } from './leases.ts'
@@ -26,6 +30,7 @@ import {
   writePrepared,
   writeScript,
 } from './script.ts'
+import { sealParameters } from './seal-parameters.ts'
 import type { Session } from './session.ts'
 
 /** What a Close or Describe is about. */
@@ -34,6 +39,8 @@ const STATEMENT = 'S'.charCodeAt(0)
 /** A prepared statement of ours, under the client's name for it. */
 interface Prepared {
   readonly step: Step
+  /** Credentials among its parameters. */
+  readonly secrets: readonly Secret[]
   readonly rewrite: Rewrite
   readonly release: () => Promise<void>
 }
@@ -92,11 +99,11 @@ export class StatementInterceptor implements Interceptor {
         const prepared = this.#prepared.get(cstring(body, portal.length + 1))
         if (prepared) this.#portals.set(portal, prepared)
         else this.#portals.delete(portal)
-        return undefined
+        return prepared && prepared.secrets.length > 0 ? () => this.#bind(frame, prepared) : undefined
       }
       case FRONTEND.execute: {
         const prepared = this.#portals.get(cstring(body, 0))
-        return prepared && (() => this.#execute(frame, prepared))
+        return prepared && prepared.step.kind !== 'pass' ? () => this.#execute(frame, prepared) : undefined
       }
       case FRONTEND.close: {
         const name = cstring(body, 1)
@@ -154,10 +161,14 @@ export class StatementInterceptor implements Interceptor {
       if (isOurs) {
         const gathered = await this.#gather([statement], leases, true, false)
         if (gathered === undefined) return
-        const script = writePrepared(text, gathered.able[0] as typeof statement, gathered.resources)
-        const tail = frameBody(frame).subarray(name.length + text.length + 2)
-        bytes = parse(Buffer.from(name, 'latin1'), script.text, tail)
-        prepared = { step: script.steps[0] as Step, rewrite: script.rewrite, release: leases.handOver() }
+        const [able] = gathered.able
+        if (able && able.kind !== 'pass') {
+          const script = writePrepared(text, able, gathered.resources)
+          const tail = frameBody(frame).subarray(name.length + text.length + 2)
+          bytes = parse(Buffer.from(name, 'latin1'), script.text, tail)
+          const secrets = able.kind === 'account-add' ? able.secrets : []
+          prepared = { step: script.steps[0] as Step, secrets, rewrite: script.rewrite, release: leases.handOver() }
+        }
       }
       session.send(bytes)
       session.send(serialize.flush())
@@ -184,6 +195,10 @@ export class StatementInterceptor implements Interceptor {
       if (frame.code === BACKEND.parseComplete) return true
       if (frame.code === BACKEND.errorResponse) return false
     }
+  }
+
+  async #bind(frame: Frame, { secrets }: Prepared): Promise<void> {
+    this.#session.forward(sealParameters(frame, secrets, this.#encoding, this.#seal))
   }
 
   async #close(frame: Frame, name: string): Promise<void> {
@@ -243,6 +258,11 @@ export class StatementInterceptor implements Interceptor {
     }
   }
 
+  readonly #seal: SealOne = (clear, account) => {
+    const recipient = account === undefined ? { pid: this.#session.backendPid } : { account }
+    return sealForStatement(clear, recipient, this.#services.sealingKey)
+  }
+
   get #encoding(): string {
     return this.#session.parameters.get('client_encoding') ?? 'UTF8'
   }
@@ -258,7 +278,7 @@ export class StatementInterceptor implements Interceptor {
 
   /**
    * Looks up and makes what the statements need; a statement whose needs cannot be met becomes one that says so.
-   * Undefined: see selectListsFor().
+   * Undefined: see selectListsFor() and accountAddIsOurs().
    */
   async #gather(
     statements: readonly Statement[],
@@ -272,6 +292,12 @@ export class StatementInterceptor implements Interceptor {
     const locks: SettleLocks = new Map()
     const able: Statement[] = []
     for (const statement of statements) {
+      if (statement.kind === 'account-add' && !statement.isCertain) {
+        const isOurs = await accountAddIsOurs(this.#session, inPipeline)
+        if (isOurs === undefined) return undefined
+        able.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end })
+        continue
+      }
       try {
         if (statement.kind === 'extension' || statement.kind === 'create-extension-call') {
           installer ??= await leases.installer()
@@ -284,7 +310,7 @@ export class StatementInterceptor implements Interceptor {
       }
     }
     const settleKey = (copy: CopyStatement): bigint => (locks.get(copy) as SettleLock).key
-    return { able, resources: { selectList, installer, settleKey }, locks }
+    return { able, resources: { selectList, installer, settleKey, seal: this.#seal }, locks }
   }
 
   #context(rewrite: Rewrite, original: string, locks: SettleLocks, replies: number | undefined): ScriptContext {

@@ -1,9 +1,6 @@
-import { serialize } from 'pg-protocol'
-import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
-import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import type { Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
-import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
+import { ANSWERED, lookUp } from './look-up.ts'
 import type { Session } from './session.ts'
 
 /**
@@ -26,9 +23,6 @@ WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)`
 /** What COPY TO itself reads has no select list. A relation that only the statements before can make visible may be a view. */
 type SelectList = string | undefined
 const EVERYTHING: SelectList = '*'
-/** The look-up has failed, and the client's statement with it. */
-const ANSWERED = Symbol()
-
 /**
  * Finds out, in the client's own session, for which exports the rows must come from a query. An error
  * that fails the client's transaction is the client's reply; undefined then: nothing is left to do.
@@ -49,57 +43,9 @@ export async function selectListsFor(
     const unknown = index > 0 ? EVERYTHING : undefined
     const answered = created.has(copy.relation)
       ? created.get(copy.relation)
-      : await lookUp(session, copy.relation, unknown, inPipeline)
+      : await lookUp(session, LOOKUP, [Buffer.from(copy.relation, 'latin1')], unknown, inPipeline)
     if (answered === ANSWERED) return undefined
     lists.set(copy, answered)
   }
   return copy => lists.get(copy)
-}
-
-async function lookUp(
-  session: Session,
-  relation: string,
-  unknown: SelectList,
-  inPipeline: boolean,
-): Promise<SelectList | typeof ANSWERED> {
-  session.send(privateStatement(LOOKUP, [Buffer.from(relation, 'latin1')]))
-  session.send(inPipeline ? serialize.flush() : serialize.sync())
-  let replies = 0
-  let list = unknown
-  let failure: Frame | undefined
-  while (replies < REPLIES_OF_PRIVATE_STATEMENT || !inPipeline) {
-    const frame = await session.next()
-    switch (frame.code) {
-      case BACKEND.dataRow:
-        list = firstValue(frame)
-        break
-      case BACKEND.errorResponse:
-        if (inPipeline) {
-          session.reply(frame)
-          return ANSWERED
-        }
-        failure = frame
-        break
-      case BACKEND.readyForQuery:
-        if (failure === undefined || session.pending.status !== STATUS.inTransaction) return list
-        session.pending.sent(FRONTEND.query)
-        session.reply(failure)
-        session.reply(frame)
-        return ANSWERED
-      case BACKEND.noticeResponse:
-      case BACKEND.notificationResponse:
-      case BACKEND.parameterStatus:
-        session.reply(frame)
-        break
-      default:
-        replies++
-    }
-  }
-  return list
-}
-
-function firstValue(row: Frame): string | undefined {
-  const body = frameBody(row)
-  const length = body.readInt32BE(2)
-  return length < 0 ? undefined : body.toString('latin1', 6, 6 + length)
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { installerStatement } from '../extension/install.ts'
 import type { PgError } from '../protocol/pg-error.ts'
+import { rewriteSecrets } from '../sql/account-secrets.ts'
 import type { Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
+import type { SealOne } from '../sql/credential-config.ts'
 import { quoteLiteral } from '../sql/quote.ts'
 import { Rewrite } from '../sql/rewrite.ts'
 
@@ -28,6 +30,8 @@ export interface Resources {
   /** The installer function in the session's database. */
   readonly installer: string | undefined
   readonly settleKey: (copy: CopyStatement) => bigint
+  /** Seals a credential that is written in a statement. */
+  readonly seal: SealOne
 }
 
 /** A query text as the backend gets it. */
@@ -54,6 +58,9 @@ export function writeScript(text: string, statements: readonly Statement[], reso
         rewrite.put(`; ${settleText(copy, resources.settleKey(copy))}`, statement.end)
         steps.push({ kind: 'settle' })
       }
+    } else if (statement.kind === 'account-add') {
+      rewrite.append(rewriteSecrets(statement, statement.secrets, text, resources.seal))
+      steps.push({ kind: 'pass' })
     } else if (statement.kind === 'pass') {
       rewrite.keep(statement.start, statement.end)
       steps.push({ kind: 'pass' })
@@ -77,6 +84,10 @@ export function writePrepared(
   if (statement.kind === 'copy') {
     rewrite.append(rewriteCopy(statement.copy, resources))
     return { text: rewrite.text, steps: [copyStep(statement.copy)], rewrite }
+  }
+  if (statement.kind === 'account-add') {
+    rewrite.append(rewriteSecrets(statement, statement.secrets, text, resources.seal))
+    return { text: rewrite.text, steps: [{ kind: 'pass' }], rewrite }
   }
   const { text: own, step } = writeStatement(statement, resources)
   rewrite.put(own, statement.start)
@@ -125,7 +136,7 @@ const rewriteCopy = (copy: CopyStatement, resources: Resources): Rewrite =>
   copy.rewrite(copy.direction === 'to' ? resources.selectList(copy) : undefined)
 
 function writeStatement(
-  statement: Exclude<Statement, { kind: 'pass' | 'copy' }>,
+  statement: Exclude<Statement, { kind: 'pass' | 'copy' | 'account-add' }>,
   { installer }: Resources,
 ): { text: string; step: Step } {
   switch (statement.kind) {

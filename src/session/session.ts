@@ -96,6 +96,11 @@ export class Session implements Wire, BackendReader {
     return this.#abort.signal
   }
 
+  /** Once logged in. */
+  get backendPid(): number {
+    return this.#key?.readInt32BE(0) ?? 0
+  }
+
   /** No transaction and nothing under way. */
   get idle(): boolean {
     return !this.#operating && this.#isQuiet && this.pending.status === STATUS.idle

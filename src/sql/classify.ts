@@ -3,6 +3,7 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
 import type { StorageEndpoints } from '../storage/endpoints.ts'
+import { type AccountSecrets, accountSecrets } from './account-secrets.ts'
 import { type CopyStatement, readCopyStatement, relationName, withoutSecrets } from './copy-statement.ts'
 import { type RawStatement, splitStatements, type TextSettings } from './query-text.ts'
 
@@ -13,6 +14,7 @@ export type Statement = StatementRange &
     | { readonly kind: 'copy'; readonly copy: CopyStatement }
     | { readonly kind: 'extension'; readonly tag: string; readonly request: InstallRequest }
     | { readonly kind: 'create-extension-call' }
+    | ({ readonly kind: 'account-add' } & AccountSecrets)
     | {
         readonly kind: 'refuse'
         readonly error: PgError
@@ -73,6 +75,8 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
     if (error instanceof PgError) return { ...range, kind: 'refuse', error }
     throw error
   }
+  const secrets = accountSecrets(raw, text, settings)
+  if (secrets) return { ...range, kind: 'account-add', ...secrets }
   const creates = createdBy(node)
   return { ...range, kind: 'pass', ...(creates && { creates }) }
 }

@@ -17,9 +17,14 @@ export interface RawStatement {
   readonly start: number
   readonly end: number
   readonly tokens: readonly Token[]
+  /** The parser refuses it; without tokens, because it ends inside of one. */
+  readonly isBroken: boolean
   /** Where in the query text a location of the parser's is. */
   offsetOf(location: number): number
 }
+
+/** Whether a word may be the function's name: the parser has to read the statement then. */
+export const namesAccountAdd = ({ text }: Token): boolean => /^(account_add$|"account_add"$|u&")/i.test(text)
 
 /** What the meaning of a query text's bytes hangs on. */
 export interface TextSettings {
@@ -42,13 +47,14 @@ export const isUnsafeEncoding = (encoding: string): boolean => encoding in UNSAF
 
 /**
  * Splits a query text into its statements, and has PostgreSQL's own parser read those that may be ours or may matter to
- * ours; the others' nodes are empty. Undefined where the text has no words (the server will say why). `text` is latin1:
+ * ours; the others' nodes are empty. Undefined where that cannot be told. `text` is latin1:
  * one char a byte, so that bytes of any client encoding come out as they went in.
  */
 export function splitStatements(text: string, settings: TextSettings): RawStatement[] | undefined {
   const parsable = parsableText(text, settings)
   const words = parsable && scan(parsable.text)
-  if (parsable === undefined || words === undefined) return undefined
+  if (parsable === undefined) return undefined
+  if (words === undefined) return [brokenText(text)]
   return splitWords(words).map(statement => {
     const from = (statement[0] as Token).start
     const to = (statement.at(-1) as Token).end
@@ -59,14 +65,23 @@ export function splitStatements(text: string, settings: TextSettings): RawStatem
       start: parsable.originOf(start),
       end: parsable.originOf(end),
     }))
+    const node = mayMatter(statement) ? parse(source) : NOTHING
     return {
-      node: mayMatter(statement) ? parse(source) : {},
+      node: node ?? NOTHING,
+      isBroken: node === undefined,
       start: parsable.originOf(from),
       end: parsable.originOf(to),
       tokens,
       offsetOf: location => parsable.originOf(from + toChar(location)),
-    } as RawStatement
+    }
   })
+}
+
+const NOTHING = {} as RawStatement['node']
+
+/** An open quote, or the like: the server will say what. */
+function brokenText(text: string): RawStatement {
+  return { node: NOTHING, start: 0, end: text.length, tokens: [], isBroken: true, offsetOf: location => location }
 }
 
 /** A semicolon ends a statement, but not in parentheses (rules) and not in the body of an SQL function. */
@@ -96,14 +111,15 @@ const MAX_WORDS = 8000
 function mayMatter(statement: readonly Token[]): boolean {
   const [first, second] = statement.map(({ text }) => text.toLowerCase())
   if (statement.length > MAX_WORDS) return false
-  return first === 'copy' || first === 'create' || (first === 'alter' && second === 'extension')
+  if (first === 'copy' || first === 'create' || (first === 'alter' && second === 'extension')) return true
+  return statement.some(namesAccountAdd)
 }
 
-function parse(source: string): RawStatement['node'] {
+function parse(source: string): RawStatement['node'] | undefined {
   try {
-    return (parseSync(source).stmts?.[0]?.stmt ?? {}) as RawStatement['node']
+    return (parseSync(source).stmts?.[0]?.stmt ?? NOTHING) as RawStatement['node']
   } catch {
-    return {} as RawStatement['node']
+    return undefined
   }
 }
 

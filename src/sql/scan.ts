@@ -3,8 +3,13 @@
  * often; the parser decides. Linear whatever the text.
  */
 export function mayBeOurs(text: string): boolean {
-  // An escape may stand for the colon and slashes.
-  return inOrder(text, /copy/i, /:\/\/|\\|u&'/i) || inOrder(text, /extension/i, /azure_storage/i)
+  return (
+    // An escape may stand for the colon and slashes, and in U&"..." for the letters of a name.
+    inOrder(text, /copy/i, /:\/\/|\\|u&'/i) ||
+    inOrder(text, /extension/i, /azure_storage/i) ||
+    /account_add/i.test(text) ||
+    /u&"/i.test(text)
+  )
 }
 
 function inOrder(text: string, first: RegExp, second: RegExp): boolean {

@@ -70,8 +70,9 @@ export async function openSealed(sealed: string, owner: Owner, key: SealingKey, 
   }
 }
 
-/** A credential as it may stand in a statement; ASCII. */
+/** A credential as it may stand in a statement; ASCII. What is so already stays. */
 export function sealForStatement(clear: string, recipient: Recipient, key: SealingKey): string {
+  if (clear.startsWith(IN_STATEMENT)) return clear
   return IN_STATEMENT + encrypt(clear, deriveKey(key), statedFor(recipient)).toString('base64url')
 }
 

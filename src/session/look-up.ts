@@ -1,0 +1,61 @@
+import { serialize } from 'pg-protocol'
+import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
+import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
+import type { Session } from './session.ts'
+
+/** The look-up has failed, and the client's statement with it: the client has been told. */
+export const ANSWERED = Symbol()
+
+/**
+ * The one value that a query of ours gives in the client's own session, NULL as undefined; `none` where it gives no row,
+ * or fails without harm to the client's transaction.
+ */
+export async function lookUp(
+  session: Session,
+  text: string,
+  values: Buffer[],
+  none: string | undefined,
+  inPipeline: boolean,
+): Promise<string | undefined | typeof ANSWERED> {
+  session.send(privateStatement(text, values))
+  session.send(inPipeline ? serialize.flush() : serialize.sync())
+  let replies = 0
+  let value = none
+  let failure: Frame | undefined
+  while (replies < REPLIES_OF_PRIVATE_STATEMENT || !inPipeline) {
+    const frame = await session.next()
+    switch (frame.code) {
+      case BACKEND.dataRow:
+        value = firstValue(frame)
+        break
+      case BACKEND.errorResponse:
+        if (inPipeline) {
+          session.reply(frame)
+          return ANSWERED
+        }
+        failure = frame
+        break
+      case BACKEND.readyForQuery:
+        if (failure === undefined || session.pending.status !== STATUS.inTransaction) return value
+        session.pending.sent(FRONTEND.query)
+        session.reply(failure)
+        session.reply(frame)
+        return ANSWERED
+      case BACKEND.noticeResponse:
+      case BACKEND.notificationResponse:
+      case BACKEND.parameterStatus:
+        session.reply(frame)
+        break
+      default:
+        replies++
+    }
+  }
+  return value
+}
+
+function firstValue(row: Frame): string | undefined {
+  const body = frameBody(row)
+  const length = body.readInt32BE(2)
+  return length < 0 ? undefined : body.toString('latin1', 6, 6 + length)
+}

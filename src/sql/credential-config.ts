@@ -1,0 +1,31 @@
+/** Seals one credential of the account it is given with; without one, of the account that the statement is for. */
+export type SealOne = (clear: string, account?: string) => string
+
+/** Keys of account_add(jsonb) whose values are no credentials; whatever else is given may be one, in the wrong place. */
+const OPEN_KEYS: ReadonlySet<string> = new Set(['name', 'auth_type', 'type', 'storage_type'])
+
+/** A JSON configuration for account_add() with its credentials sealed, in ASCII. What is no JSON at all is made unreadable. */
+export function sealConfig(json: string, seal: SealOne): string {
+  let config: unknown
+  try {
+    config = JSON.parse(json)
+  } catch {
+    return json.replace(/[^\s{}[\]:,"]/g, '*')
+  }
+  const { name } = (config ?? {}) as { name?: unknown }
+  const account = typeof name === 'string' ? name : undefined
+  const sealed = JSON.stringify(config, (key, value) =>
+    typeof value === 'string' && value !== '' && !OPEN_KEYS.has(key) ? seal(value, account) : value,
+  )
+  return sealed.replace(/[\x80-\uffff]/g, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** Whether a literal is a configuration, wherever it stands. */
+export function isConfig(text: string): boolean {
+  if (!text.includes('"credentials"')) return false
+  try {
+    return typeof JSON.parse(text)?.credentials === 'string'
+  } catch {
+    return false
+  }
+}

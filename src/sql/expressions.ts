@@ -1,0 +1,101 @@
+import { decodeText } from './encoding.ts'
+import { isUnsafeEncoding, type RawStatement } from './query-text.ts'
+
+/** A value of a statement: written in it, or a parameter. */
+export type Value =
+  | { readonly start: number; readonly end: number; readonly text: string }
+  | { readonly parameter: number }
+
+/** A part of the parser's tree. */
+export type Node = Readonly<Record<string, unknown>>
+
+export interface Call {
+  readonly schema: string | undefined
+  readonly name: string
+  readonly args: readonly Node[]
+}
+
+export interface Parts {
+  readonly calls: readonly Call[]
+  /** Strings. */
+  readonly constants: readonly Node[]
+  /** How often each parameter is used. */
+  readonly parameters: ReadonlyMap<number, number>
+}
+
+interface FuncCall {
+  readonly funcname: readonly { readonly String: { readonly sval: string } }[]
+  readonly args?: readonly Node[]
+}
+
+interface Constant {
+  readonly sval?: { readonly sval?: string }
+  readonly location: number
+}
+
+interface TypeCast {
+  readonly arg: Node
+  readonly typeName: {
+    readonly names: FuncCall['funcname']
+    readonly typmods?: unknown
+    readonly arrayBounds?: unknown
+  }
+}
+
+/** Casts that leave a value what it is. */
+const PLAIN_TYPES: ReadonlySet<string> = new Set(['text', 'varchar', 'json', 'jsonb'])
+
+/** All of a statement's, however deep. */
+export function partsOf(root: RawStatement['node']): Parts {
+  const calls: Call[] = []
+  const constants: Node[] = []
+  const parameters = new Map<number, number>()
+  const open: unknown[] = [root]
+  while (open.length > 0) {
+    const node = open.pop()
+    if (typeof node !== 'object' || node === null) continue
+    const { FuncCall, A_Const, ParamRef } = node as {
+      FuncCall?: FuncCall
+      A_Const?: Constant
+      ParamRef?: { number: number }
+    }
+    if (FuncCall) {
+      const names = FuncCall.funcname.map(({ String: { sval } }) => sval)
+      calls.push({ schema: names.at(-2), name: names.at(-1) ?? '', args: FuncCall.args ?? [] })
+    }
+    if (A_Const?.sval) constants.push(node as Node)
+    if (ParamRef) parameters.set(ParamRef.number, (parameters.get(ParamRef.number) ?? 0) + 1)
+    open.push(...Object.values(node))
+  }
+  return { calls, constants, parameters }
+}
+
+/** What an expression is without any computing; undefined where it takes some. */
+export function readValue(expression: Node, raw: RawStatement, encoding: string): Value | undefined {
+  const { A_Const, ParamRef, TypeCast, CollateClause } = expression as {
+    A_Const?: Constant
+    ParamRef?: { number: number }
+    TypeCast?: TypeCast
+    CollateClause?: { arg: Node }
+  }
+  if (ParamRef) return { parameter: ParamRef.number }
+  if (CollateClause) return readValue(CollateClause.arg, raw, encoding)
+  if (TypeCast) {
+    const { names, typmods, arrayBounds } = TypeCast.typeName
+    const isPlain = PLAIN_TYPES.has(names.at(-1)?.String.sval ?? '') && !typmods && !arrayBounds
+    return isPlain ? readValue(TypeCast.arg, raw, encoding) : undefined
+  }
+  return A_Const?.sval && literal(A_Const.sval.sval ?? '', A_Const.location, raw, encoding)
+}
+
+function literal(latin1: string, location: number, raw: RawStatement, encoding: string): Value | undefined {
+  // The parser's view of such a character is not the client's.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything that is not ASCII
+  if (isUnsafeEncoding(encoding) && /[^\x00-\x7f]/.test(latin1)) return undefined
+  const { tokens } = raw
+  const start = raw.offsetOf(location)
+  const index = tokens.findIndex(token => token.start === start)
+  const isEscaped = tokens[index + 1]?.text.toLowerCase() === 'uescape'
+  const end = tokens[isEscaped ? index + 2 : index]?.end
+  return end === undefined ? undefined : { start, end, text: decodeText(latin1, encoding) }
+}
