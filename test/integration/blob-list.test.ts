@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { account } from '../support/blobs.ts'
-import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
+import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
 
 describe.each(servers)('blob_list on PostgreSQL $version', server => {
@@ -85,31 +85,5 @@ describe.each(servers)('blob_list on PostgreSQL $version', server => {
         ])
       ).rows,
     ).toEqual([{ bytes: '4' }])
-  })
-
-  test.each([
-    ['NULL, $c', '22004', 'account_name argument is required'],
-    ['$a, NULL', '22004', 'container_name argument is required'],
-    ['$a, $c, NULL', '22004', 'prefix argument is required'],
-    ["'No', $c", '22023', 'azure_storage: invalid storage account name: No'],
-    ["$a, 'a--b'", '22023', 'azure_storage: invalid container name: a--b'],
-    ["$a, 'missing'", '58P01', 'azure_storage: container with the given name does not exist'],
-  ])('blob_list(%s) fails with %s', async (args, code, message) => {
-    const given = args.replace('$a', `'${account.name}'`).replace('$c', `'${stack.container.containerName}'`)
-    const error = await errorOf(stack.client.query(`SELECT * FROM azure_storage.blob_list(${given})`))
-    expect({ code: error.code, message: error.message }).toEqual({ code, message })
-  })
-
-  test('has a column bytes, none called size', async () => {
-    expect(await errorOf(stack.client.query(list('size')))).toMatchObject({ code: '42703' })
-  })
-
-  test('network access may be switched off', async () => {
-    await stack.client.query('SET azure_storage.allow_network_access = off')
-    expect(await errorOf(stack.client.query(list()))).toMatchObject({
-      code: '42501',
-      message: 'azure_storage: network access is disabled',
-    })
-    await stack.client.query('RESET azure_storage.allow_network_access')
   })
 })

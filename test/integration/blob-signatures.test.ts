@@ -43,31 +43,4 @@ describe.each(servers)('the blob functions on PostgreSQL $version', server => {
     const left = await database.admin.query("SELECT oid::regprocedure FROM pg_proc WHERE probin LIKE '%dblink%'")
     expect(left.rows).toEqual([])
   })
-
-  test.each([
-    ["SELECT azure_storage.blob_get('a', 'b', 'c')", '0A000'],
-    ["SELECT * FROM azure_storage.blob_get('a', 'b', 'c')", '42601'],
-    ["SELECT * FROM azure_storage.blob_get('a', 'b', 'c') AS t (id bigint PRIMARY KEY)", '42601'],
-    ["COPY t FROM azure_storage.blob_get('a', 'b', 'c')", '42601'],
-    ["SELECT * FROM azure_storage.blob_get('a', 'b', 'c', 'csv', 'auto', NULL) AS t (a int)", '42725'],
-    ["SELECT azure_storage.blob_put('a', 'b', 'c', data => row(1))", '42883'],
-    ["SELECT azure_storage.blob_put('a', 'b', 'c', 1)", '42883'],
-    ["SELECT azure_storage.blob_put('a', 'b', 'c', row(1)) OVER ()", '0A000'],
-    ["SELECT azure_storage.blob_put('a', 'b', 'c', NULL::record)", '22004'],
-    ["SELECT azure_storage.blob_put(NULL, 'b', 'c', row(1))", '22004'],
-    ["SELECT azure_storage.blob_put('a', NULL, 'c', row(1))", '22004'],
-    ["SELECT azure_storage.blob_put('a', 'b', NULL, row(1))", '22004'],
-    ["SELECT azure_storage.blob_put('a', 'b', 'c', row(1), NULL)", '22004'],
-    ["SELECT azure_storage.blob_put('a', 'b', 'c', row(1), 'csv', NULL)", '22004'],
-    ["SELECT * FROM azure_storage.blob_get(NULL, 'b', 'c') AS t (a int)", '22004'],
-    ["SELECT * FROM azure_storage.blob_get('a', NULL, 'c') AS t (a int)", '22004'],
-    ["SELECT * FROM azure_storage.blob_get('a', 'b', NULL) AS t (a int)", '22004'],
-    ["SELECT * FROM azure_storage.blob_get('a', 'b', 'c', NULL::text) AS t (a int)", '22004'],
-    ["SELECT * FROM azure_storage.blob_get('a', 'b', 'c', 'csv', NULL) AS t (a int)", '22004'],
-    ["SELECT * FROM azure_storage.blob_get('a', 'b', 'c') AS t (a int)", '22023'],
-    ["SELECT azure_storage.blob_put('a', 'b', 'c', row(1))", '22023'],
-    ["SELECT * FROM azure_storage.blob_get('acct', 'b', 'c') AS t (a int)", '22023'],
-  ])('%s fails with %s', async (sql, code) => {
-    await expect(database.admin.query(sql)).rejects.toMatchObject({ code })
-  })
 })

@@ -18,10 +18,8 @@ const ROLES: Readonly<Record<string, { options: string; may: readonly Right[] }>
   'storage admin, NOINHERIT': { options: 'NOINHERIT IN ROLE azure_storage_admin', may: ['use'] },
   granted: { options: '', may: ['use'] },
   'member of granted': { options: 'IN ROLE $granted', may: ['use'] },
-  'member of a member of granted': { options: 'IN ROLE $member of granted', may: ['use'] },
   'member of granted, NOINHERIT': { options: 'NOINHERIT IN ROLE $granted', may: ['use'] },
   none: { options: '', may: [] },
-  'creator of roles': { options: 'CREATEROLE CREATEDB', may: [] },
 }
 
 const MANAGING: Readonly<Record<string, string>> = {

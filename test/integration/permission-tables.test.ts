@@ -121,7 +121,7 @@ describe.each(servers)('tables and functions behind the accounts on PostgreSQL $
       [session('none').user],
     )
     const named = (open: boolean) => rows.filter(row => row.open === open).map(row => row.name)
-    expect(named(false)).toEqual(['loopback_connection', 'open_v1', 'put_commit', 'seal'])
+    expect(named(false)).toEqual(['loopback_connection', 'put_commit', 'seal'])
     expect(named(true)).toEqual(['get_open', 'is_registered', 'list_open', 'put_open', 'put_send', 'speak_plainly'])
   })
 
@@ -139,12 +139,12 @@ describe.each(servers)('tables and functions behind the accounts on PostgreSQL $
       [`get_open(${a}, NULL, '{}', '[{"type": "text"}]', false)`]: unproved,
       [`put_open(${a}, NULL, '{}')`]: unproved,
       "put_send('DATA', 'tAAAAAAAAAAAA0123456789abcdefx')": over,
+      "put_send('DATA', 'tAAAAAAAAAAAAhost=127.0.0.1 x')": over,
       "put_send('COMMIT', NULL)": over,
       'put_send(NULL, NULL)': over,
     }
     for (const closed of [
-      `seal(${a}, 'x')`,
-      `open_v1(${a}, 'v1:x')`,
+      `seal(${a}, 'access-key', 'x')`,
       `register(${a}, 'access-key', 'blob', 'x')`,
       'loopback_connection()',
       "authorized('GET', 'a', NULL, '{}')",
@@ -181,7 +181,7 @@ describe.each(servers)('tables and functions behind the accounts on PostgreSQL $
       }
       const byRole = await dump('storage admin')
       expect(byRole).toBe(await dump('superuser'))
-      expect(byRole).toMatch(new RegExp(`^${account.name}\taccess-key\tblob\tv1:[A-Za-z0-9+/=]+$`, 'm'))
+      expect(byRole).toMatch(new RegExp(`^${account.name}\taccess-key\tblob\t[a-z0-9]+:[A-Za-z0-9+/=]+$`, 'm'))
       expect(byRole).toMatch(new RegExp(`^${account.name}\t${session('granted').user}$`, 'm'))
       expect(byRole).not.toContain(account.key)
       for (const what of ['granted', 'none']) {
