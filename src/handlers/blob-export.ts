@@ -7,6 +7,7 @@ import { writeParquet } from '../formats/parquet/write-parquet.ts'
 import type { PgError } from '../protocol/pg-error.ts'
 import { asPgError } from '../protocol/pg-error.ts'
 import type { Blob } from '../storage/blob-client.ts'
+import type { SpoolOptions } from '../storage/blob-spool.ts'
 import { type BlobUpload, drainInto } from '../storage/blob-upload.ts'
 import { cancelled } from './blob-import.ts'
 import { ConnectionLost, type Wire } from './wire.ts'
@@ -15,6 +16,7 @@ export interface ExportOptions {
   readonly format: ResolvedFormat
   /** Those of the COPY, for Parquet. */
   readonly columns: readonly ParquetColumn[]
+  readonly spool: SpoolOptions
   readonly maxBlockBytes: number
   /** The session's statement_timeout, 0 for none: a backend that waits for us to take its rows does not act on it. */
   readonly timeoutMs: number
@@ -38,7 +40,11 @@ export class BlobExport {
   })
   #waiting = false
 
-  constructor(wire: Wire, openBlob: () => Blob, { format, columns, maxBlockBytes, timeoutMs }: ExportOptions) {
+  constructor(
+    wire: Wire,
+    openBlob: () => Blob,
+    { format, columns, spool: { tempDir }, maxBlockBytes, timeoutMs }: ExportOptions,
+  ) {
     this.#wire = wire
     wire.onCancel(() => this.#fail(cancelled('user request'), true))
     if (timeoutMs > 0) {
@@ -50,7 +56,7 @@ export class BlobExport {
       this.#upload = upload
       upload.failed.then(error => this.#fail(error, false))
       if (format.format === 'text') this.#stages.push(decodeCopyText())
-      if (format.format === 'parquet') this.#stages.push(writeParquet(columns, format.compression))
+      if (format.format === 'parquet') this.#stages.push(writeParquet(columns, format.compression, tempDir))
       else if (format.compression === 'gzip') this.#stages.push(compressGzip())
       if (this.#stages.length === 0) this.#takeDirectly(upload)
       else this.#takeThroughStages(upload)
@@ -105,7 +111,14 @@ export class BlobExport {
     this.#staged.catch(error => this.#fail(error, false))
     this.#takeRows(
       rows => first.write(Buffer.from(rows)),
-      () => new Promise(resolve => first.once('drain', resolve).once('close', resolve)),
+      () =>
+        new Promise<void>(resolve => {
+          const done = (): void => {
+            first.off('drain', done).off('close', done)
+            resolve()
+          }
+          first.on('drain', done).on('close', done)
+        }),
     )
   }
 

@@ -12,7 +12,7 @@ export async function* parquetRows(
 ): AsyncGenerator<Buffer> {
   const file = await spoolBlob(blob, spool, signal)
   try {
-    yield* readParquet(file.fd, columns, signal)
+    yield* readParquet(file.fd, columns, signal, spool.tempDir)
   } finally {
     await file.close()
   }

@@ -106,6 +106,7 @@ export async function runScript(session: Session, steps: readonly Step[], contex
           transfer = new BlobExport(session, () => open(step.copy, opened, frame), {
             format: step.copy.format,
             columns: opened?.columns ?? [],
+            spool: context.spool,
             maxBlockBytes: (opened?.blockSizeMb ?? 1) * MEBIBYTE,
             timeoutMs: opened?.statementTimeoutMs ?? 0,
           })
