@@ -171,6 +171,21 @@ describe.each(servers)('grants on PostgreSQL $version', server => {
     await grant('remove', role)
   })
 
+  // PostgreSQL fills it as its owner, whoever says so; any other view is read as who reads it.
+  test('of the owner count for a materialized view', async () => {
+    const { client } = stack
+    const [granted, other] = [await stack.createStorageUser('view'), await stack.createRole('view')]
+    const [, , get] = statements()
+    await client.query(`CREATE MATERIALIZED VIEW filled AS ${get} WITH NO DATA`)
+    await client.query(`ALTER MATERIALIZED VIEW filled OWNER TO ${granted}; REFRESH MATERIALIZED VIEW filled`)
+    expect((await client.query('TABLE filled')).rows).toEqual([{ a: 1 }])
+    await client.query(`ALTER MATERIALIZED VIEW filled OWNER TO ${other}`)
+    const refresh = client.query('REFRESH MATERIALIZED VIEW filled')
+    await expect(refresh).rejects.toMatchObject({ code: '42501', message: refusal(other).slice(6) })
+    await client.query('DROP MATERIALIZED VIEW filled')
+    await grant('remove', granted)
+  })
+
   test('cannot be given to what is no role', async () => {
     for (const [name, role] of [
       ['123', '123'],

@@ -113,6 +113,7 @@ describe.each(servers)('every error of the specification on PostgreSQL $version'
   }
   const passphrase = (text: string) => `SET LOCAL azure_storage.credential_encryption_key = '${text}'`
 
+  // One is missing: a service that stays silent, which is given up after a minute.
   const rows = (): Row[] => [
     {
       when: 'the account is not registered, and the container private',
