@@ -1,7 +1,7 @@
 /** What the proxy asks of an engine process; each request is answered before the next is sent. */
 export type EngineRequest =
-  /** Takes over the files behind these descriptors of the parent, for the requests up to `close`. */
-  | { readonly kind: 'open'; readonly source: number; readonly target: number }
+  /** Opens two files, the one to read and the other to write, for the requests up to `close`. */
+  | { readonly kind: 'open'; readonly source: string; readonly target: string }
   /** Which columns a query has. */
   | { readonly kind: 'describe'; readonly sql: string }
   /** Runs a statement; its rows are answered, so they must be few. */
@@ -9,6 +9,7 @@ export type EngineRequest =
   | { readonly kind: 'close' }
 
 export type EngineAnswer =
+  /** How statements are to call the files. */
   | { readonly kind: 'opened'; readonly source: string; readonly target: string }
   | { readonly kind: 'columns'; readonly columns: readonly EngineColumn[] }
   | { readonly kind: 'rows'; readonly rows: readonly (readonly unknown[])[] }

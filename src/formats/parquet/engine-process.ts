@@ -2,7 +2,7 @@
  * A process of its own that runs DuckDB for the proxy: what a hostile file does to native code ends here, and so does the
  * memory it takes. It reaches no file but the two that it is told to open.
  */
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
 import type { EngineAnswer, EngineColumn, EngineRequest, EngineType } from './engine-messages.ts'
 
@@ -32,8 +32,12 @@ class Job {
     this.#connection = connection
   }
 
-  static async open(source: number, target: number): Promise<Job> {
-    const files = [openSync(parentsFile(source), 'r'), openSync(parentsFile(target), 'w')]
+  static async open(source: string, target: string): Promise<Job> {
+    // A pipe whose other end is gone must not keep this thread from noticing that the parent is gone as well.
+    const files = [
+      openSync(source, constants.O_RDONLY | constants.O_NONBLOCK),
+      openSync(target, constants.O_WRONLY | constants.O_NONBLOCK),
+    ]
     const instance = await DuckDBInstance.create(':memory:', CONFIGURATION)
     const connection = await instance.connect()
     await connection.run(`SET allowed_paths = [${files.map(file => `'${ownFile(file)}'`).join(', ')}]`)
@@ -69,7 +73,6 @@ class Job {
   }
 }
 
-const parentsFile = (descriptor: number): string => `/proc/${process.ppid}/fd/${descriptor}`
 const ownFile = (descriptor: number): string => `/proc/self/fd/${descriptor}`
 
 function engineType(type: DuckDBType): EngineType {
@@ -91,6 +94,13 @@ function engineType(type: DuckDBType): EngineType {
     default:
       return { kind: 'scalar', name }
   }
+}
+
+// If memory runs out, the kernel is to end this process and not the proxy or PostgreSQL.
+try {
+  writeFileSync('/proc/self/oom_score_adj', '1000')
+} catch {
+  // It is advice.
 }
 
 let job: Job | undefined
@@ -124,4 +134,6 @@ process.on('message', async (request: EngineRequest) => {
 })
 
 // The parent is gone. A thread in the middle of a statement would keep an orderly exit waiting.
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+const die = (): boolean => process.kill(process.pid, 'SIGKILL')
+process.on('disconnect', die)
+if (!process.connected) die()

@@ -48,7 +48,7 @@ export class Engine {
 
   /** Has the process open the files behind two descriptors of ours; returns the paths by which statements name them. */
   async open(source: number, target: number): Promise<{ source: string; target: string }> {
-    const answer = await this.#ask({ kind: 'open', source, target })
+    const answer = await this.#ask({ kind: 'open', source: ourFile(source), target: ourFile(target) })
     return answer as EngineAnswer & { kind: 'opened' }
   }
 
@@ -64,7 +64,11 @@ export class Engine {
 
   /** The job is done: the process waits for another one for a while. */
   async release(): Promise<void> {
-    await this.#ask({ kind: 'close' })
+    try {
+      await this.#ask({ kind: 'close' })
+    } catch {
+      return this.kill()
+    }
     if (idle !== undefined) return this.kill()
     idle = this
     this.#child.unref()
@@ -97,6 +101,8 @@ export class Engine {
     this.#waiting?.reject(this.#ended)
   }
 }
+
+const ourFile = (descriptor: number): string => `/proc/${process.pid}/fd/${descriptor}`
 
 function startProcess(): ChildProcess {
   const self = fileURLToPath(import.meta.url)

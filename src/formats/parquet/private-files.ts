@@ -42,6 +42,11 @@ export async function createFifo(folder: string): Promise<Fifo> {
   }
 }
 
+export function closeFifo({ readEnd, writeEnd }: Fifo): void {
+  closeSync(readEnd)
+  closeSync(writeEnd)
+}
+
 /** The caller closes it. @throws PgError */
 export async function createFile(folder: string, contents: Uint8Array): Promise<FileHandle> {
   let file: FileHandle | undefined

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { Engine } from './engine.ts'
 import type { EngineColumn } from './engine-messages.ts'
 import { columnCountDiffers, unreadable } from './parquet-errors.ts'
-import { createFifo } from './private-files.ts'
+import { closeFifo, createFifo } from './private-files.ts'
 import type { ParquetColumn } from './shape.ts'
 import { columnAt, literal, MACROS } from './sql-text.ts'
 import { copyTextOf } from './text-of-value.ts'
@@ -19,15 +19,18 @@ export async function* readParquet(
   signal: AbortSignal,
   tempDir: string = tmpdir(),
 ): AsyncGenerator<Buffer> {
-  signal.throwIfAborted()
   const fifo = await createFifo(tempDir)
+  if (signal.aborted) {
+    closeFifo(fifo)
+    throw signal.reason
+  }
   const rows = new Socket({ fd: fifo.readEnd, readable: true, writable: false })
   const engine = Engine.take()
   let released = false
   // In case that nobody asks for rows any more.
   const abort = (): void => {
     rows.destroy()
-    void engine.kill()
+    if (!released) void engine.kill()
   }
   signal.addEventListener('abort', abort, { once: true })
   try {
