@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { PgError } from '../../../src/protocol/pg-error.ts'
-import { type RequestContext, toPgError } from '../../../src/storage/errors.ts'
+import { noAnswer, type RequestContext, toPgError } from '../../../src/storage/errors.ts'
 
 const registered: RequestContext = { account: 'acct', anonymous: false, operation: 'download' }
 const unregistered: RequestContext = { ...registered, anonymous: true }
@@ -16,6 +16,14 @@ function restError(statusCode: number | undefined, code: string): Error {
   const request = { url: 'https://acct.blob.core.windows.net/c/b?sig=secret' }
   return Object.assign(new Error('secret'), { name: 'RestError', statusCode, code, response, request })
 }
+
+it('calls a service that stays silent a connection error', () => {
+  expect(noAnswer(registered, 60)).toMatchObject({
+    message: 'azure_storage: internal error while connecting',
+    code: '08001',
+    detail: 'The download failed for storage account "acct": no answer for 60 seconds.',
+  })
+})
 
 describe('toPgError', () => {
   it.each([
