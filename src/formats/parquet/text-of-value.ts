@@ -48,7 +48,7 @@ function scalarText(sql: string, source: string, target: string): string {
       ? `CASE WHEN octet_length(${sql}) = 16 THEN lower(hex(${sql})) ELSE decode(${sql}) END`
       : `decode(${sql})`
   }
-  const text = `${sql}::VARCHAR`
+  const text = source === 'TIMESTAMP WITH TIME ZONE' ? `zoned_text(${sql})` : `${sql}::VARCHAR`
   if (WITH_YEAR.test(source)) return `to_bc(${text})`
   // Who writes integers with a null among them often writes 1.0.
   if (FRACTIONAL.test(source) && INTEGER_TARGETS.has(target)) return `regexp_replace(${text}, '\\.0*$', '')`
