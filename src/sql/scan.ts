@@ -8,7 +8,7 @@ export function mayBeOurs(text: string): boolean {
     inOrder(text, /copy/i, /:\/\/|\\|u&'/i) ||
     inOrder(text, /extension/i, /azure_storage/i) ||
     /account_add/i.test(text) ||
-    /u&"/i.test(text)
+    text.includes('&"')
   )
 }
 

@@ -20,7 +20,12 @@ function rewritten(sql: string, settings: Partial<SqlSettings> = {}): string {
   let result = text
   for (const statement of [...(statements ?? [])].reverse()) {
     if (statement.kind !== 'account-add') continue
-    const own = rewriteSecrets(statement, statement.secrets, text, (clear, account = '?') => `<${account}:${encodeShown(clear)}>`)
+    const own = rewriteSecrets(
+      statement,
+      statement.secrets,
+      text,
+      (clear, account = '?') => `<${account}:${encodeShown(clear)}>`,
+    )
     result = result.slice(0, statement.start) + own.text + result.slice(statement.end)
   }
   return Buffer.from(result, 'latin1').toString()

@@ -1,0 +1,250 @@
+import { randomBytes } from 'node:crypto'
+import { inspect } from 'node:util'
+import {
+  type ContainerClient,
+  ContainerSASPermissions,
+  generateBlobSASQueryParameters,
+  StorageSharedKeyCredential,
+} from '@azure/storage-blob'
+import pg from 'pg'
+import { pino } from 'pino'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { backendConfig } from '../../src/config.ts'
+import { type Proxy as RunningProxy, startProxy } from '../../src/proxy.ts'
+import { createContainer } from '../support/azurite.ts'
+import { account } from '../support/blobs.ts'
+import { psql } from '../support/psql.ts'
+import { everythingReadable, formsOf, foundIn, foundInFiles, processTexts } from '../support/secrets.ts'
+import { azurite, servers } from '../support/servers.ts'
+import { testConfig } from '../support/stack.ts'
+import { startTalkativeServer, type TalkativeServer } from '../support/talkative-server.ts'
+
+const ADD = 'azure_storage.account_add'
+const HOUR_MS = 3_600_000
+const { name, key } = account
+/** What the searches must find. */
+const CONTROL = `control-${randomBytes(9).toString('hex')}`
+/** Another account's key, which opens nothing. */
+const WRONG = randomBytes(64).toString('base64')
+
+describe.each(servers)('a search for credentials on PostgreSQL $version', shared => {
+  let server: TalkativeServer
+  let proxy: RunningProxy
+  let container: ContainerClient
+  let needles: string[]
+  const proxyLog: string[] = []
+  const told: string[] = []
+  const activity = new Set<string>()
+  const clients: pg.Client[] = []
+
+  const connect = async (user: string, { port } = proxy.address): Promise<pg.Client> => {
+    const client = new pg.Client({ host: '127.0.0.1', port, user, database: 'postgres' })
+    client.on('notice', notice => told.push(JSON.stringify(notice)))
+    await client.connect()
+    clients.push(client)
+    return client
+  }
+  const sas = (permissions: string, expiresInMs = HOUR_MS): string =>
+    generateBlobSASQueryParameters(
+      {
+        containerName: container.containerName,
+        permissions: ContainerSASPermissions.parse(permissions),
+        startsOn: new Date(Date.now() - 2 * HOUR_MS),
+        expiresOn: new Date(Date.now() + expiresInMs),
+      },
+      new StorageSharedKeyCredential(name, key),
+    ).toString()
+
+  beforeAll(async () => {
+    server = await startTalkativeServer(shared.version)
+    container = await createContainer('leaks')
+    const { host, port } = server
+    const backend = backendConfig({ host, port, user: 'postgres', password: 'unused', database: 'postgres' })
+    const config = testConfig(shared, { backend })
+    proxy = await startProxy(config, pino({ level: 'trace' }, { write: line => void proxyLog.push(line) }))
+    told.push(inspect(config, { showHidden: false, depth: 9 }), JSON.stringify(config))
+    const admin = await connect('postgres')
+    await admin.query(`
+      CREATE ROLE storage LOGIN IN ROLE azure_storage_admin;
+      CREATE ROLE app LOGIN;
+      CREATE ROLE nobody LOGIN;
+      CREATE ROLE monitor LOGIN IN ROLE pg_monitor, pg_read_all_stats, pg_read_all_settings`)
+    await admin.query('CREATE EXTENSION pg_stat_statements; CREATE EXTENSION azure_storage')
+    await admin.query('CREATE TABLE t (a int); INSERT INTO t VALUES (1); GRANT ALL ON t TO public')
+  })
+  afterAll(async () => {
+    await proxy.close(0)
+    await server.remove()
+    await container.delete()
+  })
+
+  test('everything is done, well and badly', async () => {
+    const [readable, writable, expired] = [sas('r'), sas('rcwl'), sas('r', -HOUR_MS)]
+    const signatures = [readable, writable, expired].map(query =>
+      decodeURIComponent(/sig=([^&]+)/.exec(query)?.[1] ?? ''),
+    )
+    needles = [key, WRONG, ...signatures].flatMap(formsOf)
+    const [storage, app, nobody] = [await connect('storage'), await connect('app'), await connect('nobody')]
+    const observer = await connect('postgres', server)
+    let done = false
+    const observed = (async () => {
+      while (!done) {
+        const { rows } = await observer.query('SELECT query FROM pg_stat_activity')
+        for (const { query } of rows) activity.add(query)
+      }
+    })()
+
+    const box = `'${name}', '${container.containerName}'`
+    const url = (path: string) =>
+      `'${azurite.endpointTemplate.replace('{account}', name)}/${container.containerName}/${path}'`
+    const signed = (path: string, query: string) => `${url(path).slice(0, -1)}?${query}'`
+    const config = (credentials: string, more = {}) => JSON.stringify({ name, credentials, ...more })
+    const ok = async (client: pg.Client, text: string, values?: unknown[]) => {
+      told.push(inspect(await client.query({ text, ...(values && { values }) }), { depth: 3 }))
+    }
+    const bad = async (client: pg.Client, text: string, values?: unknown[]) => {
+      const error = await client.query({ text, ...(values && { values }) }).then(
+        () => expect.fail(`did not fail: ${text}`),
+        error => error,
+      )
+      told.push(inspect(error), error.stack)
+    }
+
+    // Ways to add an account.
+    for (const credential of [key, writable, `?${writable}`]) {
+      await ok(storage, `SELECT ${ADD}('${name}', '${credential}')`)
+      await ok(storage, `SELECT ${ADD}(account_key_p => '${credential}', account_name_p => '${name}')`)
+      await ok(storage, `SELECT ${ADD}('${config(credential)}'::jsonb)`)
+      await ok(storage, `SELECT ${ADD}(azure_storage.account_options_credentials('${name}', '${credential}', 'blob'))`)
+      await ok(
+        storage,
+        `SELECT ${ADD}(azure_storage.account_options('${name}', 'access-key', 'blob', '${credential}'))`,
+      )
+      await ok(storage, `SELECT ${ADD}(jsonb_build_object('name', '${name}', 'credentials', '${credential}'))`)
+      await ok(storage, `EXPLAIN (ANALYZE, VERBOSE) SELECT ${ADD}(lower('${name}'), '${credential}')`)
+      await ok(storage, `SELECT ${ADD}($1, $2)`, [name, credential])
+      await ok(storage, `SELECT ${ADD}($1::jsonb)`, [config(credential)])
+      await ok(storage, `SELECT ${ADD}(azure_storage.account_options_credentials($1, $2, 'blob'))`, [name, credential])
+      await ok(storage, `BEGIN; SELECT ${ADD}('${name}', '${credential}'); ROLLBACK`)
+      await bad(storage, `SELECT ${ADD}('${name}', '${credential}'), 1/0`)
+      await bad(storage, `SELECT ${ADD}('NOT A NAME', '${credential}')`)
+      await bad(storage, `SELECT ${ADD}('NOT A NAME', $1)`, [credential])
+      await bad(storage, `SELECT ${ADD}('${name}', '${credential}', 'more')`)
+      await bad(storage, `SELECT ${ADD}(account_key => '${credential}')`)
+      await bad(storage, `SELECT ${ADD}('${credential}')`)
+      await bad(storage, `SELECT ${ADD}($1)`, [credential])
+      await bad(storage, `SELECT ${ADD}('{"name": "${name}", "credential": "${credential}"}')`)
+      await bad(storage, `SELECT ${ADD}('{"name": "${name}", credentials: "${credential}"}')`)
+      await bad(storage, `SELECT ${ADD}('${config(credential, { auth_type: 'managed-identity' })}')`)
+      await bad(storage, `SELECT ${ADD}('${name}' '${credential}')`)
+      await bad(storage, `SELECT ${ADD}('${name}', '${credential})`)
+      await bad(storage, `SELECT ${ADD}('${name}', '${credential}') FROM nowhere`)
+      await bad(app, `SELECT ${ADD}('${name}', '${credential}')`)
+      await bad(app, `SELECT ${ADD}($1, $2)`, [name, credential])
+      told.push(
+        ...Object.values(
+          await psql(
+            `postgres://storage@127.0.0.1:${proxy.address.port}/postgres`,
+            `
+        SET search_path = azure_storage;
+        SELECT account_add('${name}', '${credential}');
+        SELECT account_add('${name}', '${credential}') \\bind \\g
+        SELECT account_add('${name}', '${credential}`,
+          ),
+        ).map(String),
+      )
+    }
+    await ok(storage, `SELECT azure_storage.account_user_add('${name}', 'app')`)
+    await ok(storage, 'SELECT * FROM azure_storage.account_list()')
+
+    // Their use: with the key, with a SAS, with what does not suffice.
+    const uses = [
+      `SELECT azure_storage.blob_put(${box}, 'a.csv', t) FROM t`,
+      `SELECT * FROM azure_storage.blob_get(${box}, 'a.csv') AS r (a int)`,
+      `SELECT path FROM azure_storage.blob_list(${box})`,
+      `COPY t TO ${url('b.csv')}`,
+      `COPY t FROM ${url('b.csv')}`,
+    ]
+    for (const [credential, attempt] of [
+      [key, ok],
+      [writable, ok],
+      [expired, bad],
+      [WRONG, bad],
+      ['no key!', bad],
+    ] as const) {
+      await ok(storage, `SELECT ${ADD}('${name}', '${credential}')`)
+      for (const sql of uses) await attempt(app, sql)
+    }
+    for (const sql of uses) await bad(nobody, sql)
+    await ok(storage, `SELECT ${ADD}('${name}', '${key}')`)
+    await bad(app, `SELECT * FROM azure_storage.blob_get(${box}, 'none.csv') AS r (a int)`)
+    await bad(app, `SELECT * FROM azure_storage.blob_get(${box}, 'a.csv') AS r (a date)`)
+    await bad(app, `COPY t FROM ${url('none.csv')}`)
+    await ok(nobody, `COPY t TO ${signed('c.csv', writable)}`)
+    await ok(nobody, `COPY t FROM ${signed('c.csv', readable)}`)
+    await bad(nobody, `COPY t TO ${signed('c.csv', readable)}`)
+    await bad(nobody, `COPY t FROM ${signed('c.csv', expired)}`)
+    await bad(nobody, `COPY t FROM ${signed('c.csv', readable)} (nonsense)`)
+    await bad(nobody, `COPY (SELECT 1) TO ${signed('c.csv', writable)}`)
+
+    // Under a passphrase, and after it has changed.
+    await ok(await connect('postgres'), `ALTER DATABASE postgres SET azure_storage.credential_encryption_key = 'one'`)
+    const encrypting = await connect('storage')
+    await ok(encrypting, 'SELECT azure_storage.account_encrypt_existing_credentials()')
+    await ok(encrypting, uses[1] as string)
+    await ok(await connect('postgres'), `ALTER DATABASE postgres SET azure_storage.credential_encryption_key = 'two'`)
+    const changed = await connect('storage')
+    for (const sql of uses) await bad(changed, sql)
+    await ok(changed, `SELECT ${ADD}('${name}', '${key}')`)
+    await ok(changed, uses[1] as string)
+
+    const control = await connect('postgres')
+    await ok(control, `CREATE TABLE control AS SELECT '${CONTROL}'::text`)
+    await ok(control, `SELECT '${CONTROL}' AS control, pg_sleep(0.1)`)
+    done = true
+    await observed
+  })
+
+  test('clients are told none', () => {
+    expect(foundIn(told.join('\n'), [...needles, CONTROL])).toEqual([CONTROL])
+  })
+
+  test('nor is one in what sessions are seen to run, then and now', () => {
+    expect([...activity].join()).toContain('blobgres-sealed:')
+    expect(foundIn([...activity].join('\n'), [...needles, CONTROL])).toEqual([CONTROL])
+  })
+
+  test.each([
+    ['app', []],
+    ['storage', []],
+    ['monitor', [CONTROL]],
+  ])('in anything that %s can read', async (role, expected) => {
+    const admin = await connect('postgres', server)
+    await admin.query(`ALTER ROLE ${role} SET auto_explain.log_min_duration = -1; ALTER ROLE ${role} SET log_statement = 'none';
+      ALTER ROLE ${role} SET log_min_messages = 'warning'; ALTER ROLE ${role} SET log_duration = off`)
+    const text = await everythingReadable(await connect(role))
+    expect(text).toContain('azure_storage_admin')
+    expect(foundIn(text, [...needles, CONTROL])).toEqual(expected)
+  })
+
+  test('in command lines and environments', async () => {
+    const texts = await processTexts(server.pid)
+    expect(texts).toContain('postgres')
+    expect(foundIn(texts, needles)).toEqual([])
+    expect(process.title).not.toContain(key)
+  })
+
+  test("in the proxy's log", () => {
+    expect(proxyLog.length).toBeGreaterThan(0)
+    expect(foundIn(proxyLog.join(), needles)).toEqual([])
+  })
+
+  test("in the server's log and files", async () => {
+    for (const client of clients) await client.end()
+    await server.stop()
+    expect(server.log()).toContain('blobgres-sealed:')
+    expect(foundIn(server.log(), [...needles, CONTROL])).toEqual([CONTROL])
+    expect(await foundInFiles(server.dataDir, [CONTROL])).not.toEqual([])
+    expect(await foundInFiles(server.dataDir, needles)).toEqual([])
+  })
+})
