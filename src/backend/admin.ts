@@ -5,6 +5,9 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { backendTls, tlsOptions } from './tls.ts'
 
+/** What a proxy holds ends within half a minute after its machine has vanished, as the functions' connections do. */
+const SERVER_KEEPALIVES = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3'
+
 /** Holds what the backend waits for in azure_storage_private.copy_settle(). */
 export interface SettleLock {
   readonly key: bigint
@@ -43,6 +46,7 @@ async function connect(backend: BackendConfig, database: string, ssl: Connection
     ssl,
     application_name: 'blobgres',
     keepAlive: true,
+    options: SERVER_KEEPALIVES,
   })
   // A lost connection shows in the next query; without a listener it would end the process.
   client.on('error', () => {})
