@@ -35,6 +35,15 @@ export function columnCountDiffers(found: readonly EngineColumn[], expected: rea
   })
 }
 
+/** The engine would read them as floating-point numbers. */
+export function numbersTooPrecise(column: string): PgError {
+  return new PgError({
+    message: 'azure_storage: the Parquet file has decimal numbers of more than 38 digits',
+    code: SQLSTATE.featureNotSupported,
+    detail: `They are in column "${column}".`,
+  })
+}
+
 function toPgError(error: unknown, message: string, code: SqlState): unknown {
   if (!(error instanceof EngineError)) return error
   const own = OWN_MESSAGE.exec(error.message)
@@ -52,6 +61,13 @@ function toPgError(error: unknown, message: string, code: SqlState): unknown {
       message: 'azure_storage: the Parquet engine is out of memory',
       code: SQLSTATE.outOfMemory,
       detail,
+    })
+  }
+  if (/^Conversion Error: Failure in decode/.test(error.message)) {
+    return new PgError({
+      message: 'azure_storage: bytes of the Parquet file are not text',
+      code: SQLSTATE.characterNotInRepertoire,
+      detail: 'A column of bytes is read into other types than bytea as text in UTF-8.',
     })
   }
   if (/Maximum line size/.test(error.message)) {

@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { Engine } from './engine.ts'
 import type { EngineColumn } from './engine-messages.ts'
-import { columnCountDiffers, unreadable } from './parquet-errors.ts'
+import { columnCountDiffers, numbersTooPrecise, unreadable } from './parquet-errors.ts'
 import { closeFifo, createFifo } from './private-files.ts'
 import type { ParquetColumn } from './shape.ts'
 import { columnAt, literal, MACROS } from './sql-text.ts'
@@ -37,6 +37,10 @@ export async function* readParquet(
     const { source, target } = await engine.open(fd, fifo.writeEnd).finally(() => closeSync(fifo.writeEnd))
     const file = `read_parquet(${literal(source)})`
     const found = await engine.describe(`SELECT * FROM ${file}`)
+    const [tooPrecise] = await engine.run(
+      `SELECT name FROM parquet_schema(${literal(source)}) WHERE precision > 38 LIMIT 1`,
+    )
+    if (tooPrecise) throw numbersTooPrecise(String(tooPrecise[0]))
     if (found.length !== columns.length) throw columnCountDiffers(found, columns)
     const done = engine.run(MACROS).then(() => engine.run(copyStatement(file, found, columns, target)))
     // Either closes the pipe's other end; until then more may come.

@@ -2,8 +2,9 @@ import type { EngineType } from './engine-messages.ts'
 import type { Shape } from './shape.ts'
 import { literal } from './sql-text.ts'
 
-/** Types whose text may have a backslash or control characters in it. */
-const FREE_TEXT = /^(?:VARCHAR|JSON|BLOB|ENUM|BIT)/
+/** Types whose text has neither a backslash nor a control character. */
+const PLAIN = /^(?:BOOLEAN|U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER|ERVAL)?|FLOAT|DOUBLE|DECIMAL|DATE|TIME|UUID)/
+const BYTES_OR_TEXT = /^(?:VARCHAR|JSON|BLOB)/
 const FRACTIONAL = /^(?:FLOAT|DOUBLE|DECIMAL)/
 const WITH_YEAR = /^(?:DATE|TIMESTAMP)/
 const INTEGER_TARGETS: ReadonlySet<string> = new Set(['int2', 'int4', 'int8'])
@@ -11,7 +12,7 @@ const INTEGER_TARGETS: ReadonlySet<string> = new Set(['int2', 'int4', 'int8'])
 /** The statement's expression for column `sql` of a file, as a value in COPY's text format. */
 export function copyTextOf(sql: string, source: EngineType, target: Shape): string {
   const text = textOf(sql, source, target, 0)
-  return source.kind !== 'scalar' || FREE_TEXT.test(source.name) ? `copy_escape(${text})` : text
+  return source.kind === 'scalar' && PLAIN.test(source.name) ? text : `copy_escape(${text})`
 }
 
 /** The value as PostgreSQL's input function of the target type takes it. */
@@ -42,12 +43,13 @@ function arrayLiteral(sql: string, element: EngineType, target: Shape & { kind: 
 }
 
 function scalarText(sql: string, source: string, target: string): string {
-  if (target === 'bytea' && FREE_TEXT.test(source)) return `'\\x' || lower(hex(${sql}))`
+  if (target === 'bytea' && BYTES_OR_TEXT.test(source)) return `'\\x' || lower(hex(${sql}))`
   if (source === 'BLOB') {
     return target === 'uuid'
       ? `CASE WHEN octet_length(${sql}) = 16 THEN lower(hex(${sql})) ELSE decode(${sql}) END`
       : `decode(${sql})`
   }
+  if (source === 'VARIANT') return `CASE WHEN ${sql} IS NOT NULL THEN ${sql}::JSON::VARCHAR END`
   const text = source === 'TIMESTAMP WITH TIME ZONE' ? `zoned_text(${sql})` : `${sql}::VARCHAR`
   if (WITH_YEAR.test(source)) return `to_bc(${text})`
   // Who writes integers with a null among them often writes 1.0.
