@@ -77,7 +77,7 @@ describe.each(servers)('Parquet that is interrupted, on PostgreSQL $version', se
     ['blob_put, uploading', () => `SELECT azure_storage.blob_put('${stalled.name}', 'box', 'a.parquet', lot) FROM lot`],
   ]
 
-  it.each(statements)('%s', async (_, statement) => {
+  it.each(statements)('%s', async (name, statement) => {
     const clients = await Promise.all(Array.from({ length: 4 }, () => stack.connect()))
     const [cancelled, late, abandoned] = clients as [pg.Client, pg.Client, pg.Client]
     const pids = await Promise.all(
@@ -98,10 +98,12 @@ describe.each(servers)('Parquet that is interrupted, on PostgreSQL $version', se
     ])
     expect(Date.now() - interrupted).toBeLessThan(5000)
     await Promise.all([cancelled, late].map(alive))
+    // What a backend has in its socket already, it takes in, whoever has gone.
+    const ending = name === 'COPY, decoding' ? pids.slice(3) : pids.slice(2)
     await expect
       .poll(
         async () => {
-          const left = `SELECT FROM pg_stat_activity WHERE pid IN (${pids[2]}, ${pids[3]})`
+          const left = `SELECT FROM pg_stat_activity WHERE pid IN (${ending})`
           return [(await adminQuery(server, left)).rowCount, busyEngines(), readdirSync(tempDir).length]
         },
         { timeout: 5000 },
