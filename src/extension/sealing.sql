@@ -19,8 +19,7 @@ CREATE OR REPLACE FUNCTION azure_storage_private.seal(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   request CONSTANT text := jsonb_build_object('account', account, 'auth_type', auth, 'credentials', clear,
-    'sealed', sealed, 'passphrase', azure_storage_private.passphrase(), 'pid', pg_backend_pid(),
-    'statement', azure_storage_private.statement_microseconds());
+    'sealed', sealed, 'passphrase', azure_storage_private.passphrase(), 'pid', pg_backend_pid());
   proof CONSTANT text := encode(sha256(mac_key || sha256(mac_key || convert_to('seal|' || request, 'UTF8'))), 'hex')
     FROM azure_storage_private.sealing_key;
   detail text;

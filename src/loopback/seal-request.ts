@@ -3,62 +3,51 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isProof } from '../storage/grants.ts'
 import { IN_STATEMENT, openFromStatement, openSealed, type SealingKey, seal } from '../storage/sealing.ts'
 
-/** A credential to store: as it was given to account_add(), or as it is stored already. */
+/** A credential to store; see azure_storage_private.seal(). */
 export interface SealRequest {
-  readonly pid: number
-  readonly statement: string
-  readonly account: string
-  readonly authType: string
-  readonly credentials: string | undefined
-  readonly sealed: string | undefined
-  readonly passphrase: string
-  /** The request as it was written, and the proof that the extension wrote it. */
-  readonly text: string
+  /** That the extension wrote `text`. */
   readonly proof: string
+  /** JSON, not to be believed or shown before. */
+  readonly text: string
 }
 
-/** Reads what follows the verb: the proof, and JSON. */
+interface SealFields {
+  readonly account: string
+  readonly auth_type: string
+  /** As it was given to account_add(), */
+  readonly credentials?: string | null
+  /** or as it is stored already. */
+  readonly sealed?: string | null
+  readonly passphrase: string
+  readonly pid: number
+}
+
+/** Reads what follows the verb. */
 export function readSealRequest(rest: string): SealRequest {
   const space = rest.indexOf(' ')
-  const text = rest.slice(space + 1)
-  const { pid, statement, account, auth_type, credentials, sealed, passphrase } = JSON.parse(text)
-  return {
-    pid: Number(pid),
-    statement: String(statement),
-    account: String(account),
-    authType: String(auth_type),
-    credentials: credentials ?? undefined,
-    sealed: sealed ?? undefined,
-    passphrase: String(passphrase),
-    text,
-    proof: rest.slice(0, space),
-  }
+  return { proof: rest.slice(0, space), text: rest.slice(space + 1) }
 }
 
 /** The credential as it is to be stored. @throws PgError */
-export async function sealForAccount(request: SealRequest, key: SealingKey): Promise<string> {
-  const { pid, account, authType, credentials, sealed, passphrase, text, proof } = request
+export async function sealForAccount({ proof, text }: SealRequest, key: SealingKey): Promise<string> {
   if (!isProof(proof, ['seal', text], key)) {
     throw new PgError({
-      message: `azure_storage: the caller has not proved that it may register storage account ${account}`,
+      message: 'azure_storage: the caller has not proved that it may register storage accounts',
       code: SQLSTATE.insufficientPrivilege,
     })
   }
+  const { account, auth_type: authType, credentials, sealed, passphrase, pid } = JSON.parse(text) as SealFields
   const owner = { account, authType }
   try {
-    const clear =
-      sealed === undefined
-        ? openFromStatement(credentials ?? '', account, pid, key)
-        : await openSealed(sealed, owner, key, passphrase)
+    const clear = sealed
+      ? await openSealed(sealed, owner, key, passphrase)
+      : openFromStatement(credentials ?? '', account, pid, key)
     return await seal(clear, owner, key, passphrase)
   } catch (error) {
     if (!(error instanceof PgError)) throw error
-    const { message, code } = error
-    throw new PgError({ message, code, detail: `The account is ${account}.`, hint: hintFor(credentials) })
+    const hint = credentials?.startsWith(IN_STATEMENT)
+      ? 'Give the credential itself: the sealed one that a log shows is good for its account or its session only.'
+      : undefined
+    throw new PgError({ message: error.message, code: error.code, detail: `The account is ${account}.`, hint })
   }
 }
-
-const hintFor = (credentials: string | undefined): string | undefined =>
-  credentials?.startsWith(IN_STATEMENT)
-    ? 'Give the credential itself: the sealed one that a log shows is good for its account or its session only.'
-    : undefined
