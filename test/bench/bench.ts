@@ -1,6 +1,6 @@
 /**
  * npm run bench: each line is the ratio of two things measured side by side in this run, as medians of paired rounds.
- *   npm run bench -- [--only copy,functions,relay,memory] [--rounds 5] [--postgres 15|18] [--json bench-results.json]
+ *   npm run bench -- [--only copy,functions,parquet,relay,memory] [--rounds 5] [--postgres 15|18] [--json bench-results.json]
  */
 import { writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
@@ -9,11 +9,12 @@ import { startBenchStack } from './bench-stack.ts'
 import { copyLines, memoryLine, prepareTables } from './copy-lines.ts'
 import { functionLines } from './function-lines.ts'
 import type { Line } from './measure.ts'
+import { parquetLines, parquetMemoryLine } from './parquet-lines.ts'
 import { relayLines } from './relay-lines.ts'
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'copy,functions,relay,memory' },
+    only: { type: 'string', default: 'copy,functions,parquet,relay,memory' },
     rounds: { type: 'string', default: '5' },
     postgres: { type: 'string', default: '18' },
     json: { type: 'string', default: 'bench-results.json' },
@@ -29,8 +30,9 @@ try {
   await prepareTables(stack)
   if (wanted.includes('copy')) lines.push(...(await copyLines(stack, rounds)))
   if (wanted.includes('functions')) lines.push(...(await functionLines(stack, rounds)))
+  if (wanted.includes('parquet')) lines.push(...(await parquetLines(stack, rounds)))
   if (wanted.includes('relay')) lines.push(...(await relayLines(stack, rounds)))
-  if (wanted.includes('memory')) lines.push(await memoryLine(stack))
+  if (wanted.includes('memory')) lines.push(await memoryLine(stack), await parquetMemoryLine(stack))
 } finally {
   await stack.close()
 }
