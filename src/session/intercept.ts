@@ -148,7 +148,7 @@ export class StatementInterceptor implements Interceptor {
     const statements = (await session.quiet()) ? this.#classify(text) : undefined
     const [statement] = statements ?? []
     const isOurs = statements?.length === 1 && statement !== undefined && statement.kind !== 'pass'
-    if (!isOurs && (session.pending.skipping || !this.#prepared.has(name))) {
+    if (!isOurs && (session.pending.skipping || session.pending.unsure || !this.#prepared.has(name))) {
       session.forward(frame.bytes)
       return
     }

@@ -2,11 +2,15 @@ import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
 
 /** The startup packet: it is owed the first ReadyForQuery. */
 const LOGIN = 0
+/** A Sync with CopyData before it. */
+const SYNC_BEHIND_ROWS = 1
 /** So much of the queue may be over before it is cut off: to shift a long array is to move all of it. */
 const MAX_OVER = 1024
 
+const isSync = (code: number): boolean => code === FRONTEND.sync || code === SYNC_BEHIND_ROWS
+
 const isCycle = (code: number): boolean =>
-  code === FRONTEND.sync || code === FRONTEND.query || code === FRONTEND.functionCall || code === LOGIN
+  isSync(code) || code === FRONTEND.query || code === FRONTEND.functionCall || code === LOGIN
 
 /**
  * What the backend still owes the client: a ReadyForQuery for each Query, Sync and FunctionCall, and one closing reply
@@ -28,19 +32,35 @@ export class Pending {
   /** The backend takes CopyData from the client: Sync and Flush are ignored until CopyDone or CopyFail. */
   #copyIn = false
   #inPipeline = false
+  /** Replies to what is next have come. */
+  #begun = false
+  /** CopyData was sent since the last message that may begin a COPY. */
+  #rowsSent = false
+  /** Syncs sent behind rows of a COPY. If a row fails, those before it were ignored, those behind it are answered. */
+  #syncsAmongRows = 0
+  #certainty: 'sure' | 'unsure' | 'lost' = 'sure'
 
   sent(code: number): void {
     const endsCopy = code === FRONTEND.copyDone || code === FRONTEND.copyFail
     if (this.#copyIn) {
       if (endsCopy) this.#copyIn = false
+      else if (code === FRONTEND.copyData) this.#rowsSent = true
+      else if (code === FRONTEND.sync && this.#rowsSent) this.#syncsAmongRows++
       return
     }
     if (this.#skipping && code !== FRONTEND.sync) return
     switch (code) {
+      case FRONTEND.copyData:
+        this.#rowsSent = true
+        return
       case FRONTEND.sync:
+        this.#skipping = false
+        this.#inPipeline = false
+        this.#owed.push(this.#rowsSent ? SYNC_BEHIND_ROWS : code)
+        return
       case FRONTEND.query:
       case FRONTEND.functionCall:
-        this.#skipping = false
+        this.#rowsSent = false
         this.#inPipeline = false
         this.#owed.push(code)
         return
@@ -49,6 +69,7 @@ export class Pending {
       case FRONTEND.describe:
       case FRONTEND.execute:
       case FRONTEND.close:
+        this.#rowsSent = false
         this.#inPipeline = true
         this.#owed.push(code)
         return
@@ -66,9 +87,12 @@ export class Pending {
       case BACKEND.commandComplete:
       case BACKEND.emptyQueryResponse:
       case BACKEND.portalSuspended:
+        this.#begin()
+        this.#syncsAmongRows = 0
         if (!this.#isEmpty && !isCycle(this.#next)) this.#shift()
         return
       case BACKEND.copyInResponse:
+        this.#begin()
         this.#startCopyIn()
         return
       case BACKEND.copyBothResponse:
@@ -76,7 +100,10 @@ export class Pending {
         this.#shift()
         return
       case BACKEND.errorResponse:
+        this.#begin()
         this.#copyIn = false
+        if (this.#syncsAmongRows > 0) this.#certainty = 'unsure'
+        this.#syncsAmongRows = 0
         // With nothing owed it is about a statement of the proxy's in the client's pipeline.
         if (this.#isEmpty ? this.#inPipeline : !isCycle(this.#next)) this.#skip()
         return
@@ -87,12 +114,19 @@ export class Pending {
   receivedReady(status: number): void {
     this.status = status
     this.#copyIn = false
-    this.#shift()
+    // A Query is told of more than its ReadyForQuery: this is a Sync's that was taken for ignored.
+    const isLate = this.#certainty === 'unsure' && !this.#begun && !this.#isEmpty && !isSync(this.#next)
+    if (!isLate) this.#shift()
   }
 
   /** The backend has answered everything, or will answer nothing until the next Sync. */
   get quiet(): boolean {
     return this.#isEmpty && !this.#copyIn
+  }
+
+  /** It cannot be told whether the backend has answered everything; mostly the replies to the next query clear it up. */
+  get unsure(): boolean {
+    return this.#certainty !== 'sure'
   }
 
   /** Replies are due that come only after a Flush (no Sync follows yet). */
@@ -122,6 +156,15 @@ export class Pending {
     return this.#owed[this.#first] as number
   }
 
+  /** A reply other than ReadyForQuery has come. */
+  #begin(): void {
+    if (this.#certainty === 'unsure') {
+      while (!this.#isEmpty && isSync(this.#next)) this.#shift()
+      this.#certainty = 'sure'
+    }
+    this.#begun = true
+  }
+
   #pushCopyEnd(): void {
     const last = this.#owed.length - 1
     const count = this.#owed[last] as number
@@ -132,6 +175,7 @@ export class Pending {
   #shift(): void {
     if (this.#isEmpty) return
     this.#first++
+    this.#begun = false
     // A CopyDone that comes next was out of place, or belonged to what is over.
     if (!this.#isEmpty && this.#next < 0) this.#first++
     if (this.#isEmpty) {
@@ -144,7 +188,10 @@ export class Pending {
   }
 
   #skip(): void {
-    while (!this.#isEmpty && this.#next !== FRONTEND.sync) this.#shift()
+    this.#shift()
+    // Whether it is skipped hangs on a Sync of which nothing is known.
+    if (this.unsure && !this.#isEmpty && !isSync(this.#next)) this.#certainty = 'lost'
+    while (!this.#isEmpty && !isSync(this.#next)) this.#shift()
     if (!this.#isEmpty) return
     this.#skipping = true
     this.#inPipeline = true
@@ -165,7 +212,9 @@ export class Pending {
       else this.#owed[end] = left
     }
     for (let from = end - 1; from >= this.#first; from--) {
-      if (this.#owed[from] !== FRONTEND.sync) this.#owed[--to] = this.#owed[from] as number
+      const code = this.#owed[from] as number
+      if (!isSync(code)) this.#owed[--to] = code
+      else if (code === SYNC_BEHIND_ROWS) this.#syncsAmongRows++
     }
     this.#first = to
     if (isExtended && !this.#owesCycle) this.#inPipeline = true

@@ -1,3 +1,4 @@
+import { STATUS } from '../protocol/codes.ts'
 import type { Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import { ANSWERED, lookUp } from './look-up.ts'
@@ -34,16 +35,20 @@ export async function selectListsFor(
 ): Promise<((copy: CopyStatement) => SelectList) | undefined> {
   const lists = new Map<CopyStatement, SelectList>()
   const created = new Map<string, SelectList>()
+  // The backend will say why it runs no statement, if the text has no mistake that comes first.
+  const hasFailed = session.pending.status === STATUS.failed
   for (const [index, statement] of statements.entries()) {
     if (statement.kind === 'pass' && statement.creates) {
       created.set(statement.creates.relation, statement.creates.isView ? EVERYTHING : undefined)
     }
     if (statement.kind !== 'copy' || statement.copy.direction !== 'to') continue
     const { copy } = statement
-    const unknown = index > 0 ? EVERYTHING : undefined
+    const unknown = index > 0 || hasFailed ? EVERYTHING : undefined
     const answered = created.has(copy.relation)
       ? created.get(copy.relation)
-      : await lookUp(session, LOOKUP, [Buffer.from(copy.relation, 'latin1')], unknown, inPipeline)
+      : hasFailed
+        ? unknown
+        : await lookUp(session, LOOKUP, [Buffer.from(copy.relation, 'latin1')], unknown, inPipeline)
     if (answered === ANSWERED) return undefined
     lists.set(copy, answered)
   }

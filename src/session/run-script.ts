@@ -208,11 +208,13 @@ function describeError(
     return errorResponse(told)
   }
   if (step.kind === 'open' && (code === '3F000' || code === '42883')) return errorResponse(errorFields(notInstalled()))
-  if (step.kind === 'pass' || step.kind === 'copy-from' || step.kind === 'copy-to') {
-    if (!fields.has('P')) return frame.bytes
+  if (fields.has('P')) {
+    // Also where the first step is ours: the whole text did not parse.
     context.mapPosition(fields)
+  } else if (step.kind === 'pass' || step.kind === 'copy-from' || step.kind === 'copy-to') {
+    return frame.bytes
   } else {
-    for (const internal of ['W', 'P', 'p', 'q']) fields.delete(internal)
+    for (const internal of ['W', 'p', 'q']) fields.delete(internal)
     // A role without the right to call the installer: its name says nothing to the client.
     if (step.kind === 'retag' && code === SQLSTATE.insufficientPrivilege) {
       const message = fields.get('M')?.toString('latin1') ?? ''

@@ -64,6 +64,7 @@ export class Session implements Wire, BackendReader {
   #inboxLength = 0
   #inboxWaiter: { resolve: (frame: Frame) => void; reject: (error: Error) => void } | undefined
   #quietWaiter: (() => void) | undefined
+  #flushed = false
   #cancelListener: (() => void) | undefined
   #lastWords: Buffer | undefined
   #backendReached = false
@@ -211,17 +212,19 @@ export class Session implements Wire, BackendReader {
 
   /**
    * Resolves when the backend has answered all it was sent. False: what comes next is not run, because the backend skips
-   * everything up to the next Sync, or takes it for a breach of a COPY that waits for its data.
+   * everything up to the next Sync, or takes it for a breach of a COPY that waits for its data; or else is not ours to run.
    */
   async quiet(): Promise<boolean> {
-    if (this.pending.needsFlush) this.send(FLUSH)
+    if (this.pending.unsure) return false
+    this.#flushIfNeeded()
     if (!this.#isQuiet && !this.pending.copyIn) {
       await new Promise<void>(resolve => {
         this.#quietWaiter = resolve
       })
     }
+    this.#flushed = false
     if (this.#closed) throw new ConnectionLost('backend')
-    return !this.pending.skipping && !this.pending.copyIn
+    return !this.pending.skipping && !this.pending.copyIn && !this.pending.unsure
   }
 
   /** The backend is the caller's until release(). Only when quiet. */
@@ -253,6 +256,13 @@ export class Session implements Wire, BackendReader {
   forward(bytes: Buffer): void {
     this.pending.sent(bytes[0] as number)
     this.send(bytes)
+  }
+
+  /** A Sync that comes in the midst of a COPY is none: what follows the COPY may want a Flush only then. */
+  #flushIfNeeded(): void {
+    const isNeeded = this.pending.needsFlush
+    if (isNeeded && !this.#flushed) this.send(FLUSH)
+    this.#flushed = isNeeded
   }
 
   get #isQuiet(): boolean {
@@ -318,7 +328,10 @@ export class Session implements Wire, BackendReader {
   #passToClient(chunk: Buffer): void {
     this.#tracker.push(chunk)
     this.toClient(chunk)
-    if (this.#quietWaiter && (this.#isQuiet || this.pending.copyIn)) this.#wakeQuiet()
+    if (this.#quietWaiter) {
+      if (this.#isQuiet || this.pending.copyIn) this.#wakeQuiet()
+      else this.#flushIfNeeded()
+    }
     if (this.#lastWords) this.#leaveIfDrained()
   }
 

@@ -1,4 +1,4 @@
-import { BACKEND } from '../../src/protocol/codes.ts'
+import { BACKEND, HEADER_LENGTH } from '../../src/protocol/codes.ts'
 import { type Frame, frameBody } from '../../src/protocol/frame-assembler.ts'
 import { readErrorFields } from '../../src/protocol/messages.ts'
 import { MISSING } from './ours.ts'
@@ -8,6 +8,13 @@ import type { Script } from './script.ts'
 const FIRST_NORMAL_OID = 16384
 /** Client COPYs in scripts have one or two columns, those that stand for a blob's have three. */
 const SHADOW_COLUMNS = 3
+
+/** The proxy has let a statement of ours pass, because the client has sent a Sync among the rows of a COPY that failed. */
+const UNSEEN = /^could not open file "https?:/
+
+export const isUnseen = ({ code, bytes }: Frame): boolean =>
+  code === BACKEND.errorResponse &&
+  UNSEEN.test(readErrorFields(bytes.subarray(HEADER_LENGTH)).get('M')?.toString() ?? '')
 
 /** What a session answered, in words that are equal where the answers are. */
 export interface Answers {
@@ -75,6 +82,7 @@ function reportLine(body: Buffer): string {
   if (text('C') === '58P01' && text('M').startsWith('azure_storage: ')) return 'missing blob'
   if (text('C') === '57014' && text('M').endsWith(MISSING)) return 'missing blob'
   if (text('C') === '22023' && text('M').startsWith('azure_storage: ')) return 'refused'
+  if (UNSEEN.test(text('M'))) return 'refused'
   if (text('C') === 'P0001' && text('M') === 'refused' && text('R') === 'exec_stmt_raise') return 'refused'
   if (text('C') === '42710' && /^extension "\w+" already exists/.test(text('M'))) return 'extension exists'
   // A relation that may be a view by then is read by a query, which tells more of one that is not there.

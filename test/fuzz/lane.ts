@@ -4,7 +4,7 @@ import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
 import { createDatabase } from '../support/database.ts'
 import { Random } from '../support/random.ts'
 import type { TestServer } from '../support/servers.ts'
-import { directAnswers, proxiedAnswers } from './compare.ts'
+import { directAnswers, isUnseen, proxiedAnswers } from './compare.ts'
 import { type Blobs, EXPORTED, IMPORTED, refused } from './ours.ts'
 import { generateScript, type Script } from './script.ts'
 import { Side } from './side.ts'
@@ -50,7 +50,7 @@ export async function openLane(server: TestServer): Promise<Lane> {
   await client.end()
   for (const [kind, rows] of Object.entries(IMPORTED)) await stack.put(`${kind}.csv`, rows)
   const blobs: Blobs = { account: account.name, container: stack.container.containerName, url: stack.blobUrl }
-  const probe = refused(blobs)
+  const probe = refused()
   const direct = new Side(database.url, probe.direct)
   const proxied = new Side(stack.url(), probe.proxied)
   let exported: Buffer | undefined
@@ -81,6 +81,7 @@ export async function openLane(server: TestServer): Promise<Lane> {
       exported = exports.at(-1) ?? exported
       const before = [...lines, expected.outcome]
       const after = [...proxiedAnswers(actual.frames, script), actual.outcome]
+      if (actual.frames.some(isUnseen)) reconnect()
       if (exported && script.ours) {
         before.push(`blob ${exported.toString('latin1')}`)
         after.push(`blob ${await blobOf(stack)}`)

@@ -33,7 +33,7 @@ export function ourStatement(random: Random, blobs: Blobs, kind: Import, alone: 
   if (choice < 45) return importStatement(random, blobs, kind)
   if (choice < 75) return exportStatement(random, blobs)
   if (choice < 80 && alone) return backslashes(random, blobs, kind)
-  if (choice < 84) return refused(blobs)
+  if (choice < 84) return refused()
   if (choice < 86) {
     return pair('CREATE EXTENSION IF NOT EXISTS ', 'azure_storage', 'plpgsql')
   }
@@ -88,7 +88,7 @@ function backslashes(random: Random, blobs: Blobs, kind: Import): Sql {
 }
 
 /** What the proxy refuses is for the server a statement that fails. */
-export function refused(blobs: Blobs): Sql {
-  const proxied = `COPY b FROM '${blobs.url('good.csv')}' (FORMAT nonsense)`
+export function refused(): Sql {
+  const proxied = `COPY b FROM 'https://nowhere.example/container/good.csv' (FORMAT csv)`
   return { ...plain(proxied), direct: "DO 'BEGIN RAISE EXCEPTION ''refused''; END'".padEnd(proxied.length) }
 }

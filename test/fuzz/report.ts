@@ -1,7 +1,7 @@
 import type { Difference, Lane } from './lane.ts'
 import type { Script } from './script.ts'
 
-const PATIENCE_MS = 2000
+const PATIENCE_MS = 4000
 const SHRINK_TIME_MS = 40_000
 /** Some differences are a matter of time. */
 const ATTEMPTS = 3

@@ -14,7 +14,7 @@ const LANES = 3
 /** Every so many scripts a lane begins with new sessions. */
 const SESSION_SCRIPTS = 50
 const PROGRESS_INTERVAL = 5000
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 30_000
 const MOST_DIFFERENCES = 5
 
 /** Runs the scripts of so many seeds; every third has statements of ours in it. Resolves to the number of scripts that differ. */

@@ -13,7 +13,7 @@ export type Outcome = 'idle' | 'closed' | 'silent'
 /** One end of the comparison: a session on the server, directly or through the proxy, that scripts run in. */
 export class Side {
   readonly #url: string
-  readonly #reset: readonly Buffer[]
+  readonly #reset: Buffer
   #socket: net.Socket | undefined
   #frames: Frame[] = []
   #wake: () => void = () => {}
@@ -21,7 +21,7 @@ export class Side {
   /** `probe`: a statement that the proxy, when it has lost count of the replies, never comes to. */
   constructor(url: string, probe: string) {
     this.#url = url
-    this.#reset = [...RESET, wire.query(probe), wire.query(`SELECT '${FAREWELL}'`)]
+    this.#reset = Buffer.concat([...RESET, wire.query(probe), wire.query(`SELECT '${FAREWELL}'`)])
   }
 
   /** Sends the messages and what brings the session back to its beginning; collects all that is answered. */
@@ -33,7 +33,7 @@ export class Side {
   ): Promise<{ frames: Frame[]; outcome: Outcome }> {
     this.#socket ??= await this.#connect()
     this.#frames = []
-    void write(this.#socket, cutUp([...messages, ...this.#reset], cut, random), cut.pause)
+    void write(this.#socket, [...cutUp(messages, cut, random), this.#reset], cut.pause)
     const outcome = await this.#end(patienceMs)
     if (outcome !== 'idle') this.close()
     return { frames: this.#frames, outcome }

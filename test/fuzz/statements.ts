@@ -55,7 +55,6 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
     'VACUUM t',
     "DO $$BEGIN RAISE EXCEPTION 'refused' USING HINT = 'why', DETAIL = 'so'; END$$",
     'SELECT 6 / (3 - g) FROM generate_series(1, 5) g',
-    "SELECT 'open",
     'SELECT noisy(g) / (2 - g) FROM generate_series(1, 3) g',
   ],
   settings: [
@@ -143,4 +142,5 @@ export const WITH_PARAMETERS: readonly (readonly [text: string, parameters: numb
   ['SELECT length($1)', 1],
   ['SELECT generate_series(1, $1::int)', 1],
   ['SELECT $1', 1],
+  ["SELECT 'open", 0],
 ]

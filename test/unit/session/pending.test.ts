@@ -62,6 +62,16 @@ const SCRIPTS: readonly (readonly [name: string, script: string, state: string])
   ['extended COPY IN with two Syncs that fails before it begins, answered', '>PBESdcS <12EZZ', 'quiet'],
   ['extended COPY IN after another pipeline, sent ahead', '>PBESPBEdcS <12CZ12GCZ', 'quiet'],
   ['extended COPY IN that fails within skips up to Sync', '>PBES <12G >d <E >dcQ', 'quiet skipping pipeline'],
+  ['a Sync before the rows of a COPY IN that fails', '>PBE <12G >Sd <E >cS', ''],
+  ['a Sync before the rows of a COPY IN that fails, answered', '>PBE <12G >Sd <E >cSQ <ZCZ', 'quiet'],
+  ['a Sync behind the rows of a COPY IN that fails', '>PBE <12G >dS <E >cS', 'unsure'],
+  ['a Sync behind the rows of a COPY IN that fails, answered', '>PBE <12G >dS <E >cSQ <ZZCZ', 'quiet'],
+  ['a Sync behind the rows of a COPY IN that fails, and a query', '>PBE <12G >dS <E >cSQ <ZZ', 'unsure'],
+  ['a Sync behind the rows of a COPY IN that fails, sent ahead', '>PBEdScS <12GEZZ >Q <CZ', 'quiet'],
+  ['a Sync behind the rows of a simple COPY IN that fails', '>Q <G >dSc <EZ >Q <Z', 'unsure'],
+  ['a Sync behind the rows of a simple COPY IN that fails, answered', '>Q <G >dSc <EZ >Q <ZCZ', 'quiet'],
+  ['a Sync between the rows of a COPY IN', '>Q <G >dSdc <CZ', 'quiet'],
+  ['statements after such a Sync', '>PBEdScPBESQ <12GEZCZCZ', 'unsure'],
   ['CopyDone out of place', '>PBEc <12C', 'quiet pipeline'],
   ['CopyDone out of place, alone', '>cf', 'quiet'],
 ]
@@ -83,6 +93,7 @@ function play(script: string): Pending {
 
 function state(pending: Pending): string {
   const words = []
+  if (pending.unsure) return 'unsure'
   if (pending.quiet) words.push('quiet')
   if (pending.skipping) words.push('skipping')
   if (pending.copyIn) words.push('copy')
