@@ -46,6 +46,7 @@ export async function startTls(
   if (answer === 'N') throw new TlsRefused(`the server does not offer TLS, and sslmode=${options.mode} asks for it`)
   if (answer !== 'S') throw new TlsRefused('the server did not answer the request for TLS with yes or no')
   const secured = tls.connect({ socket, ...tlsOptions(backend, options) })
+  secured.on('error', () => {}) // as for the plain socket: whoever uses it next is told, and until then nobody asks
   await once(secured, 'secureConnect', { signal })
   return secured
 }

@@ -178,6 +178,7 @@ export class Listener {
       },
       isCalling: () => this.#loopback.calls.has(pid),
       onClose: () => {
+        if (key === undefined) log.info('login not completed: refused by the server, or given up by the client')
         this.#sessions.delete(session)
         this.#loopback.calls.abandon(pid)
         if (key !== undefined) this.#loopback.cancels.remove(key)

@@ -70,7 +70,7 @@ function cannotBind(): PgError {
   return new PgError({
     message: 'blobgres: SCRAM with channel binding cannot pass this proxy',
     code: SQLSTATE.invalidAuthorizationSpecification,
-    detail: 'The connections to the proxy and from there to the server are encrypted with two different certificates.',
+    detail: "The certificate that the client sees is not the server's.",
     hint: "Connect with channel_binding=disable, or give the proxy the server's own certificate and key.",
   })
 }

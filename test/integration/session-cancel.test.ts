@@ -66,15 +66,20 @@ describe.each(servers)('CancelRequest on PostgreSQL $version', server => {
 
   it('comes over TLS too', async () => {
     const client = await WireClient.connect(stack.url())
-    client.send(wire.query('SELECT pg_sleep(20)'))
-    await running(client.pid)
-    const canceller = (await WireClient.open(stack.url())).expectRaw()
-    canceller.send(SSL_REQUEST)
-    await canceller.readRaw(1)
-    await canceller.startTls()
-    canceller.send(cancelPacket(client.key))
-    expect(await canceller.until('EOF')).toEqual(['EOF'])
-    expect(await client.until('Z')).toContain(CANCELLED)
+    for (const direct of [false, true]) {
+      client.send(wire.query('SELECT pg_sleep(20)'))
+      await running(client.pid)
+      const canceller = await WireClient.open(stack.url())
+      if (direct) await canceller.startTls({ ALPNProtocols: ['postgresql'] })
+      else {
+        canceller.expectRaw().send(SSL_REQUEST)
+        await canceller.readRaw(1)
+        await canceller.startTls()
+      }
+      canceller.send(cancelPacket(client.key))
+      expect(await canceller.until('EOF')).toEqual(['EOF'])
+      expect(await client.until('Z')).toContain(CANCELLED)
+    }
     await client.close()
   })
 

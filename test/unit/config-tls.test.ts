@@ -26,6 +26,14 @@ it('reads certificate and key, and keeps the key out of sight', async () => {
   expect(inspect(tls)).not.toContain('key')
 })
 
+it('reads the certificates to trust, at the backend and at storage endpoints', async () => {
+  const { cert } = await createCertificate(dir, 'authority')
+  const backend = `postgres://u@h/?sslmode=verify-ca&sslrootcert=${cert}`
+  const config = parseConfig(['--backend', backend, '--storage-ca', cert], {})
+  expect(config.backend.tls).toEqual({ mode: 'verify-ca', ca: await readFile(cert) })
+  expect(config.storageEndpoints).toMatchObject({ trust: { secureContext: expect.anything() } })
+})
+
 it('refuses a key that belongs to another certificate', async () => {
   const [one, other] = await Promise.all([createCertificate(dir, 'one'), createCertificate(dir, 'other')])
   expect(() => parseTls(one.cert, other.key)).toThrow(

@@ -44,6 +44,14 @@ describe('the configuration of serve', () => {
     expect(parse(`--backend ${url}`).backend).toMatchObject(expected)
   })
 
+  it.each([
+    ['sslmode=disable', undefined],
+    ['sslmode=prefer', { mode: 'prefer' }],
+    ['sslmode=verify-full&host=db.test', { mode: 'verify-full' }],
+  ])('reads how the backend is encrypted: %s', (parameters, tls) => {
+    expect(parse(`--backend postgres://u@h/?${parameters}`).backend.tls).toEqual(tls)
+  })
+
   it("takes the backend's password from a variable of its own", () => {
     const env = { BLOBGRES_BACKEND_PASSWORD: 'p' }
     expect(parse('--backend postgres://u@h', env).backend.password).toBe('p')

@@ -131,6 +131,15 @@ it.each([
   }
 })
 
+it('survives a server that goes away while nobody reads', async () => {
+  const { port } = await fakeServer('S', true)
+  const socket = await connect(port, { mode: 'require' })
+  const closed = new Promise(resolve => socket.once('close', resolve))
+  sockets[0]?.resetAndDestroy()
+  socket.write('x')
+  await closed
+})
+
 it('gives up with the deadline', async () => {
   const { port } = await fakeServer('S')
   const connecting = connectBackendSecurely(backend(port, { mode: 'require' }), AbortSignal.timeout(50))
