@@ -166,7 +166,7 @@ export class StatementInterceptor implements Interceptor {
           const script = writePrepared(text, able, gathered.resources)
           const tail = frameBody(frame).subarray(name.length + text.length + 2)
           bytes = parse(Buffer.from(name, 'latin1'), script.text, tail)
-          const secrets = able.kind === 'account-add' ? able.secrets : []
+          const secrets = able.kind === 'secretive' ? able.secrets : []
           prepared = { step: script.steps[0] as Step, secrets, rewrite: script.rewrite, release: leases.handOver() }
         }
       }
@@ -292,7 +292,7 @@ export class StatementInterceptor implements Interceptor {
     const locks: SettleLocks = new Map()
     const able: Statement[] = []
     for (const statement of statements) {
-      if (statement.kind === 'account-add' && !statement.isCertain) {
+      if (statement.kind === 'secretive' && !statement.isCertain) {
         const isOurs = await accountAddIsOurs(this.#session, inPipeline)
         if (isOurs === undefined) return undefined
         able.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end })

@@ -54,26 +54,32 @@ export function accountSecrets(raw: RawStatement, text: string, settings: TextSe
   return secrets.length > 0 ? { secrets, isCertain: adds.some(({ schema }) => schema !== undefined) } : undefined
 }
 
-/** A text that PostgreSQL will refuse, and quote in its log: nothing of it runs, so its literals may change. */
-function brokenSecrets({ tokens, start, end }: RawStatement, text: string): AccountSecrets | undefined {
-  const masked = (from: number, to: number, mask: string): Secret => ({
-    form: 'mask',
-    source: { start: from, end: to, text: mask },
-    account: undefined,
-  })
+/**
+ * A text that PostgreSQL will refuse, and quote in its log: nothing of it runs, so its literals may change. Those of a
+ * call of account_add() do, and any that holds a SAS.
+ */
+function brokenSecrets({ tokens }: RawStatement, text: string): AccountSecrets | undefined {
   if (tokens.length === 0) {
     // It ends inside of a literal, and must again.
-    const match = /account_add"?[^'"$]*(['"$])/i.exec(text)
+    const match = /account_add"?[^'"$]*(['"$])|(['"$])[^'"$]*sig=/i.exec(text)
     if (match === null) return undefined
-    const quote = match.index + match[0].length - 1
-    return { secrets: [masked(quote, text.length, match[1] === '$' ? '$$***' : `${match[1]}***`)], isCertain: true }
+    const quote = match[1] ?? (match[2] as string)
+    const start = match[1] ? match.index + match[0].length - 1 : match.index
+    return { secrets: [masked(start, text.length, quote === '$' ? '$$***' : `${quote}***`)], isCertain: true }
   }
-  if (!tokens.some(namesAccountAdd)) return undefined
+  const all = tokens.some(namesAccountAdd)
   const literals = tokens.filter(
-    token => token.start >= start && token.end <= end && /^(\w?'|u&'|\$.*\$)/is.test(token.text),
+    token => /^(\w?'|u&'|\$.*\$)/is.test(token.text) && (all || token.text.includes('sig=')),
   )
-  return { secrets: literals.map(token => masked(token.start, token.end, "'***'")), isCertain: true }
+  if (literals.length === 0) return undefined
+  return { secrets: literals.map(({ start, end }) => masked(start, end, "'***'")), isCertain: true }
 }
+
+const masked = (start: number, end: number, text: string): Secret => ({
+  form: 'mask',
+  source: { start, end, text },
+  account: undefined,
+})
 
 function secretsOfCall({ name, args }: Call, read: Read): Secret[] {
   const positions = name === 'account_add' && args.length === 1 ? ['account_config'] : ARGUMENTS[name]

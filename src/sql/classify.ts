@@ -14,7 +14,8 @@ export type Statement = StatementRange &
     | { readonly kind: 'copy'; readonly copy: CopyStatement }
     | { readonly kind: 'extension'; readonly tag: string; readonly request: InstallRequest }
     | { readonly kind: 'create-extension-call' }
-    | ({ readonly kind: 'account-add' } & AccountSecrets)
+    /** The backend is to see it without its credentials. */
+    | ({ readonly kind: 'secretive' } & AccountSecrets)
     | {
         readonly kind: 'refuse'
         readonly error: PgError
@@ -76,7 +77,7 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
     throw error
   }
   const secrets = accountSecrets(raw, text, settings)
-  if (secrets) return { ...range, kind: 'account-add', ...secrets }
+  if (secrets) return { ...range, kind: 'secretive', ...secrets }
   const creates = createdBy(node)
   return { ...range, kind: 'pass', ...(creates && { creates }) }
 }

@@ -185,6 +185,8 @@ describe.each(servers)('a search for credentials on PostgreSQL $version', shared
     await bad(nobody, `COPY t TO ${signed('c.csv', readable)}`)
     await bad(nobody, `COPY t FROM ${signed('c.csv', expired)}`)
     await bad(nobody, `COPY t FROM ${signed('c.csv', readable)} (nonsense)`)
+    await bad(nobody, `COPY t FROM ${signed('c.csv', readable)} (FORMAT csv`)
+    await bad(nobody, `COPY t FROM ${signed('c.csv', readable).slice(0, -1)}`)
     await bad(nobody, `COPY (SELECT 1) TO ${signed('c.csv', writable)}`)
 
     // Under a passphrase, and after it has changed.

@@ -9,6 +9,7 @@ const SETTINGS: SqlSettings = {
   endpoints: { defaultTemplate: 'https://{account}.blob.core.windows.net', accounts: new Map() },
 }
 const ADD = 'azure_storage.account_add'
+const SAS_URL = 'https://acct.blob.core.windows.net/box/a.csv?sv=1&sig=KEY'
 
 /** Sealed values are ASCII. */
 const encodeShown = (text: string): string => text.replace(/[^ -~]/g, encodeURIComponent)
@@ -19,7 +20,7 @@ function rewritten(sql: string, settings: Partial<SqlSettings> = {}): string {
   const statements = mayBeOurs(text) ? classify(text, { ...SETTINGS, ...settings }) : undefined
   let result = text
   for (const statement of [...(statements ?? [])].reverse()) {
-    if (statement.kind !== 'account-add') continue
+    if (statement.kind !== 'secretive') continue
     const own = rewriteSecrets(
       statement,
       statement.secrets,
@@ -137,6 +138,12 @@ describe('made unreadable, where nothing can run', () => {
     [`SELECT ${ADD}("acct, KEY)`, `SELECT ${ADD}("***`],
     [`SELECT ${ADD}('acct', $$KEY)`, `SELECT ${ADD}('***`],
     [`SELECT ${ADD}($k$KEY)`, `SELECT ${ADD}($$***`],
+    [
+      `SELECT 'a'; COPY t FROM '${SAS_URL}' (FORMAT csv; SELECT 'b'`,
+      `SELECT 'a'; COPY t FROM '***' (FORMAT csv; SELECT 'b'`,
+    ],
+    [`COPY t FRM '${SAS_URL}'`, "COPY t FRM '***'"],
+    [`COPY t FROM '${SAS_URL}`, "COPY t FROM '***"],
   ])('%s', (sql, expected) => {
     expect(rewritten(sql)).toBe(expected)
   })
