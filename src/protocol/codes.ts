@@ -34,6 +34,7 @@ export const BACKEND = {
   dataRow: code('D'),
   emptyQueryResponse: code('I'),
   errorResponse: code('E'),
+  functionCallResponse: code('V'),
   noData: code('n'),
   noticeResponse: code('N'),
   notificationResponse: code('A'),

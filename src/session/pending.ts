@@ -91,6 +91,9 @@ export class Pending {
         this.#syncsAmongRows = 0
         if (!this.#isEmpty && !isCycle(this.#next)) this.#shift()
         return
+      case BACKEND.functionCallResponse:
+        this.#begin()
+        return
       case BACKEND.copyInResponse:
         this.#begin()
         this.#startCopyIn()
@@ -124,7 +127,7 @@ export class Pending {
     return this.#isEmpty && !this.#copyIn
   }
 
-  /** It cannot be told whether the backend has answered everything; mostly the replies to the next query clear it up. */
+  /** It cannot be told whether the backend has answered everything. The replies to the next query mostly clear it up. */
   get unsure(): boolean {
     return this.#certainty !== 'sure'
   }

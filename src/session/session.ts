@@ -215,7 +215,6 @@ export class Session implements Wire, BackendReader {
    * everything up to the next Sync, or takes it for a breach of a COPY that waits for its data; or else is not ours to run.
    */
   async quiet(): Promise<boolean> {
-    if (this.pending.unsure) return false
     this.#flushIfNeeded()
     if (!this.#isQuiet && !this.pending.copyIn) {
       await new Promise<void>(resolve => {

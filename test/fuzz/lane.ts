@@ -82,11 +82,11 @@ export async function openLane(server: TestServer): Promise<Lane> {
       const before = [...lines, expected.outcome]
       const after = [...proxiedAnswers(actual.frames, script), actual.outcome]
       if (actual.frames.some(isUnseen)) reconnect()
-      if (exported && script.ours) {
+      if (exported && script.ours && expected.outcome !== 'closed') {
         before.push(`blob ${exported.toString('latin1')}`)
         after.push(`blob ${await blobOf(stack)}`)
       }
-      if (before.join('\n') === after.join('\n')) return undefined
+      if (before.join('\n') === after.join('\n') || areCutShort(before, after)) return undefined
       exported = undefined
       await stack.container.getBlobClient(EXPORTED).deleteIfExists()
       return { script, direct: before, proxied: after }
@@ -98,6 +98,13 @@ export async function openLane(server: TestServer): Promise<Lane> {
       await database.drop()
     },
   }
+}
+
+/** A server that ends a session with bytes unread resets the connection: what it said last may be lost. */
+function areCutShort(before: readonly string[], after: readonly string[]): boolean {
+  const [shorter, longer] = [before, after].sort((a, b) => a.length - b.length) as [string[], string[]]
+  const said = shorter.slice(0, -1)
+  return shorter.at(-1) === 'closed' && longer.at(-1) === 'closed' && said.every((line, i) => line === longer[i])
 }
 
 const blobOf = (stack: CopyStack): Promise<string> =>

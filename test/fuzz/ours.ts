@@ -72,7 +72,10 @@ function importStatement(random: Random, blobs: Blobs, kind: Import): Sql {
 function exportStatement(random: Random, blobs: Blobs): Sql {
   const url = blobs.url(EXPORTED)
   if (random.chance(0.15)) return pair('COPY ', `bv TO '${url}'`, '(SELECT * FROM bv) TO STDOUT CSV')
-  return copy(random, `COPY ${random.pick(TARGETS)} TO `, url, 'STDOUT', '', [])
+  // Of a relation that is not there and an option that is none, a query's error comes first or last.
+  if (random.chance(0.1)) return pair('COPY missing TO ', `'${url}'`, 'STDOUT CSV')
+  const target = random.pick(TARGETS.filter(name => name !== 'missing'))
+  return copy(random, `COPY ${target} TO `, url, 'STDOUT', '', [])
 }
 
 function copy(random: Random, before: string, url: string, end: string, where: string, feeds: Feed[]): Sql {

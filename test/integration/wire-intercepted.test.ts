@@ -160,6 +160,51 @@ describe.each(servers)('Statements of ours on the wire on PostgreSQL $version', 
     expect(await count()).toBe('4')
   })
 
+  it('come to their turn after a query that the backend skips', async () => {
+    client.send(run('SELECT 1/0'), query('SELECT 1'), sync, query(copyIn), run('SELECT 1/0'), query(copyIn), sync)
+    const replies = await client.until('ZZZ')
+    expect(replies.filter(line => /^[CEZ]/.test(line))).toEqual([
+      ...['E ERROR 22012 division by zero', 'Z I', 'C COPY 2.', 'Z I'],
+      ...['E ERROR 22012 division by zero', 'Z I'],
+    ])
+    client.send(run(copyIn), sync)
+    expect((await client.until('Z')).slice(-2)).toEqual(['C COPY 2.', 'Z I'])
+  })
+
+  it('come to their turn after a Sync that a COPY of the client has swallowed', async () => {
+    client.send(run('COPY t FROM STDIN'), sync, wire.copyData('7\n'), wire.copyDone, run(copyIn), sync)
+    const replies = await client.until('Z')
+    expect(replies.filter(line => /^[CEZ]/.test(line))).toEqual(['C COPY 1.', 'C COPY 2.', 'Z I'])
+  })
+
+  it('come to their turn after a Sync among rows that fail, be it answered or not', async () => {
+    for (const [rows, answered] of [
+      ['bad\n', 'ZZ'],
+      ['bad', 'Z'],
+    ] as const) {
+      client.send(run('COPY t FROM STDIN'), wire.copyData(rows), sync, wire.copyDone, sync)
+      expect((await client.until(answered)).filter(line => /^[EZ]/.test(line))).toHaveLength(1 + answered.length)
+      client.send(query('SELECT 1'), query(copyIn), query('SELECT 2'))
+      expect((await client.until('ZZZ')).filter(line => /^[CEZ]/.test(line))).toEqual([
+        ...['C SELECT 1.', 'Z I', 'C COPY 2.', 'Z I', 'C SELECT 1.', 'Z I'],
+      ])
+    }
+  })
+
+  it('leave the position of a mistake elsewhere in the text', async () => {
+    const text = `${copyIn}; SELECT 1 FRM t`
+    const mistake = `E ERROR 42601 syntax error at or near "t" at ${text.length}`
+    expect(await client.query(text)).toEqual([mistake, 'Z I'])
+    client.send(
+      query('BEGIN; SELECT 1/0'),
+      run('SELECT 1'),
+      sync,
+      query(`COPY t TO '${stack.blobUrl('x.csv')}'; SELEC`),
+    )
+    expect((await client.until('ZZZ')).at(-2)).toMatch(/^E ERROR 42601 syntax error at or near "SELEC" at \d+$/)
+    await client.query('ROLLBACK')
+  })
+
   it('keep their private statements and notices to themselves', async () => {
     await client.query('SET client_min_messages = debug1')
     expect(await client.query(copyIn)).toEqual(['C COPY 2.', 'Z I'])
