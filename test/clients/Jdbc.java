@@ -44,7 +44,7 @@ public class Jdbc {
         largeObjects();
         notifications();
         System.out.println("cancel " + cancelled("SELECT pg_sleep(30)"));
-        timeouts();
+        System.out.println("alive " + sum("SELECT 1"));
     }
 
     static void prepared() throws Exception {
@@ -153,14 +153,6 @@ public class Jdbc {
         var notification = postgres.getNotifications(5000)[0];
         System.out.println("notification " + notification.getName() + " " + notification.getParameter() + " "
             + (notification.getPID() == postgres.getBackendPID()));
-    }
-
-    static void timeouts() throws Exception {
-        try (Statement statement = connection.createStatement()) {
-            statement.setQueryTimeout(1);
-            System.out.println("timeout " + error(() -> statement.execute("SELECT pg_sleep(30)")));
-        }
-        System.out.println("alive " + sum("SELECT 1"));
     }
 
     static void azure() throws Exception {

@@ -56,7 +56,7 @@ describe('the command line', () => {
     expect(await cli.ended).toMatchObject({ status: 0 })
   })
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('ends at once at a second signal, %s', async signal => {
+  it('drains, and ends at once at a second signal', async () => {
     const listen = `127.0.0.1:${await freePort()}`
     const cli = startCli(['serve', '--backend', backend, '--listen', listen])
     const url = `postgres://postgres@${listen}/postgres`
@@ -67,7 +67,7 @@ describe('the command line', () => {
     await sleep(1000)
     expect((await psql(url, 'SELECT 1')).stderr).toContain('the proxy is shutting down')
     expect(await client.query('COMMIT; BEGIN')).toContain('Z T')
-    cli.kill(signal)
+    cli.kill('SIGINT')
     expect(await cli.ended).toMatchObject({ status: 1 })
     expect(await client.until('EOF')).toEqual(['EOF'])
   })

@@ -1,6 +1,8 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { connectAdmin } from '../../src/backend/admin.ts'
 import { createLogger } from '../../src/log.ts'
+import { loopbackAddresses } from '../../src/loopback/address.ts'
 import { type Proxy as RunningProxy, startProxy } from '../../src/proxy.ts'
 import { account } from '../support/blobs.ts'
 import { createDatabase, type TestDatabase } from '../support/database.ts'
@@ -83,30 +85,35 @@ describeWith('HAProxy', 'haproxy', ['-v']).each(servers)(
       }
     })
 
-    it('one that is shut down is left out, and its functions go on at the other', async () => {
-      const [leaving, staying] = proxies as [RunningProxy, RunningProxy]
+    it('one that is shut down gets no more logins, and functions call the other first', async () => {
+      const [staying, leaving] = proxies as [RunningProxy, RunningProxy]
+      const admin = await connectAdmin(testConfig(server).backend)
+      const nameOf = ({ address }: RunningProxy): string => `${address.host}:${address.port}`
+      const order = async (): Promise<string[]> =>
+        (await loopbackAddresses(admin)).filter(each => proxies.map(nameOf).includes(each))
+      expect(await order()).toEqual([nameOf(leaving), nameOf(staying)])
       const clients = [await WireClient.connect(url), await WireClient.connect(url)]
       for (const client of clients) await client.query('BEGIN')
       const closed = leaving.close(20_000)
-      const name = `${staying.address.host}:${staying.address.port}`
+      await expect.poll(order, { timeout: 5000 }).toEqual([nameOf(staying), nameOf(leaving)])
       await vi.waitFor(
         async () => {
           for (let i = 0; i < 4; i++) {
             const client = await WireClient.connect(url)
-            expect(await client.value("SELECT current_setting('azure_storage.proxy')")).toBe(name)
+            expect(await client.value("SELECT current_setting('azure_storage.proxy')")).toBe(nameOf(staying))
             await client.close()
           }
         },
         { timeout: 10_000, interval: 50 },
       )
       for (const client of clients) expect(await client.query('COMMIT')).toContain('C COMMIT.')
-      const [gone, stays] = clients as [WireClient, WireClient]
       await closed
-      expect(await Promise.race([gone.until('EOF'), stays.until('EOF')])).toContain(
+      expect(await order()).toEqual([nameOf(staying)])
+      await admin.end()
+      expect(await Promise.race(clients.map(client => client.until('EOF')))).toContain(
         'E FATAL 57P01 terminating connection due to administrator command',
       )
-      gone.kill('fin')
-      stays.kill('fin')
+      for (const client of clients) client.kill('fin')
     })
   },
 )
