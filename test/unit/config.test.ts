@@ -80,4 +80,13 @@ describe('the configuration of serve', () => {
   it('takes durations in seconds', () => {
     expect(parse('--drain-timeout 0.5').drainTimeoutMs).toBe(500)
   })
+
+  it('is told where Parquet files are copied to, and how large they may be', () => {
+    expect(parse('--temp-dir /var/spool/b --parquet-spool-limit 500MB')).toMatchObject({
+      tempDir: '/var/spool/b',
+      spoolLimitBytes: 500 * 1024 * 1024,
+    })
+    expect(parse('--parquet-spool-limit 0').spoolLimitBytes).toBe(0)
+    expect(() => parse('--parquet-spool-limit much')).toThrow('is not a number of bytes, such as 500MB or 32GB')
+  })
 })

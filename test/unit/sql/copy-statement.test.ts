@@ -31,6 +31,14 @@ describe('a COPY becomes one of PostgreSQL', () => {
       `COPY t FROM '${URL}' (HEADERS, DELIMITER E'\\t') WHERE a = 'where'`,
       `COPY t FROM STDIN WITH (FORMAT csv, "header", "delimiter" '\t') WHERE a = 'where'`,
     ],
+    [
+      `COPY t FROM '${URL}' (FORMAT parquet, ON_ERROR ignore) WHERE a > 1`,
+      `COPY t FROM STDIN WITH (FORMAT text, ENCODING 'UTF8', "on_error" 'ignore') WHERE a > 1`,
+    ],
+    [
+      `COPY t TO '${URL}' (FORMAT 'parquet', COMPRESSION 'zstd')`,
+      `COPY t TO STDOUT WITH (FORMAT text, ENCODING 'UTF8')`,
+    ],
     [`COPY t FROM '${URL}' (FORMAT tsv, COMPRESSION gzip)`, 'COPY t FROM STDIN WITH (FORMAT text)'],
     [
       `COPY t TO '${URL}' (FORCE_QUOTE *, NULL '\\N')`,
