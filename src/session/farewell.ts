@@ -1,7 +1,10 @@
 import type net from 'node:net'
+import { TLSSocket } from 'node:tls'
 
 /** How long a peer has to close its side before its socket is dropped. */
 const LINGER_MS = 2_000
+/** How long a TLS client that sends no more may take nothing. */
+const UNTAKEN_MS = 5_000
 
 /**
  * Ends a connection after `last`; the peer has a moment to take it. Closing at once, with bytes unread, would reset the
@@ -18,5 +21,9 @@ export function endSoon(socket: net.Socket, last?: Buffer): void {
 /** The same, but what was sent before may take the peer as long as it likes. */
 export function endWhenTaken(socket: net.Socket): void {
   if (socket.writableFinished) endSoon(socket)
-  else if (!socket.destroyed) socket.end(() => endSoon(socket))
+  else if (!socket.destroyed) {
+    // Node shows a TLS connection that was reset as one that the client has ended, with writes that neither fail nor finish.
+    if (socket instanceof TLSSocket && socket.readableEnded) socket.setTimeout(UNTAKEN_MS, () => socket.destroy())
+    socket.end(() => endSoon(socket))
+  }
 }
