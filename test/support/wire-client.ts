@@ -130,7 +130,7 @@ export class WireClient {
 
   /** Drops the connection without a word; with `reset`, the peer gets an RST. */
   kill(how: 'fin' | 'reset'): void {
-    if (how === 'reset') this.#transport.resetAndDestroy()
+    if (how === 'reset') reset(this.#transport)
     else this.#socket.destroy()
   }
 
@@ -166,6 +166,12 @@ export class WireClient {
     })
     this.#socket.on('close', end)
   }
+}
+
+/** Ends a connection with an RST; but Node would never close one that has sent its FIN. */
+export function reset(socket: net.Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 /** The startup packet for a database URL. */
