@@ -1,8 +1,13 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createCertificate } from '../support/certificate.ts'
 import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
-import { wire } from '../support/wire.ts'
-import { WireClient } from '../support/wire-client.ts'
+import { startStack } from '../support/stack.ts'
+import { SSL_REQUEST, wire } from '../support/wire.ts'
+import { loginPacket, WireClient } from '../support/wire-client.ts'
 
 describe.each(servers)('A client that sends no more on PostgreSQL $version', server => {
   let stack: CopyStack
@@ -30,6 +35,21 @@ describe.each(servers)('A client that sends no more on PostgreSQL $version', ser
     const replies = await client.until('EOF')
     expect(replies.filter(line => line === 'C COPY 2.')).toHaveLength(2)
     expect(replies.slice(-4)).toEqual(['D 4', 'C SELECT 1.', 'Z I', 'EOF'])
+  })
+
+  it('gets its replies over TLS', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'blobgres-tls-'))
+    const { cert, key } = await createCertificate(dir)
+    const secure = await startStack(server, { tls: { cert: await readFile(cert), key: await readFile(key) } })
+    const each = (await WireClient.open(secure.url())).expectRaw()
+    each.send(SSL_REQUEST)
+    expect((await each.readRaw(1)).toString()).toBe('S')
+    await each.startTls()
+    each.send(loginPacket(secure.url()), wire.query('SELECT pg_sleep(0.1)'), wire.query('SELECT 7'))
+    each.halfClose()
+    expect((await each.until('EOF')).slice(-4)).toEqual(['D 7', 'C SELECT 1.', 'Z I', 'EOF'])
+    await secure.close()
+    await rm(dir, { recursive: true })
   })
 
   it('within its own COPY is told of it', async () => {
