@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { extname } from 'node:path'
@@ -8,6 +8,9 @@ import { SQLSTATE } from '../../protocol/sqlstate.ts'
 import type { EngineAnswer, EngineColumn, EngineRequest } from './engine-messages.ts'
 
 const IDLE_MS = 5000
+/** DuckDB's own limit leaves out the values that a statement is at, which a small file may well make very large. */
+const MAX_MEMORY_KB = 2 * 1024 * 1024
+const WITH_LIMIT = `ulimit -d ${MAX_MEMORY_KB}; exec "$0" "$@"`
 
 /** What the engine said of a statement, in its own words. */
 export class EngineError extends Error {
@@ -107,8 +110,9 @@ const ourFile = (descriptor: number): string => `/proc/${process.pid}/fd/${descr
 function startProcess(): ChildProcess {
   const self = fileURLToPath(import.meta.url)
   const extension = extname(self)
-  return fork(fileURLToPath(new URL(`engine-process${extension}`, import.meta.url)), [], {
-    execArgv: extension === '.ts' ? ['--import', createRequire(self).resolve('tsx')] : [],
+  const loader = extension === '.ts' ? ['--import', createRequire(self).resolve('tsx')] : []
+  const script = fileURLToPath(new URL(`engine-process${extension}`, import.meta.url))
+  return spawn('/bin/sh', ['-c', WITH_LIMIT, process.execPath, ...loader, script], {
     // Not the proxy's: that may hold secrets.
     env: { TZ: 'UTC' },
     cwd: '/',

@@ -30,9 +30,13 @@ const UNESCAPES: readonly (readonly [escaped: string, char: string])[] = [
 const replaceAll = (text: string, pairs: readonly (readonly [string, string])[]): string =>
   pairs.reduce((sql, [from, to]) => `replace(${sql}, ${from}, ${to})`, text)
 
+/** Each replacement makes a copy of the text, and most texts need none. */
+const containsAny = (text: string, pairs: readonly (readonly [string, string])[]): string =>
+  pairs.map(([from]) => `contains(${text}, ${from})`).join(' OR ')
+
 /** Functions that our statements use. The engine's own text of a time with zone comes slowly, and late in history is not exact. */
 export const MACROS = `
-CREATE MACRO copy_escape(t) AS ${replaceAll('t', ESCAPES)};
+CREATE MACRO copy_escape(t) AS CASE WHEN ${containsAny('t', ESCAPES)} THEN ${replaceAll('t', ESCAPES)} ELSE t END;
 CREATE MACRO copy_unescape(t) AS CASE WHEN contains(t, '\\') THEN ${replaceAll('t', UNESCAPES)} ELSE t END;
 CREATE MACRO zoned_text(t) AS
   CASE WHEN isfinite(t) THEN make_timestamp(epoch_us(t))::VARCHAR || '+00' ELSE t::VARCHAR END;
