@@ -132,6 +132,11 @@ export class Pending {
     return this.#certainty !== 'sure'
   }
 
+  /** That will not be cleared up any more. */
+  get lost(): boolean {
+    return this.#certainty === 'lost'
+  }
+
   /** Replies are due that come only after a Flush (no Sync follows yet). */
   get needsFlush(): boolean {
     return this.#inPipeline && !this.#isEmpty

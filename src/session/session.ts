@@ -216,7 +216,7 @@ export class Session implements Wire, BackendReader {
    */
   async quiet(): Promise<boolean> {
     this.#flushIfNeeded()
-    if (!this.#isQuiet && !this.pending.copyIn) {
+    if (!this.#isSettled) {
       await new Promise<void>(resolve => {
         this.#quietWaiter = resolve
       })
@@ -266,6 +266,11 @@ export class Session implements Wire, BackendReader {
 
   get #isQuiet(): boolean {
     return this.pending.quiet && this.#tracker.atBoundary
+  }
+
+  /** There is nothing more to wait for. */
+  get #isSettled(): boolean {
+    return this.#isQuiet || this.pending.copyIn || this.pending.lost
   }
 
   #operate(operation: () => Promise<void>): void {
@@ -328,7 +333,7 @@ export class Session implements Wire, BackendReader {
     this.#tracker.push(chunk)
     this.toClient(chunk)
     if (this.#quietWaiter) {
-      if (this.#isQuiet || this.pending.copyIn) this.#wakeQuiet()
+      if (this.#isSettled) this.#wakeQuiet()
       else this.#flushIfNeeded()
     }
     if (this.#lastWords) this.#leaveIfDrained()
