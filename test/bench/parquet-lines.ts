@@ -68,7 +68,10 @@ async function peakOfEngines(proxyPid: number, work: Promise<void>): Promise<num
   })
   let peak = 0
   while (!over) {
-    for (const pid of await childrenOf(proxyPid)) peak = Math.max(peak, await peakRss(pid).catch(() => 0))
+    for (const pid of await childrenOf(proxyPid)) {
+      const engine = await peakRss(pid).catch(() => 0)
+      if (engine > peak) peak = engine // one that has just ended has none
+    }
     await Promise.race([sleep(WATCH_INTERVAL_MS), ended])
   }
   await ended

@@ -1,8 +1,10 @@
-import type pg from 'pg'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
+import { adminQuery, uniqueName } from '../support/database.ts'
 import { servers } from '../support/servers.ts'
+import { callProxyFrom } from '../support/stack.ts'
 
 const STYLES = ['DateStyle', 'IntervalStyle', 'bytea_output', 'extra_float_digits']
 const ODD = ['SQL, DMY', 'sql_standard', 'escape', '-3']
@@ -145,5 +147,44 @@ describe.each(servers)('Parquet in the statements of a session on PostgreSQL $ve
     ])
     await client.query(put("'nulls.parquet'", 'NULLIF(r, r)) FROM parts AS r'))
     expect(await get('nulls.parquet', 'id int, name text')).toEqual(['(,)'])
+  })
+
+  it('of a role without any other right, both ways', async () => {
+    const role = await stack.createStorageUser('plain')
+    await stack.client.query(`CREATE TABLE own (id int, tags text[]); ALTER TABLE own OWNER TO ${role}`)
+    const client = await stack.connect(role)
+    const url = stack.blobUrl('own.parquet')
+    const args = `'${account.name}', '${stack.container.containerName}', 'own2.parquet'`
+    await client.query(`INSERT INTO own VALUES (1, '{a,NULL,"b c"}'); COPY own TO '${url}'; COPY own FROM '${url}'`)
+    await client.query(`SELECT azure_storage.blob_put(${args}, own) FROM own`)
+    expect((await client.query(`SELECT tags FROM azure_storage.blob_get(${args}, NULL::own)`)).rows).toEqual(
+      Array(2).fill({ tags: ['a', null, 'b c'] }),
+    )
+  })
+
+  it.each([
+    ['LATIN1', 'größe'],
+    ['EUC_JP', '日本'],
+    ['SQL_ASCII', '日本'],
+  ])('in a database in %s', async (encoding, text) => {
+    const name = uniqueName('encoding')
+    await adminQuery(server, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}' LOCALE 'C'`)
+    await callProxyFrom(server, name, stack.proxy)
+    const client = new pg.Client({ connectionString: stack.url().replace(stack.database.name, name) })
+    try {
+      await client.connect()
+      await client.query('CREATE EXTENSION azure_storage')
+      await client.query('SELECT azure_storage.account_add($1, $2)', [account.name, account.key])
+      const url = stack.blobUrl('encoded.parquet')
+      const args = `'${account.name}', '${stack.container.containerName}', 'encoded.parquet'`
+      await client.query(`CREATE TABLE t ("${text}" text, j jsonb); INSERT INTO t VALUES ('${text}', '["${text}"]')`)
+      await client.query(`COPY t TO '${url}'; COPY t FROM '${url}'`)
+      await client.query(`SELECT azure_storage.blob_put(${args}, t) FROM t`)
+      await client.query(`INSERT INTO t SELECT * FROM azure_storage.blob_get(${args}, NULL::t); COPY t FROM '${url}'`)
+      expect((await client.query('TABLE t')).rows).toEqual(Array(6).fill({ [text]: text, j: [text] }))
+    } finally {
+      await client.end()
+      await adminQuery(server, `DROP DATABASE ${name} WITH (FORCE)`)
+    }
   })
 })
