@@ -12,7 +12,7 @@ import { checkInvariants, prepare, runLoad, type Soak } from './load.ts'
 import { readVitals, type Vitals, watchVitals } from './vitals.ts'
 
 /** Extensions of what is exported. */
-const FORMATS = ['csv', 'csv.gz', 'tsv']
+const FORMATS = ['csv', 'csv.gz', 'tsv', 'parquet']
 /** Warm-up: nothing is measured yet. */
 const WARM_UP_MS = 5_000
 /** Idle connections to the storage are closed by then. */
