@@ -74,6 +74,7 @@ function toPgError(error: unknown, message: string, code: SqlState): unknown {
     return new PgError({
       message: 'azure_storage: a row is too large for Parquet',
       code: SQLSTATE.programLimitExceeded,
+      detail: "In COPY's text format a row may have 64 MiB.",
     })
   }
   return new PgError({ message, code, detail })
@@ -82,7 +83,7 @@ function toPgError(error: unknown, message: string, code: SqlState): unknown {
 /** The engine's words without what is only of interest inside it. */
 function reason(message: string): string {
   const [line = ''] = message.split('\n')
-  return shortened(line.replace(/^(?:[A-Z][A-Za-z/]* )+Error: /, '').replaceAll(ENGINE_FILES, 'the file'))
+  return shortened(line.replace(/^[A-Z][A-Za-z/ ]* Error: /, '').replaceAll(ENGINE_FILES, 'the file'))
 }
 
 const shortened = (text: string): string => (text.length > REASON_CHARS ? `${text.slice(0, REASON_CHARS)}…` : text)

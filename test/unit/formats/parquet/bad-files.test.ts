@@ -1,5 +1,6 @@
 import { parquetWriteBuffer } from 'hyparquet-writer'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { writeParquet } from '../../../../src/formats/parquet/write-parquet.ts'
 import { columns, numeric, parquetOf, rowsOf, scalar, unnamed } from '../../../support/parquet-files.ts'
 
 const target = unnamed(scalar('int4'), scalar('text'))
@@ -87,8 +88,14 @@ describe('values that Parquet has no form for', () => {
   })
 })
 
+test('a row of more than 64 MiB', async () => {
+  await expect(parquetOf(`1\ta\n2\t${'x'.repeat(64 * 1024 * 1024)}\n`, target)).rejects.toMatchObject({
+    code: '54000',
+    message: 'azure_storage: a row is too large for Parquet',
+  })
+})
+
 test('a folder for temporary files that is not there', async () => {
-  const { writeParquet } = await import('../../../../src/formats/parquet/write-parquet.ts')
   const encoder = writeParquet(target, 'snappy', '/nowhere')
   const error = await new Promise(resolve => encoder.on('error', resolve).end('1\ta\n'))
   expect(error).toMatchObject({ code: '58030', message: 'azure_storage: there is no place for a temporary file' })

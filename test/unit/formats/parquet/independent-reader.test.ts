@@ -71,7 +71,13 @@ test.each<[name: string, shape: Shape, texts: string[], values: unknown[], eleme
     ],
     { num_children: 2 },
   ],
-  ['composite[]', array(pair), ['{"(1,x)",NULL}'], [[{ 'a "b"': 1, "c'd": 'x' }, undefined]], { converted_type: 'LIST' }],
+  [
+    'composite[]',
+    array(pair),
+    ['{"(1,x)",NULL}'],
+    [[{ 'a "b"': 1, "c'd": 'x' }, undefined]],
+    { converted_type: 'LIST' },
+  ],
 ])('%s', async (_name, shape, texts, values, element) => {
   const { metadata, rows } = await read(
     [...texts, '\\N'].map((text, i) => `${i}\t${text}\n`).join(''),

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -197,7 +197,6 @@ test('an engine dies with the process that it works for', async () => {
      const encoder = writeParquet([{ name: 'a', shape: { kind: 'scalar', type: 'int4' } }], 'snappy')
      encoder.write('1\\n'.repeat(5_000_000), () => console.log('writing'))`,
   )
-  const { spawn } = await import('node:child_process')
   const parent = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
