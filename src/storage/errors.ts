@@ -64,6 +64,8 @@ const BY_CODE: Readonly<Record<string, Rule>> = {
   ResourceNotFound: noConnection,
   InvalidAuthenticationInfo: insufficientPermission,
 }
+/** Clocks that differ by less are none of the reasons for a refusal. */
+const MIN_CLOCK_MINUTES = 5
 /** How the service answers a request without credentials for what is not public. */
 const ANONYMOUS_REFUSALS: ReadonlySet<string> = new Set([
   'ResourceNotFound',
@@ -82,7 +84,7 @@ export function toPgError(error: unknown, context: RequestContext): Error {
     message: `azure_storage: ${rule.message}`,
     code: rule.sqlState,
     detail: describe(context, serviceCode, statusCode, response?.headers.get('x-ms-request-id')),
-    hint: rule.hint,
+    hint: rule.hint ?? clockHint(statusCode, response?.headers.get('date')),
     // A RestError carries the request, and with it the credentials.
     cause: error instanceof Error && error.name !== 'RestError' ? error : undefined,
   })
@@ -124,6 +126,15 @@ function ruleFor(code: string | undefined, status: number | undefined, context: 
   if (status === 404) return noBlob
   if (status === 412) return changedMeanwhile
   return refused
+}
+
+/** A signature is good for a quarter of an hour, by the service's clock. */
+function clockHint(status: number | undefined, date: string | undefined): string | undefined {
+  if (status !== 403 || date === undefined) return undefined
+  const minutes = Math.round((Date.parse(date) - Date.now()) / 60_000)
+  if (!(Math.abs(minutes) >= MIN_CLOCK_MINUTES)) return undefined
+  const direction = minutes > 0 ? 'behind' : 'ahead of'
+  return `The proxy's clock is ${Math.abs(minutes)} minutes ${direction} the storage service's.`
 }
 
 function connectionError(context: RequestContext, reason: string): PgError {
