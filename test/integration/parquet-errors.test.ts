@@ -35,6 +35,17 @@ function wideFile(): Buffer {
 
 const marked = (magic: string): Buffer => Buffer.concat([file().subarray(0, -4), Buffer.from(magic)])
 
+const BAD_FILES: [string, () => Buffer][] = [
+  ['truncated', () => file().subarray(0, -100)],
+  ['cut in half', () => file().subarray(0, 10_000)],
+  ['of another magic', () => marked('PAR2')],
+  ['encrypted', () => marked('PARE')],
+  ['csv', () => Buffer.from('a,b\n1,2\n'.repeat(100))],
+  ['empty', () => Buffer.alloc(0)],
+  ['four bytes', () => Buffer.from('PAR1')],
+  ['corrupt in its last row group', corruptFile],
+]
+
 describe.each(servers)('Parquet files that are not as they should be, on PostgreSQL $version', server => {
   let stack: CopyStack
   const tempDir = mkdtempSync(join(tmpdir(), 'blobgres-errors-'))
@@ -63,16 +74,8 @@ describe.each(servers)('Parquet files that are not as they should be, on Postgre
     return copy
   }
 
-  it.each([
-    ['truncated', () => file().subarray(0, -100)],
-    ['cut in half', () => file().subarray(0, 10_000)],
-    ['of another magic', () => marked('PAR2')],
-    ['encrypted', () => marked('PARE')],
-    ['csv', () => Buffer.from('a,b\n1,2\n'.repeat(100))],
-    ['empty', () => Buffer.alloc(0)],
-    ['four bytes', () => Buffer.from('PAR1')],
-    ['corrupt in its last row group', corruptFile],
-  ])('%s', async (name, make) => {
+  // What is wrong with a file does not hang on the server: one is enough to see that both take the error.
+  it.each(server.version === 18 ? BAD_FILES : BAD_FILES.slice(-1))('%s', async (name, make) => {
     const path = `${name.replaceAll(' ', '_')}.parquet`
     await stack.put(path, make())
     const error = await failures(path)
@@ -92,7 +95,7 @@ describe.each(servers)('Parquet files that are not as they should be, on Postgre
     expect(await errorOf(client.query(fromBlob('two.parquet', 'a int')))).toMatchObject({ code: '22P04' })
   })
 
-  it('10,000 columns', async () => {
+  it.runIf(server.version === 18)('10,000 columns', async () => {
     await stack.put('wide.parquet', wideFile())
     const error = await failures('wide.parquet')
     expect(error.detail?.length).toBeLessThan(2000)
