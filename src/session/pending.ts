@@ -9,8 +9,10 @@ const MAX_OVER = 1024
 
 const isSync = (code: number): boolean => code === FRONTEND.sync || code === SYNC_BEHIND_ROWS
 
-const isCycle = (code: number): boolean =>
-  isSync(code) || code === FRONTEND.query || code === FRONTEND.functionCall || code === LOGIN
+/** By type byte: owed a ReadyForQuery. A table, because it is asked for every message. */
+const CYCLES = new Uint8Array(256)
+for (const code of [LOGIN, FRONTEND.sync, SYNC_BEHIND_ROWS, FRONTEND.query, FRONTEND.functionCall]) CYCLES[code] = 1
+const isCycle = (code: number): boolean => CYCLES[code] === 1
 
 /**
  * What the backend still owes the client: a ReadyForQuery for each Query, Sync and FunctionCall, and one closing reply
@@ -22,11 +24,12 @@ export class Pending {
   /** Transaction status of the last ReadyForQuery. */
   status: number = STATUS.idle
   /**
-   * Type bytes of what is owed a reply, oldest first; those before #first are over. A negative number is that many
+   * Type bytes of what is owed a reply, oldest first, from #first to before #end. A negative number is that many
    * CopyDone and CopyFail in a row: each ends the next COPY there is, and is ignored where there is none.
    */
   #owed: number[] = [LOGIN]
   #first = 0
+  #end = 1
   /** An error came for a message of the extended protocol: the backend drops everything up to the next Sync. */
   #skipping = false
   /** The backend takes CopyData from the client: Sync and Flush are ignored until CopyDone or CopyFail. */
@@ -41,9 +44,8 @@ export class Pending {
   #certainty: 'sure' | 'unsure' | 'lost' = 'sure'
 
   sent(code: number): void {
-    const endsCopy = code === FRONTEND.copyDone || code === FRONTEND.copyFail
     if (this.#copyIn) {
-      if (endsCopy) this.#copyIn = false
+      if (code === FRONTEND.copyDone || code === FRONTEND.copyFail) this.#copyIn = false
       else if (code === FRONTEND.copyData) this.#rowsSent = true
       else if (code === FRONTEND.sync && this.#rowsSent) this.#syncsAmongRows++
       return
@@ -56,13 +58,13 @@ export class Pending {
       case FRONTEND.sync:
         this.#skipping = false
         this.#inPipeline = false
-        this.#owed.push(this.#rowsSent ? SYNC_BEHIND_ROWS : code)
+        this.#owed[this.#end++] = this.#rowsSent ? SYNC_BEHIND_ROWS : code
         return
       case FRONTEND.query:
       case FRONTEND.functionCall:
         this.#rowsSent = false
         this.#inPipeline = false
-        this.#owed.push(code)
+        this.#owed[this.#end++] = code
         return
       case FRONTEND.parse:
       case FRONTEND.bind:
@@ -71,10 +73,13 @@ export class Pending {
       case FRONTEND.close:
         this.#rowsSent = false
         this.#inPipeline = true
-        this.#owed.push(code)
+        this.#owed[this.#end++] = code
+        return
+      case FRONTEND.copyDone:
+      case FRONTEND.copyFail:
+        if (!this.#isEmpty) this.#pushCopyEnd()
         return
     }
-    if (endsCopy && !this.#isEmpty) this.#pushCopyEnd()
   }
 
   received(code: number): void {
@@ -87,15 +92,18 @@ export class Pending {
       case BACKEND.commandComplete:
       case BACKEND.emptyQueryResponse:
       case BACKEND.portalSuspended:
-        this.#begin()
+        this.#begun = true
+        if (this.#certainty === 'unsure') this.#clearUp()
         this.#syncsAmongRows = 0
-        if (!this.#isEmpty && !isCycle(this.#next)) this.#shift()
+        if (this.#first < this.#end && !isCycle(this.#owed[this.#first] as number)) this.#shift()
         return
       case BACKEND.functionCallResponse:
-        this.#begin()
+        this.#begun = true
+        if (this.#certainty === 'unsure') this.#clearUp()
         return
       case BACKEND.copyInResponse:
-        this.#begin()
+        this.#begun = true
+        if (this.#certainty === 'unsure') this.#clearUp()
         this.#startCopyIn()
         return
       case BACKEND.copyBothResponse:
@@ -103,7 +111,8 @@ export class Pending {
         this.#shift()
         return
       case BACKEND.errorResponse:
-        this.#begin()
+        this.#begun = true
+        if (this.#certainty === 'unsure') this.#clearUp()
         this.#copyIn = false
         if (this.#syncsAmongRows > 0) this.#certainty = 'unsure'
         this.#syncsAmongRows = 0
@@ -157,42 +166,42 @@ export class Pending {
   }
 
   get #isEmpty(): boolean {
-    return this.#first === this.#owed.length
+    return this.#first === this.#end
   }
 
   get #next(): number {
     return this.#owed[this.#first] as number
   }
 
-  /** A reply other than ReadyForQuery has come. */
-  #begin(): void {
-    if (this.#certainty === 'unsure') {
-      while (!this.#isEmpty && isSync(this.#next)) this.#shift()
-      this.#certainty = 'sure'
-    }
+  /** A reply other than ReadyForQuery has come: the Syncs before are over. */
+  #clearUp(): void {
+    while (!this.#isEmpty && isSync(this.#next)) this.#shift()
+    this.#certainty = 'sure'
     this.#begun = true
   }
 
   #pushCopyEnd(): void {
-    const last = this.#owed.length - 1
+    const last = this.#end - 1
     const count = this.#owed[last] as number
     if (count < 0) this.#owed[last] = count - 1
-    else this.#owed.push(-1)
+    else this.#owed[this.#end++] = -1
   }
 
   #shift(): void {
-    if (this.#isEmpty) return
-    this.#first++
+    if (this.#first === this.#end) return
     this.#begun = false
+    let first = this.#first + 1
     // A CopyDone that comes next was out of place, or belonged to what is over.
-    if (!this.#isEmpty && this.#next < 0) this.#first++
-    if (this.#isEmpty) {
-      this.#owed = []
-      this.#first = 0
-    } else if (this.#first >= MAX_OVER && this.#first * 2 >= this.#owed.length) {
-      this.#owed.splice(0, this.#first)
-      this.#first = 0
+    if (first < this.#end && (this.#owed[first] as number) < 0) first++
+    if (first === this.#end) {
+      if (first > MAX_OVER) this.#owed = []
+      first = this.#end = 0
+    } else if (first >= MAX_OVER && first * 2 >= this.#end) {
+      this.#owed = this.#owed.slice(first, this.#end)
+      this.#end -= first
+      first = 0
     }
+    this.#first = first
   }
 
   #skip(): void {
@@ -210,8 +219,8 @@ export class Pending {
     if (this.#isEmpty) return
     const isExtended = !isCycle(this.#next)
     let end = this.#first + 1
-    while (end < this.#owed.length && (this.#owed[end] as number) >= 0) end++
-    this.#copyIn = end === this.#owed.length
+    while (end < this.#end && (this.#owed[end] as number) >= 0) end++
+    this.#copyIn = end === this.#end
     // What stays moves up to the CopyDone, or into its place.
     let to = end
     if (!this.#copyIn) {
@@ -229,7 +238,7 @@ export class Pending {
   }
 
   get #owesCycle(): boolean {
-    for (let i = this.#first; i < this.#owed.length; i++) if (isCycle(this.#owed[i] as number)) return true
+    for (let i = this.#first; i < this.#end; i++) if (isCycle(this.#owed[i] as number)) return true
     return false
   }
 }

@@ -87,6 +87,8 @@ function reportLine(body: Buffer): string {
   if (text('C') === '42710' && /^extension "\w+" already exists/.test(text('M'))) return 'extension exists'
   // A relation that may be a view by then is read by a query, which tells more of one that is not there.
   if (text('C') === '42P01') return text('M')
+  // Which message of the statement it was that failed is not told alike.
+  if (text('C') === '25P02') return text('M')
   return [...fields]
     .map(([name, value]) => `${name}=${value.toString('latin1')}`)
     .join(' ')
