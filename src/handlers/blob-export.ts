@@ -46,22 +46,22 @@ export class BlobExport {
     { format, columns, spool: { tempDir }, maxBlockBytes, timeoutMs }: ExportOptions,
   ) {
     this.#wire = wire
-    wire.onCancel(() => this.#fail(cancelled('user request'), true))
+    wire.onCancel(() => this.#fail(cancelled('user request')))
     if (timeoutMs > 0) {
-      this.#timer = setTimeout(() => this.#fail(cancelled('statement timeout'), false), timeoutMs).unref()
+      this.#timer = setTimeout(() => this.#fail(cancelled('statement timeout')), timeoutMs).unref()
     }
     try {
       const signal = AbortSignal.any([this.#abort.signal, wire.signal])
       const upload = openBlob().upload({ signal, maxBlockBytes })
       this.#upload = upload
-      upload.failed.then(error => this.#fail(error, false))
+      upload.failed.then(error => this.#fail(error))
       if (format.format === 'text') this.#stages.push(decodeCopyText())
       if (format.format === 'parquet') this.#stages.push(writeParquet(columns, format.compression, tempDir))
       else if (format.compression === 'gzip') this.#stages.push(compressGzip())
       if (this.#stages.length === 0) this.#takeDirectly(upload)
       else this.#takeThroughStages(upload)
     } catch (error) {
-      this.#fail(error, false)
+      this.#fail(error)
     }
   }
 
@@ -78,7 +78,7 @@ export class BlobExport {
         committed = true
       }
     } catch (error) {
-      this.#fail(error, false)
+      this.#fail(error)
     }
     this.#release()
     await this.#cancelling
@@ -108,7 +108,7 @@ export class BlobExport {
     let last = first
     for (const stage of this.#stages.slice(1)) last = last.pipe(stage)
     this.#staged = drainInto(last, upload)
-    this.#staged.catch(error => this.#fail(error, false))
+    this.#staged.catch(error => this.#fail(error))
     this.#takeRows(
       rows => first.write(Buffer.from(rows)),
       () =>
@@ -131,25 +131,26 @@ export class BlobExport {
         this.#wire.pauseBackend()
         // A failure in the meantime lets the backend go on as well: it must get to where it is cancelled.
         Promise.race([room(), this.#stopped])
-          .catch(error => this.#fail(error, false))
+          .catch(error => this.#fail(error))
           .finally(() => {
             this.#waiting = false
             this.#wire.resumeBackend()
           })
       } catch (error) {
-        this.#fail(error, false)
+        this.#fail(error)
       }
     })
   }
 
-  #fail(error: unknown, backendKnows: boolean): void {
+  #fail(error: unknown): void {
     if (this.failure !== undefined || this.#abort.signal.aborted) return
     this.#wire.setCopyDataSink(() => {})
     this.#abort.abort()
     this.#upload?.abort()
     for (const stage of this.#stages) stage.destroy()
     this.failure = asPgError(error)
-    if (!backendKnows && !(error instanceof ConnectionLost)) this.#cancelling = this.#wire.cancelBackend()
+    // Also where the client has asked for it: its request may have come to the backend before there was something to cancel.
+    if (!(error instanceof ConnectionLost)) this.#cancelling = this.#wire.cancelBackend()
   }
 
   #release(): void {

@@ -20,7 +20,7 @@ const DONE: Readonly<Partial<Record<Phase, string>>> = {
 function toldOf({ leg, phase, fault }: Cell): string[] {
   const done = DONE[phase] === undefined ? [] : [DONE[phase]]
   if (leg === 'backend' && fault === 'kill') return ['E FATAL 57P01', 'EOF']
-  if (phase === 'cancel') return ['E ERROR 57014']
+  if (phase.startsWith('cancel')) return ['E ERROR 57014']
   switch (leg) {
     case 'client':
       if (fault !== 'garbage') return []

@@ -33,6 +33,7 @@ const PHASES = {
   blob_put: { legs: LEGS },
   blob_list: { legs: LEGS },
   cancel: { legs: ['client', 'backend'] },
+  'cancel export': { legs: ['client', 'backend'] },
 } as const satisfies Record<string, { readonly legs: readonly Leg[] }>
 export type Phase = keyof typeof PHASES
 
@@ -43,6 +44,8 @@ export interface Cell {
   readonly fault: Fault | 'kill'
 }
 
+const isCancel = (phase: Phase): boolean => phase === 'cancel' || phase === 'cancel export'
+const isWrite = (phase: Phase): boolean => phase === 'export' || phase === 'blob_put' || phase === 'cancel export'
 const isRead = (phase: string, leg: Leg): boolean => leg === 'storage' && (phase === 'import' || phase === 'blob_get')
 
 /** Every combination that there is. */
@@ -90,6 +93,7 @@ export class FaultStack {
       'copy out': `COPY (SELECT repeat('x', 1000) FROM generate_series(1, 10000)) TO STDOUT`,
       import: `COPY t FROM '${url('rows.csv')}'`,
       cancel: `COPY t FROM '${url('rows.csv')}'`,
+      'cancel export': `COPY src TO '${url('out.csv')}'`,
       export: `COPY src TO '${url('out.csv')}'`,
       blob_get: `INSERT INTO t SELECT * FROM azure_storage.blob_get(${args}, 'rows.csv') AS t (a int, b text)`,
       blob_put: `SELECT azure_storage.blob_put(${args}, 'out.csv', src) FROM src`,
@@ -156,8 +160,8 @@ export class FaultStack {
    */
   async strike({ leg, phase, fault }: Cell, extended = false): Promise<Outcome> {
     const { client, link } = await this.#begin(phase, leg, extended)
-    const bystander = phase === 'cancel' ? await WireClient.open(this.#stack.url()) : client
-    if (phase === 'cancel') {
+    const bystander = isCancel(phase) ? await WireClient.open(this.#stack.url()) : client
+    if (isCancel(phase)) {
       if (leg === 'backend') {
         if (fault === 'kill') await this.#terminate(client)
         else this.#legs.backend.strikeNext(fault)
@@ -167,14 +171,16 @@ export class FaultStack {
     if (leg === 'client') this.#strikeClient(bystander, fault)
     else if (fault === 'kill') await this.#terminate(client)
     else if (leg !== 'backend') for (const each of [...this.#legs[leg].links]) each.strike(fault)
-    else if (phase !== 'cancel') link?.strike(fault)
+    else if (!isCancel(phase)) link?.strike(fault)
 
-    if (phase === 'cancel') {
-      // Perhaps it did not arrive: people press Ctrl-C again.
-      await sleep(50)
-      const again = await WireClient.open(this.#stack.url())
-      again.send(cancelPacket(client.key))
-      await again.until('EOF')
+    if (isCancel(phase)) {
+      // Perhaps it did not arrive: people press Ctrl-C again. But what has come to the proxy, the backend must hear of.
+      if (leg === 'client') await sleep(50)
+      if (leg === 'client') {
+        const again = await WireClient.open(this.#stack.url())
+        again.send(cancelPacket(client.key))
+        await again.until('EOF')
+      }
     }
     const outcome = await this.#outcome({ leg, phase, fault }, client)
     client.kill('reset')
@@ -205,8 +211,8 @@ export class FaultStack {
     const link = backend.links.find(each => !known.has(each))
     const sql = this.#statements[phase]
     if (sql === undefined) return { client, link }
-    const uploads = phase === 'export' || phase === 'blob_put'
-    const held = PHASES[phase].legs.some(each => each === 'storage') || phase === 'cancel'
+    const uploads = isWrite(phase)
+    const held = PHASES[phase].legs.some(each => each === 'storage') || isCancel(phase)
     const reached = held
       ? storage.hold(uploads ? { up: 2000 } : phase === 'blob_list' ? { down: 0 } : { down: 50_000 })
       : undefined
@@ -232,21 +238,21 @@ export class FaultStack {
   /** What the client is told, and whether its session goes on where it should. */
   async #outcome({ leg, phase, fault }: Cell, client: WireClient): Promise<Outcome> {
     const { backend, storage, loopback } = this.#legs
-    if (leg === 'client' && fault !== 'garbage' && phase !== 'cancel') return []
+    if (leg === 'client' && fault !== 'garbage' && !isCancel(phase)) return []
     // The replies that were lost in garbage do not come, whoever waits for them.
-    if (leg === 'backend' && fault === 'garbage' && phase !== 'cancel') {
+    if (leg === 'backend' && fault === 'garbage' && !isCancel(phase)) {
       await sleep(20)
       return []
     }
     const staysHeld =
-      phase === 'cancel' ||
+      isCancel(phase) ||
       (leg === 'backend' && phase !== 'login') ||
       leg === 'loopback' ||
       (leg === 'storage' && fault === 'garbage')
     if (!staysHeld) for (const each of [backend, storage, loopback]) each.release()
     if (phase === 'copy in' && leg !== 'backend') client.send(wire.copyDone)
-    const over = leg === 'backend' && phase !== 'cancel'
-    const replies = await client.until(over || (leg === 'client' && phase !== 'cancel') ? 'EOF' : 'Z')
+    const over = leg === 'backend' && !isCancel(phase)
+    const replies = await client.until(over || (leg === 'client' && !isCancel(phase)) ? 'EOF' : 'Z')
     if (replies.at(-1) !== 'EOF' && (await client.value('SELECT 5')) !== '5')
       throw new Error('the session does not go on')
     return replies
@@ -274,7 +280,7 @@ export class FaultStack {
     const expected = isDone && (phase === 'import' || phase === 'blob_get' || phase === 'cancel') ? ROWS : 0
     if (rows !== expected) throw new Error(`${rows} rows instead of ${expected}`)
     const out = await this.#read('out.csv')
-    const writes = phase === 'export' || phase === 'blob_put'
+    const writes = isWrite(phase)
     const whole = writes && isDone ? await this.#read('rows.csv') : 'old'
     if (out !== whole)
       throw new Error(`a blob of ${out.length} characters instead of ${whole.length}: ${out.slice(0, 50)}`)
