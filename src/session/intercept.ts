@@ -94,7 +94,7 @@ export class StatementInterceptor implements Interceptor {
         return concernsUs ? () => this.#parse(frame, name, text) : undefined
       }
       case FRONTEND.bind: {
-        if (this.#session.idle) this.#portals.clear() // they ended with their transactions
+        this.#forgetPortals()
         const portal = cstring(body, 0)
         const prepared = this.#prepared.get(cstring(body, portal.length + 1))
         if (prepared) this.#portals.set(portal, prepared)
@@ -102,6 +102,7 @@ export class StatementInterceptor implements Interceptor {
         return prepared && prepared.secrets.length > 0 ? () => this.#bind(frame, prepared) : undefined
       }
       case FRONTEND.execute: {
+        this.#forgetPortals()
         const prepared = this.#portals.get(cstring(body, 0))
         return prepared && prepared.step.kind !== 'pass' ? () => this.#execute(frame, prepared) : undefined
       }
@@ -322,6 +323,11 @@ export class StatementInterceptor implements Interceptor {
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
       replies,
     }
+  }
+
+  /** They end with their transactions. */
+  #forgetPortals(): void {
+    if (this.#session.idle && !this.#session.pending.inPipeline) this.#portals.clear()
   }
 
   #forget(name: string): void {

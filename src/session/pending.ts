@@ -14,6 +14,9 @@ const CYCLES = new Uint8Array(256)
 for (const code of [LOGIN, FRONTEND.sync, SYNC_BEHIND_ROWS, FRONTEND.query, FRONTEND.functionCall]) CYCLES[code] = 1
 const isCycle = (code: number): boolean => CYCLES[code] === 1
 
+/** What is sent while rows are due. */
+const IN_COPY: readonly number[] = [FRONTEND.copyData, FRONTEND.copyDone, FRONTEND.copyFail, FRONTEND.flush]
+
 /**
  * What the backend still owes the client: a ReadyForQuery for each Query, Sync and FunctionCall, and one closing reply
  * for each other message of the extended protocol. Pure bookkeeping over message type bytes, cheap enough for every
@@ -50,7 +53,10 @@ export class Pending {
       else if (code === FRONTEND.sync && this.#rowsSent) this.#syncsAmongRows++
       return
     }
-    if (this.#skipping && code !== FRONTEND.sync) return
+    if (this.#skipping && code !== FRONTEND.sync) {
+      if (this.#certainty === 'unsure' && !IN_COPY.includes(code)) this.#certainty = 'lost'
+      return
+    }
     switch (code) {
       case FRONTEND.copyData:
         this.#rowsSent = true

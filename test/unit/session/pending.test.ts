@@ -71,6 +71,7 @@ const SCRIPTS: readonly (readonly [name: string, script: string, state: string])
   ['a Sync behind the rows of a simple COPY IN that fails', '>Q <G >dSc <EZ >Q <Z', 'unsure'],
   ['a Sync behind the rows of a simple COPY IN that fails, answered', '>Q <G >dSc <EZ >Q <ZCZ', 'quiet'],
   ['a Sync between the rows of a COPY IN', '>Q <G >dSdc <CZ', 'quiet'],
+  ['a query that such a Sync lets run', '>PBE <12G >dSS <E >Q <ZZCZ', 'unsure'],
   ['statements after such a Sync', '>PBEdScPBESQ <12GEZCZCZ', 'unsure'],
   ['CopyDone out of place', '>PBEc <12C', 'quiet pipeline'],
   ['CopyDone out of place, alone', '>cf', 'quiet'],
