@@ -43,6 +43,7 @@ export async function lookUp(
         session.reply(frame)
         return ANSWERED
       case BACKEND.noticeResponse:
+        break // of a statement that is none of the client's
       case BACKEND.notificationResponse:
       case BACKEND.parameterStatus:
         session.reply(frame)
