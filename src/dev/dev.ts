@@ -118,6 +118,9 @@ async function registerAccount(address: Address): Promise<void> {
   await client.connect()
   try {
     await client.query('CREATE EXTENSION IF NOT EXISTS azure_storage')
+    await client.query('ALTER EXTENSION azure_storage UPDATE').catch(cause => {
+      throw new Error('the data folder is of an earlier Blobgres that cannot be updated: remove it', { cause })
+    })
     await client.query('SELECT azure_storage.account_add($1, $2)', [SAMPLE_ACCOUNT.name, SAMPLE_ACCOUNT.key])
   } finally {
     await client.end()
