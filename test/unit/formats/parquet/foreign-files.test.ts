@@ -127,7 +127,8 @@ describe('by Arrow', () => {
     [new arrow.TimestampMillisecond(), scalar('timestamp'), [-1], ['1969-12-31 23:59:59.999']],
     [new arrow.DateDay(), scalar('date'), [new Date('1969-12-31')], ['1969-12-31']],
     [new arrow.TimeMillisecond(), scalar('time'), [86399999], ['23:59:59.999']],
-    [new arrow.TimeNanosecond(), scalar('time'), [86399999999999n], ['23:59:59.999999999']],
+    // The engine has no finer times than PostgreSQL.
+    [new arrow.TimeNanosecond(), scalar('time'), [86399999999999n], ['23:59:59.999999']],
     [new arrow.Decimal(2, 5), scalar('numeric'), [decimal(12345n, 4), decimal(-5n, 4)], ['123.45', '-0.05']],
     [new arrow.Decimal(2, 15), scalar('numeric'), [decimal(12345n, 4)], ['123.45']],
     [new arrow.Decimal(0, 38), scalar('numeric'), [decimal(10n ** 38n - 1n, 4)], ['9'.repeat(38)]],
