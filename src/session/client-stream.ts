@@ -51,6 +51,11 @@ export class ClientStream {
     this.#hooks = hooks
   }
 
+  /** Some of what was pushed is still needed as it is. */
+  get keeps(): boolean {
+    return this.#heldLength > 0 || this.#operating
+  }
+
   /** No more should be read for now. */
   get full(): boolean {
     return this.#blocked && this.#heldLength > HELD_LIMIT

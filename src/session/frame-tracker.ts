@@ -6,7 +6,8 @@ const hasUsefulBody = (code: number): boolean =>
 
 /**
  * Walks the headers of a byte stream that is passed through as it is, whatever its chunks, and tells of each message:
- * its type when the header is complete, with the body where {@link hasUsefulBody} says so (then when that is complete).
+ * its type when the header is complete, with the body where {@link hasUsefulBody} says so (then when that is complete; it
+ * may be a view of the chunk).
  */
 export class FrameTracker {
   #header = Buffer.alloc(HEADER_LENGTH)
@@ -33,8 +34,12 @@ export class FrameTracker {
         const taken = Math.min(this.#remaining, end - offset)
         this.#remaining -= taken
         if (hasUsefulBody(this.#code)) {
-          this.#body.push(Buffer.from(chunk.subarray(offset, offset + taken)))
-          if (this.#remaining === 0) this.#tellBody()
+          const part = chunk.subarray(offset, offset + taken)
+          if (this.#remaining === 0 && this.#body.length === 0) this.#onMessage(this.#code, part)
+          else {
+            this.#body.push(Buffer.from(part))
+            if (this.#remaining === 0) this.#tellBody()
+          }
         }
         offset += taken
       } else if (this.#headerLength === 0 && end - offset >= HEADER_LENGTH) {

@@ -12,10 +12,10 @@ import { ClientStream, type Interceptor } from './client-stream.ts'
 import { endSoon, endWhenTaken } from './farewell.ts'
 import { FrameTracker } from './frame-tracker.ts'
 import { Pending } from './pending.ts'
+import { ReadBuffer, readClient } from './read-buffer.ts'
 
 /** Backend messages an operation has not taken yet. */
 const INBOX_LIMIT = 1024 * 1024
-const READ_BUFFER_BYTES = 64 * 1024
 /** How often a half-closed client is probed while an operation runs. */
 const PROBE_INTERVAL_MS = 1_000
 
@@ -70,13 +70,13 @@ export class Session implements Wire, BackendReader {
   #backendReached = false
   #closed = false
 
-  #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
-  #chunkIsKept = false
+  readonly #fromBackend = new ReadBuffer()
+  readonly #fromClient = new ReadBuffer()
 
   constructor(options: SessionOptions) {
     this.#options = options
     this.log = options.log
-    this.#client = options.client
+    this.#client = readClient(options.client, this.#fromClient, chunk => this.#onClientData(chunk))
     this.#backend = options.connectBackend(this)
     this.#backendReached = !this.#backend.connecting
     this.#listen()
@@ -314,19 +314,17 @@ export class Session implements Wire, BackendReader {
     const assembler = this.#assembler
     if (assembler === undefined) {
       this.#passToClient(chunk)
-      this.#chunkIsKept = this.#client.writableLength > 0
+      this.#fromBackend.keep(this.#client.writableLength > 0)
     } else {
       // With a sink the assembler keeps nothing of the chunk, else its frames are views of it.
-      this.#chunkIsKept = assembler.copyDataSink === undefined
+      this.#fromBackend.keep(assembler.copyDataSink === undefined)
       assembler.push(chunk)
     }
     return this.#pauses.size === 0
   }
 
   readBuffer(): Buffer {
-    if (this.#chunkIsKept) this.#readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
-    this.#chunkIsKept = false
-    return this.#readBuffer
+    return this.#fromBackend.next()
   }
 
   #passToClient(chunk: Buffer): void {
@@ -384,6 +382,7 @@ export class Session implements Wire, BackendReader {
       this.#stream.push(chunk)
       if (this.#stream.full) this.#client.pause()
     }
+    this.#fromClient.keep(this.#backend.writableLength > 0 || this.#stream?.keeps === true)
   }
 
   #toBackend(bytes: Buffer): void {
@@ -398,7 +397,6 @@ export class Session implements Wire, BackendReader {
   // ---- lifetimes --------------------------------------------------------------------------------------------------
 
   #listen(): void {
-    this.#client.on('data', chunk => this.#onClientData(chunk))
     this.#client.on('drain', () => this.#resume('client'))
     this.#client.on('end', () => this.#onClientEnd())
     this.#client.on('error', error => this.log.debug({ err: error }, 'client connection failed'))

@@ -1,0 +1,63 @@
+import net from 'node:net'
+import tls from 'node:tls'
+
+/** Where a socket reads to, again and again: a new buffer for each read would cost more than all else done to a message. */
+export class ReadBuffer {
+  static readonly #bytes = 64 * 1024
+  #buffer = Buffer.allocUnsafeSlow(ReadBuffer.#bytes)
+  #isKept = false
+
+  /** Somebody still needs what is in it. */
+  keep(isKept: boolean): void {
+    this.#isKept = isKept
+  }
+
+  /** Where the next read goes. */
+  next(): Buffer {
+    if (this.#isKept) this.#buffer = Buffer.allocUnsafeSlow(ReadBuffer.#bytes)
+    this.#isKept = false
+    return this.#buffer
+  }
+}
+
+/** A libuv handle as a socket holds it. */
+interface Handle {
+  readonly useUserBuffer?: unknown
+  reading: boolean
+  readStop(): void
+}
+
+/**
+ * Reads what a client sends, into one buffer. Node has that (`onread`) for sockets that it connects, and not for those it
+ * accepts: so the connection gets another socket, by way of what Node's own modules use and its documentation leaves out.
+ * Where that is not there, and with TLS, each read has a buffer of its own. Returns the socket to use from now on.
+ */
+export function readClient(accepted: net.Socket, buffer: ReadBuffer, read: (chunk: Buffer) => void): net.Socket {
+  const holder = accepted as unknown as { _handle: Handle | null }
+  const handle = holder._handle
+  if (accepted instanceof tls.TLSSocket || handle?.useUserBuffer === undefined) {
+    return accepted.on('data', chunk => {
+      read(chunk)
+      buffer.keep(true)
+    })
+  }
+  const early = accepted.read() as Buffer | null
+  handle.readStop()
+  handle.reading = false
+  holder._handle = null
+  accepted.destroy() // the connection goes on without it
+  const options: net.SocketConstructorOpts & net.ConnectOpts & { readonly handle: Handle } = {
+    handle,
+    allowHalfOpen: true,
+    onread: {
+      buffer: () => buffer.next(),
+      callback: (length, bytes) => {
+        read((bytes as Buffer).subarray(0, length))
+        return true // pause() and resume() regulate it
+      },
+    },
+  }
+  const socket = new net.Socket(options)
+  if (early) queueMicrotask(() => read(early))
+  return socket
+}
