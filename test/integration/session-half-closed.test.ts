@@ -37,6 +37,15 @@ describe.each(servers)('A client that sends no more on PostgreSQL $version', ser
     expect(replies.slice(-4)).toEqual(['D 4', 'C SELECT 1.', 'Z I', 'EOF'])
   })
 
+  it('gets its replies when it has said all at once, login included', async () => {
+    const each = await WireClient.open(stack.url())
+    each.send(loginPacket(stack.url()), wire.query('SELECT 6'), wire.query(copyIn), wire.query('SELECT 7'))
+    each.halfClose()
+    const replies = await each.until('EOF')
+    expect(replies).toContain('D 6')
+    expect(replies.slice(-4)).toEqual(['D 7', 'C SELECT 1.', 'Z I', 'EOF'])
+  })
+
   it('gets its replies over TLS', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'blobgres-tls-'))
     const { cert, key } = await createCertificate(dir)
