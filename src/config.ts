@@ -24,6 +24,8 @@ export interface Config extends IdentityOptions, SpoolOptions {
   /** Where the backend reaches this proxy; without it, the address it listens on. */
   readonly loopback?: Address
   readonly tls?: TlsConfig
+  /** Not enumerable. Without it, what the server keeps is enough to open its credentials. */
+  readonly credentialKey?: string
   readonly logLevel: LogLevel
   readonly drainTimeoutMs: number
 }
@@ -59,6 +61,7 @@ const OPTIONS = [
 export const DEFAULT_LISTEN: Address = Object.freeze({ host: '127.0.0.1', port: 5433 })
 export const DEFAULT_LOG_LEVEL: LogLevel = 'info'
 export const DEFAULT_DRAIN_SECONDS = 30
+const CREDENTIAL_KEY_LENGTH = 32
 const AZURE_ENDPOINT = 'https://{account}.blob.core.windows.net'
 const BACKEND_PARAMETERS: ReadonlySet<string> = new Set(['host', 'port', 'sslmode', 'sslrootcert'])
 const BACKEND_FORM = 'postgres://user:password@host:port/database'
@@ -79,7 +82,7 @@ export function parseConfig(argv: readonly string[], env: Environment): Config {
   const managedIdentityClientId = option('managed-identity-client-id')?.value
   const storageCa = given('storage-ca', readCertificates)
   const tls = readTls(option('tls-cert'), option('tls-key'))
-  return Object.freeze({
+  const config = {
     listen: Object.freeze(given('listen', parseAddress) ?? DEFAULT_LISTEN),
     backend,
     storageEndpoints: Object.freeze({
@@ -94,7 +97,15 @@ export function parseConfig(argv: readonly string[], env: Environment): Config {
     ...(tls && { tls }),
     logLevel: given('log-level', each => parseOneOf(each, LOG_LEVELS)) ?? DEFAULT_LOG_LEVEL,
     drainTimeoutMs: (given('drain-timeout', parseSeconds) ?? DEFAULT_DRAIN_SECONDS) * 1000,
-  })
+  }
+  const credentialKey = readCredentialKey(env)
+  return Object.freeze(Object.defineProperty(config, 'credentialKey', { value: credentialKey, enumerable: false }))
+}
+
+/** From the environment alone: a flag would show in the list of processes. */
+function readCredentialKey({ BLOBGRES_CREDENTIAL_KEY: value }: Environment): string | undefined {
+  if (!value || value.length >= CREDENTIAL_KEY_LENGTH) return value || undefined
+  throw new ConfigError(`BLOBGRES_CREDENTIAL_KEY: expected at least ${CREDENTIAL_KEY_LENGTH} random characters`)
 }
 
 /** A backend whose password does not show when the object is printed. */

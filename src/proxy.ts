@@ -8,6 +8,7 @@ import { LoopbackService } from './loopback/service.ts'
 import { Listener } from './server/listener.ts'
 import type { Services } from './services.ts'
 import { ManagedIdentity } from './storage/managed-identity.ts'
+import { withProxyKey } from './storage/sealing.ts'
 
 export interface Proxy {
   readonly address: { readonly host: string; readonly port: number }
@@ -54,7 +55,8 @@ async function prepareServices(config: Config): Promise<Services> {
     const { rows } = await admin.query<{ version: string }>("SELECT current_setting('server_version_num') AS version")
     const serverMajorVersion = Math.floor(Number(rows[0]?.version) / 10_000)
     const identity = new ManagedIdentity(config)
-    return { config, sealingKey: await readSealingKey(admin), identity, serverMajorVersion }
+    const sealingKey = withProxyKey(await readSealingKey(admin), config.credentialKey)
+    return { config, sealingKey, identity, serverMajorVersion }
   } finally {
     await admin.end()
   }

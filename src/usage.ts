@@ -35,6 +35,8 @@ Options of serve:
   --parquet-spool-limit size  The largest Parquet file that is read, such as 500MB or 32GB (the default); 0 for no limit
   --tls-cert file, --tls-key file
                               Offer TLS to clients, with this certificate (PEM).
+  BLOBGRES_CREDENTIAL_KEY     (no flag) At least 32 random characters, the same for all proxies of a server. With it,
+                              stored credentials cannot be opened with what the server keeps alone.
   --log-level level           trace, debug, info (default), warn, error, fatal or silent. The log goes to standard error.
   --drain-timeout seconds     How long a shutdown waits for what is under way. Default 30
 

@@ -47,6 +47,12 @@ export function parseSealingKey(verifier: string): SealingKey {
   return { encKey: Buffer.from(match[1] as string, 'base64'), macKey: Buffer.from(match[2] as string, 'base64') }
 }
 
+/** With a key of the proxies' own mixed in, what the server keeps does not open credentials by itself. */
+export function withProxyKey(key: SealingKey, proxyKey: string | undefined): SealingKey {
+  if (proxyKey === undefined) return key
+  return { ...key, encKey: Buffer.from(hkdfSync('sha256', key.encKey, proxyKey, 'azure_storage proxy', KEY_BYTES)) }
+}
+
 /** For the table of accounts. `passphrase` is the setting azure_storage.credential_encryption_key, empty if there is none. */
 export async function seal(clear: string, owner: Owner, key: SealingKey, passphrase = ''): Promise<string> {
   const purpose = storedFor(owner)

@@ -59,6 +59,16 @@ describe('the configuration of serve', () => {
     expect(parse('--backend postgres://u@h', {}).backend.password).toBeUndefined()
   })
 
+  it('takes the key of its credentials from the environment, and does not show it', () => {
+    const config = parse('--backend postgres://u@h', { BLOBGRES_CREDENTIAL_KEY: 'k'.repeat(32) })
+    expect(config.credentialKey).toBe('k'.repeat(32))
+    expect(JSON.stringify(config)).not.toContain('kkk')
+    expect(parse('--backend postgres://u@h', {}).credentialKey).toBeUndefined()
+    expect(() => parse('--backend postgres://u@h', { BLOBGRES_CREDENTIAL_KEY: 'short' })).toThrow(
+      /^BLOBGRES_CREDENTIAL_KEY: /,
+    )
+  })
+
   it('takes storage endpoints repeated or separated by commas', () => {
     const args = '--storage-endpoint one=http://h:1/one/,http://h:2/{account} --storage-endpoint two2=https://t.example'
     expect(parse(args).storageEndpoints).toEqual({

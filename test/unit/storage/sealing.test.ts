@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { openFromStatement, openSealed, parseSealingKey, seal, sealForStatement } from '../../../src/storage/sealing.ts'
+import {
+  openFromStatement,
+  openSealed,
+  parseSealingKey,
+  seal,
+  sealForStatement,
+  withProxyKey,
+} from '../../../src/storage/sealing.ts'
 
 const key = { encKey: Buffer.alloc(32, 1), macKey: Buffer.alloc(32, 2) }
 const owner = { account: 'acct', authType: 'access-key' }
@@ -93,6 +100,15 @@ it('the key is the two halves of a SCRAM verifier', () => {
   const [encKey, macKey] = [Buffer.alloc(32, 7), Buffer.alloc(32, 8)]
   const verifier = `SCRAM-SHA-256$4096:c2FsdA==$${encKey.toString('base64')}:${macKey.toString('base64')}`
   expect(parseSealingKey(verifier)).toEqual({ encKey, macKey })
+})
+
+it('a key of the proxies is needed as well, where there is one', async () => {
+  const both = withProxyKey(key, 'a secret of the proxies')
+  const sealed = await seal('secret', owner, both)
+  expect(await openSealed(sealed, owner, both)).toBe('secret')
+  await expect(openSealed(sealed, owner, key)).rejects.toEqual(invalid)
+  await expect(openSealed(sealed, owner, withProxyKey(key, 'another'))).rejects.toEqual(invalid)
+  expect(both.macKey).toEqual(key.macKey)
 })
 
 it.each(['', 'md5abc', 'SCRAM-SHA-256$4096:c2FsdA==$short:short'])('no key in %s', verifier => {
