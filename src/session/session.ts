@@ -417,6 +417,7 @@ export class Session implements Wire, BackendReader {
    */
   #onClientEnd(): void {
     this.#clientEnded = true
+    if (this.#closed) return
     if (!this.#operating || this.#stream?.copyGate) this.#backend.end()
     this.#probe = setInterval(() => {
       const encoding = this.parameters.get('client_encoding')
