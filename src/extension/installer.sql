@@ -15,6 +15,11 @@ BEGIN
     RAISE EXCEPTION 'permission denied to set role "%"', caller USING ERRCODE = 'insufficient_privilege';
   END IF;
 
+  IF current_setting('transaction_read_only')::boolean THEN
+    RAISE EXCEPTION 'cannot execute % EXTENSION in a read-only transaction',
+      CASE action WHEN 'update' THEN 'ALTER' ELSE 'CREATE' END USING ERRCODE = 'read_only_sql_transaction';
+  END IF;
+
   -- One installation in a database at a time; the next one sees its result.
   LOCK TABLE pg_extension IN SHARE ROW EXCLUSIVE MODE;
   SELECT oid, extowner INTO installed, owner FROM pg_extension WHERE extname = 'azure_storage';

@@ -1,6 +1,6 @@
 import { serialize } from 'pg-protocol'
 import type { SettleLock } from '../backend/admin.ts'
-import { BACKEND, FRONTEND } from '../protocol/codes.ts'
+import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import { type ErrorFields, errorResponse, parse, query, readErrorFields } from '../protocol/messages.ts'
 import { asPgError } from '../protocol/pg-error.ts'
@@ -209,7 +209,10 @@ export class StatementInterceptor implements Interceptor {
 
   async #execute(frame: Frame, { step, rewrite }: Prepared): Promise<void> {
     const session = this.#session
-    if (!(await session.quiet())) {
+    const isQuiet = await session.quiet()
+    // In a failed transaction nothing is run, and a portal may not be there: its Bind may be what has failed.
+    const isRefused = session.pending.status === STATUS.failed && !session.pending.inPipeline
+    if (!isQuiet || isRefused) {
       session.forward(frame.bytes)
       return
     }

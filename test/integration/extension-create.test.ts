@@ -35,6 +35,21 @@ describe.each(servers)('CREATE EXTENSION on PostgreSQL $version', server => {
     })
   })
 
+  test('not in a read-only transaction, be it there already', async () => {
+    for (const action of ['create', 'update'] as const) {
+      const message = `cannot execute ${action === 'create' ? 'CREATE' : 'ALTER'} EXTENSION in a read-only transaction`
+      await database.admin.query('BEGIN')
+      const refused = install({ admin: await database.connectAs('postgres') }, database.admin, {
+        action,
+        ifNotExists: true,
+      })
+      await database.admin.query('SET TRANSACTION READ ONLY')
+      await expect(refused).rejects.toMatchObject({ code: '25006', message })
+      await database.admin.query('ROLLBACK')
+      if (action === 'create') await install(database)
+    }
+  })
+
   test('by nobody else', async () => {
     const client = await database.connectAs(await database.createRole('nobody'))
     await expect(install(database, client)).rejects.toMatchObject({

@@ -128,6 +128,24 @@ describe.each(servers)('Statements of ours on the wire on PostgreSQL $version', 
     expect(await stack.exists('failed.csv')).toBe(false)
   })
 
+  it('that could not be bound are no portal in the failed transaction', async () => {
+    client.send(
+      query('BEGIN'),
+      wire.parse(copyIn, 's'),
+      wire.bind(['too many'], { portal: 'p', statement: 's' }),
+      sync,
+      wire.execute('p'),
+      sync,
+    )
+    const replies = await client.until('ZZZ')
+    expect(replies.slice(-4)).toEqual([
+      expect.stringContaining('08P01'),
+      'Z E',
+      'E ERROR 34000 portal "p" does not exist',
+      'Z E',
+    ])
+  })
+
   it('stand beside a COPY of the client in one query', async () => {
     const data = [wire.copyData('7\n8'), wire.copyData('\n'), wire.copyDone]
     client.send(query(`${copyIn}; COPY t FROM STDIN; ${copyIn}; COPY t TO STDOUT`))
