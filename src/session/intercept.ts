@@ -155,12 +155,14 @@ export class StatementInterceptor implements Interceptor {
     }
     session.seize()
     const leases = new Leases(this.#services.config.backend, this.#database)
+    // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
+    const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
     session.pending.sent(FRONTEND.parse)
     try {
       let prepared: Prepared | undefined
       let bytes = frame.bytes
       if (isOurs) {
-        const gathered = await this.#gather([statement], leases, true, false)
+        const gathered = await this.#gather([statement], leases, inPipeline, false)
         if (gathered === undefined) return
         const [able] = gathered.able
         if (able && able.kind !== 'pass') {

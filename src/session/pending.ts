@@ -15,7 +15,9 @@ for (const code of [LOGIN, FRONTEND.sync, SYNC_BEHIND_ROWS, FRONTEND.query, FRON
 const isCycle = (code: number): boolean => CYCLES[code] === 1
 
 /** What is sent while rows are due. */
-const IN_COPY: readonly number[] = [FRONTEND.copyData, FRONTEND.copyDone, FRONTEND.copyFail, FRONTEND.flush]
+const ROWS: readonly number[] = [FRONTEND.copyData, FRONTEND.copyDone, FRONTEND.copyFail, FRONTEND.flush]
+/** What the backend reads in a COPY; any other message ends the session. */
+const IN_COPY: readonly number[] = [...ROWS, FRONTEND.sync]
 
 /**
  * What the backend still owes the client: a ReadyForQuery for each Query, Sync and FunctionCall, and one closing reply
@@ -51,10 +53,11 @@ export class Pending {
       if (code === FRONTEND.copyDone || code === FRONTEND.copyFail) this.#copyIn = false
       else if (code === FRONTEND.copyData) this.#rowsSent = true
       else if (code === FRONTEND.sync && this.#rowsSent) this.#syncsAmongRows++
-      return
+      if (IN_COPY.includes(code)) return
+      this.#breakCopyIn()
     }
     if (this.#skipping && code !== FRONTEND.sync) {
-      if (this.#certainty === 'unsure' && !IN_COPY.includes(code)) this.#certainty = 'lost'
+      if (this.#certainty === 'unsure' && !ROWS.includes(code)) this.#certainty = 'lost'
       return
     }
     switch (code) {
@@ -120,7 +123,7 @@ export class Pending {
         this.#begun = true
         if (this.#certainty === 'unsure') this.#clearUp()
         this.#copyIn = false
-        if (this.#syncsAmongRows > 0) this.#certainty = 'unsure'
+        if (this.#syncsAmongRows > 0 && !this.unsure) this.#certainty = 'unsure'
         this.#syncsAmongRows = 0
         // With nothing owed it is about a statement of the proxy's in the client's pipeline.
         if (this.#isEmpty ? this.#inPipeline : !isCycle(this.#next)) this.#skip()
@@ -225,11 +228,11 @@ export class Pending {
     if (this.#isEmpty) return
     const isExtended = !isCycle(this.#next)
     let end = this.#first + 1
-    while (end < this.#end && (this.#owed[end] as number) >= 0) end++
+    while (end < this.#end && isSync(this.#owed[end] as number)) end++
     this.#copyIn = end === this.#end
-    // What stays moves up to the CopyDone, or into its place.
+    // What stays moves up to the CopyDone, or into its place. Without one the COPY has failed where another message comes.
     let to = end
-    if (!this.#copyIn) {
+    if (!this.#copyIn && (this.#owed[end] as number) < 0) {
       const left = (this.#owed[end] as number) + 1
       if (left === 0) to++
       else this.#owed[end] = left
@@ -241,6 +244,14 @@ export class Pending {
     }
     this.#first = to
     if (isExtended && !this.#owesCycle) this.#inPipeline = true
+  }
+
+  /** A message is sent that only a COPY that has failed lets the session survive: the error is on its way. */
+  #breakCopyIn(): void {
+    this.#copyIn = false
+    if (isCycle(this.#next)) return
+    this.#skipping = true
+    if (this.#syncsAmongRows > 0) this.#certainty = 'lost'
   }
 
   get #owesCycle(): boolean {

@@ -41,19 +41,24 @@ export function generateScript(seed: number, blobs: Blobs | undefined): Script {
   const context = { random, blobs, unnamed: random.pick(IMPORTS) }
   const pieces: Piece[] = []
   for (let i = 1 + random.below(10); i > 0; i--) {
-    const next = production(context)
-    // A query in a pipeline that no Sync has ended may end its transaction or not: the servers' versions differ.
-    if (blobs && isQuery(next[0]) && pieces.length > 0 && !isQuery(pieces.at(-1)) && pieces.at(-1) !== SYNC) {
-      pieces.push(random.chance(0.8) ? SYNC : FAILURE)
+    for (const next of production(context)) {
+      const before = pieces.at(-1)
+      if (blobs && before && before !== SYNC && !isQuery(before)) {
+        // A query in a pipeline that no Sync has ended may end its transaction or not: the servers' versions differ.
+        if (isQuery(next)) pieces.push(random.chance(0.8) ? SYNC : FAILURE)
+        // Its look-up would be the first query of the client's transaction.
+        if (isParsedExport(next)) pieces.push(SYNC)
+      }
+      pieces.push(next)
     }
-    pieces.push(...next)
   }
   return { seed, pieces, ours: blobs !== undefined, cut: randomCut(random, pieces) }
 }
 
 const SYNC = same('Sync', wire.sync)
 const FAILURE = same('Close of nothing known', message(FRONTEND.close, Buffer.from('Xname\0')))
-const isQuery = (piece: Piece | undefined): boolean => piece?.label.startsWith('Query ') === true
+const isQuery = ({ label }: Piece): boolean => label.startsWith('Query ')
+const isParsedExport = ({ label }: Piece): boolean => /^Parse .*COPY .* TO '.*:/.test(label)
 
 function randomCut(random: Random, pieces: readonly Piece[]): Cut {
   const length = pieces.reduce((sum, { proxied }) => sum + proxied.length, 0)
@@ -108,8 +113,8 @@ function simpleStatement(context: Context, alone: boolean): Sql {
   return plain(otherStatement(context))
 }
 
-/** In a pipeline the look-up for an export is a query in its transaction, which these do not bear. */
-const UNBEARING = /^(START TRANSACTION|DECLARE)/
+/** In a transaction the look-up for an export is a query, which this does not bear. */
+const UNBEARING = /^START TRANSACTION/
 
 function otherStatement({ random, blobs }: Context): string {
   let text = plainStatement(random)

@@ -73,6 +73,12 @@ const SCRIPTS: readonly (readonly [name: string, script: string, state: string])
   ['a Sync between the rows of a COPY IN', '>Q <G >dSdc <CZ', 'quiet'],
   ['a query that such a Sync lets run', '>PBE <12G >dSS <E >Q <ZZCZ', 'unsure'],
   ['statements after such a Sync', '>PBEdScPBESQ <12GEZCZCZ', 'unsure'],
+  ['a COPY IN that goes on with another message has failed', '>PBE <12G >dPSQ <EZ', ''],
+  ['a COPY IN that goes on with another message has failed, answered', '>PBE <12G >dPSQ <EZCZ', 'quiet'],
+  ['a COPY IN that goes on with a query has failed', '>Q <G >dQ <EZ', ''],
+  ['a COPY IN that goes on with a query has failed, answered', '>Q <G >dQ <EZCZ', 'quiet'],
+  ['a Sync behind what a COPY IN cannot take', '>QdQSc <GEZCZ', ''],
+  ['a Sync behind what a COPY IN cannot take, answered', '>QdQSc <GEZCZZ', 'quiet'],
   ['CopyDone out of place', '>PBEc <12C', 'quiet pipeline'],
   ['CopyDone out of place, alone', '>cf', 'quiet'],
 ]
