@@ -16,6 +16,10 @@ export const isUnseen = ({ code, bytes }: Frame): boolean =>
   code === BACKEND.errorResponse &&
   UNSEEN.test(readErrorFields(bytes.subarray(HEADER_LENGTH)).get('M')?.toString() ?? '')
 
+/** At this level a server tells of its caches, which are not alike. */
+const isTold = ({ code, bytes }: Frame): boolean =>
+  code !== BACKEND.noticeResponse || readErrorFields(bytes.subarray(HEADER_LENGTH)).get('V')?.toString() !== 'DEBUG'
+
 /** What a session answered, in words that are equal where the answers are. */
 export interface Answers {
   readonly lines: string[]
@@ -28,7 +32,7 @@ export function directAnswers(frames: readonly Frame[]): Answers {
   const lines: string[] = []
   const exports: Buffer[] = []
   let rows: Buffer[] | undefined
-  for (const frame of frames) {
+  for (const frame of frames.filter(isTold)) {
     const columns = isCopyResponse(frame) ? frameBody(frame).readInt16BE(1) : 0
     if (columns === SHADOW_COLUMNS) {
       rows = frame.code === BACKEND.copyOutResponse ? [] : undefined
@@ -47,7 +51,7 @@ export function directAnswers(frames: readonly Frame[]): Answers {
 
 /** Of a session through the proxy: texts of ours that it quotes are turned into those that stand for them. */
 export function proxiedAnswers(frames: readonly Frame[], script: Script): string[] {
-  return frames.map(frame => {
+  return frames.filter(isTold).map(frame => {
     let shown = line(frame)
     if (shown.includes('://')) {
       for (const [ours, plain] of script.pieces.flatMap(({ aliases }) => aliases)) shown = shown.replaceAll(ours, plain)
@@ -85,8 +89,9 @@ function reportLine(body: Buffer): string {
   if (UNSEEN.test(text('M'))) return 'refused'
   if (text('C') === 'P0001' && text('M') === 'refused' && text('R') === 'exec_stmt_raise') return 'refused'
   if (text('C') === '42710' && /^extension "\w+" already exists/.test(text('M'))) return 'extension exists'
-  // A relation that may be a view by then is read by a query, which tells more of one that is not there.
+  // A relation that may be a view by then is read by a query, which tells more of one, or of a column, that is not there.
   if (text('C') === '42P01') return text('M')
+  if (text('C') === '42703') return text('M').replace(' of relation "b"', '')
   // Which message of the statement it was that failed is not told alike.
   if (text('C') === '25P02') return text('M')
   return [...fields]

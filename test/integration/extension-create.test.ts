@@ -44,7 +44,7 @@ describe.each(servers)('CREATE EXTENSION on PostgreSQL $version', server => {
         ifNotExists: true,
       })
       await database.admin.query('SET TRANSACTION READ ONLY')
-      await expect(refused).rejects.toMatchObject({ code: '25006', message })
+      await expect(refused).rejects.toMatchObject({ code: '25006', message, routine: 'PreventCommandIfReadOnly' })
       await database.admin.query('ROLLBACK')
       if (action === 'create') await install(database)
     }
