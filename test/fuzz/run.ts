@@ -3,12 +3,13 @@ import type { TestServer } from '../support/servers.ts'
 import { type Difference, type Lane, openLane } from './lane.ts'
 import { describeDifference, shrink } from './report.ts'
 import type { Script } from './script.ts'
+import { Witness } from './witness.ts'
 
 export interface FuzzOptions {
   readonly seed: number
   readonly runs: number
-  /** Called now and then with the number of scripts that have run. */
-  readonly onProgress: (done: number) => void
+  /** Called now and then: how many scripts have run, how often the server has crashed. */
+  readonly onProgress: (done: number, crashes: number) => void
   readonly onDifference: (words: string) => void
 }
 
@@ -18,32 +19,34 @@ const SESSION_SCRIPTS = 50
 const PROGRESS_INTERVAL = 5000
 const PATIENCE_MS = 30_000
 const MOST_DIFFERENCES = 5
-/** What a session hears that ends because another has crashed. Until the server has recovered a login is just refused. */
-const CRASHED = /C=57P02/
-const MOST_CRASHES = 3
-const RECOVERY_MS = 2_000
+const MOST_ATTEMPTS = 4
+/** A crash ends all sessions within such a time. */
+const CRASH_MS = 300
 
 /** Runs the scripts of so many seeds; every third has statements of ours in it. Resolves to the number of scripts that differ. */
 export async function fuzz(server: TestServer, options: FuzzOptions): Promise<number> {
   const { seed, runs, onProgress, onDifference } = options
   let differences = 0
   let next = seed
+  const witness = new Witness(server)
   const lanes = await Promise.all(Array.from({ length: Math.min(LANES, runs) }, () => openLane(server)))
   await Promise.all(
     lanes.map(async lane => {
       for (let count = 1; next < seed + runs && differences < MOST_DIFFERENCES; count++) {
         const own = next++
         if (count % SESSION_SCRIPTS === 0) lane.reconnect()
-        const difference = await compare(lane, lane.script(own, own % 3 === 0))
+        const difference = await compare(lane, lane.script(own, own % 3 === 0), witness)
         if (difference) {
           differences++
           onDifference(await explain(lane, difference))
         }
-        if ((own - seed + 1) % PROGRESS_INTERVAL === 0) onProgress(own - seed + 1)
+        const done = own - seed + 1
+        if (done % PROGRESS_INTERVAL === 0) onProgress(done, await witness.crashes())
       }
     }),
   )
   await Promise.all(lanes.map(lane => lane.close()))
+  await witness.close()
   return differences
 }
 
@@ -51,18 +54,16 @@ export async function fuzz(server: TestServer, options: FuzzOptions): Promise<nu
  * Some scripts crash PostgreSQL itself, in what sessions have done before (seen with 15.18 and 18.4, and without a proxy).
  * All sessions end with it: what was under way is repeated in new ones.
  */
-async function compare(lane: Lane, script: Script): Promise<Difference | undefined> {
-  for (let crashes = 0; ; crashes++) {
+async function compare(lane: Lane, script: Script, witness: Witness): Promise<Difference | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    const crashes = await witness.crashes()
     const difference = await lane.compare(script, PATIENCE_MS)
-    const hasCrashed = difference && [difference.direct, difference.proxied].some(tellsOfCrash)
-    if (!hasCrashed || crashes === MOST_CRASHES) return difference
+    if (difference === undefined || attempt === MOST_ATTEMPTS) return difference
+    await sleep(CRASH_MS)
+    if ((await witness.crashes()) === crashes) return difference
     lane.reconnect()
-    await sleep(RECOVERY_MS)
   }
 }
-
-const tellsOfCrash = (lines: readonly string[]): boolean =>
-  lines[0] === 'closed' || lines.some(line => CRASHED.test(line))
 
 async function explain(lane: Lane, difference: Difference): Promise<string> {
   const smallest = await shrink(lane, difference.script)

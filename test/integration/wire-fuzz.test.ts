@@ -15,7 +15,8 @@ describe.each(chosen)('Random conversations on PostgreSQL $version', server => {
       const differences = await fuzz(server, {
         seed,
         runs,
-        onProgress: done => console.log(`PostgreSQL ${server.version}: ${done} scripts`),
+        onProgress: (done, crashes) =>
+          console.log(`PostgreSQL ${server.version}: ${done} scripts, ${crashes} crashes of the server itself`),
         onDifference: words => console.error(`PostgreSQL ${server.version}: ${words}`),
       })
       expect(differences).toBe(0)

@@ -1,4 +1,4 @@
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { standBetween } from './socket-server.ts'
 
 export interface FaultyStorage {
   /** As StorageEndpoints wants it. */
@@ -17,20 +17,9 @@ export async function startFaultyStorage(
   bytesUntilCut: (connection: number) => number,
   beforeCut: () => Promise<unknown> = async () => {},
 ): Promise<FaultyStorage> {
-  const sockets = new Set<Socket>()
   let connections = 0
-  const server = createServer(client => {
-    const upstream = connect(service.port, service.host)
+  const server = await standBetween(service, (client, upstream) => {
     let left = bytesUntilCut(connections++)
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        client.destroy()
-        upstream.destroy()
-      })
-    }
     client.pipe(upstream)
     upstream.on('data', chunk => {
       if (left <= 0) return
@@ -39,16 +28,11 @@ export async function startFaultyStorage(
       else client.write(chunk.subarray(0, chunk.length + left), () => void beforeCut().finally(() => client.destroy()))
     })
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
   return {
-    endpointTemplate: `http://127.0.0.1:${port}/{account}`,
+    endpointTemplate: `http://127.0.0.1:${server.port}/{account}`,
     get connections() {
       return connections
     },
-    async close() {
-      for (const socket of sockets) socket.destroy()
-      await new Promise(resolve => server.close(resolve))
-    },
+    close: () => server.close(),
   }
 }

@@ -1,4 +1,4 @@
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { standBetween } from './socket-server.ts'
 
 export interface GatedStorage {
   /** As StorageEndpoints wants it. */
@@ -15,23 +15,12 @@ export async function startGatedStorage(service: {
   readonly host: string
   readonly port: number
 }): Promise<GatedStorage> {
-  const sockets = new Set<Socket>()
   let waiting = 0
   let open = (): void => {}
   const opened = new Promise<void>(resolve => {
     open = resolve
   })
-  const server = createServer(client => {
-    const upstream = connect(service.port, service.host)
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(socket)
-        client.destroy()
-        upstream.destroy()
-      })
-    }
+  const server = await standBetween(service, (client, upstream) => {
     upstream.pipe(client)
     client.once('readable', async () => {
       waiting++
@@ -40,17 +29,12 @@ export async function startGatedStorage(service: {
       client.pipe(upstream)
     })
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
   return {
-    endpointTemplate: `http://127.0.0.1:${port}/{account}`,
+    endpointTemplate: `http://127.0.0.1:${server.port}/{account}`,
     get waiting() {
       return waiting
     },
     open,
-    async close() {
-      for (const socket of sockets) socket.destroy()
-      await new Promise(resolve => server.close(resolve))
-    },
+    close: () => server.close(),
   }
 }
