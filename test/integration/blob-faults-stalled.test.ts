@@ -1,33 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { account } from '../support/blobs.ts'
-import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
+import { type CopyStack, errorOf } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
-import { type StalledStorage, startStalledStorage } from '../support/stalled-storage.ts'
-
-const HEAD = `HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nETag: "x"\r\nx-ms-blob-type: BlockBlob\r\n\r\n${'1\n'.repeat(1000)}`
+import { STALLED_CALLS, type StalledStorage, startStalledStack } from '../support/stalled-storage.ts'
 
 describe.each(servers)('SQL that ends a call to a storage that stalls, on PostgreSQL $version', server => {
   let storage: StalledStorage
   let stack: CopyStack
   beforeAll(async () => {
-    storage = await startStalledStorage(HEAD)
-    stack = await startCopyStack(server, {
-      storageEndpoints: { defaultTemplate: storage.endpointTemplate, accounts: new Map() },
-    })
+    ;({ storage, stack } = await startStalledStack(server))
   })
   afterAll(async () => {
     await stack.close()
     await storage.close()
   })
 
-  const statements = {
-    blob_list: `SELECT * FROM azure_storage.blob_list('${account.name}', 'box')`,
-    blob_get: `SELECT * FROM azure_storage.blob_get('${account.name}', 'box', 'a.csv') AS t (a int)`,
-    blob_put: `SELECT azure_storage.blob_put('${account.name}', 'box', 'a.csv', q) FROM (SELECT 1 AS a) q`,
-  }
-
-  describe.each(Object.entries(statements))('%s', (_, sql) => {
+  describe.each(STALLED_CALLS)('%s', (_, sql) => {
     const start = async () => {
       const client = await stack.connect()
       const { pid } = (await client.query('SELECT pg_backend_pid() AS pid')).rows[0]

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
 
+const REDUNDANT = 'conflicting or redundant options'
+
 describe.each(servers)('options of COPY with URLs on PostgreSQL $version', server => {
   let stack: CopyStack
   beforeAll(async () => {
@@ -90,36 +92,16 @@ describe.each(servers)('options of COPY with URLs on PostgreSQL $version', serve
   })
 
   it('typos are shown where they are', async () => {
-    expect(await failing('WITH (FORMAT csv, HEADRE)')).toEqual({
-      code: '42601',
-      message: 'option "headre" not recognized',
-      at: 'HEADRE)',
-    })
-    expect(await failing("( HEADERS , nonsense 'x')", 'TO')).toEqual({
-      code: '42601',
-      message: 'option "nonsense" not recognized',
-      at: "nonsense 'x')",
-    })
-    expect(await failing('(HEADERS, HEADER)')).toEqual({
-      code: '42601',
-      message: 'conflicting or redundant options',
-      at: 'HEADER)',
-    })
-    expect(await failing("(FORMAT csv, FORMAT 'csv')")).toEqual({
-      code: '42601',
-      message: 'conflicting or redundant options',
-      at: "FORMAT 'csv')",
-    })
-    expect(await failing("(COMPRESSION gzip, COMPRESSION 'gzip')")).toEqual({
-      code: '42601',
-      message: 'conflicting or redundant options',
-      at: "COMPRESSION 'gzip')",
-    })
-    expect(await failing("CSV HEADER DELIMITER ',' DELIMITER ';'")).toEqual({
-      code: '42601',
-      message: 'conflicting or redundant options',
-      at: "DELIMITER ';'",
-    })
+    for (const [options, at, message, direction] of [
+      ['WITH (FORMAT csv, HEADRE)', 'HEADRE)', 'option "headre" not recognized'],
+      ["( HEADERS , nonsense 'x')", "nonsense 'x')", 'option "nonsense" not recognized', 'TO'],
+      ['(HEADERS, HEADER)', 'HEADER)', REDUNDANT],
+      ["(FORMAT csv, FORMAT 'csv')", "FORMAT 'csv')", REDUNDANT],
+      ["(COMPRESSION gzip, COMPRESSION 'gzip')", "COMPRESSION 'gzip')", REDUNDANT],
+      ["CSV HEADER DELIMITER ',' DELIMITER ';'", "DELIMITER ';'", REDUNDANT],
+    ] as const) {
+      expect(await failing(options, direction)).toEqual({ code: '42601', message, at })
+    }
     expect(await failing("(DELIMITER ',,')")).toEqual({
       code: '0A000',
       message: 'COPY delimiter must be a single one-byte character',

@@ -1,3 +1,6 @@
+import { account } from './blobs.ts'
+import { type CopyStack, startCopyStack } from './copy-stack.ts'
+import type { TestServer } from './servers.ts'
 import { serveSockets } from './socket-server.ts'
 
 export interface StalledStorage {
@@ -31,3 +34,22 @@ export async function startStalledStorage(head = ''): Promise<StalledStorage> {
     close: () => server.close(),
   }
 }
+
+/** The beginning of a blob; listings and uploads get it as well, and wait for a proper answer. */
+const HEAD = `HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nETag: "x"\r\nx-ms-blob-type: BlockBlob\r\n\r\n${'1\n'.repeat(1000)}`
+
+/** A proxy before such a service. */
+export async function startStalledStack(server: TestServer): Promise<{ storage: StalledStorage; stack: CopyStack }> {
+  const storage = await startStalledStorage(HEAD)
+  const stack = await startCopyStack(server, {
+    storageEndpoints: { defaultTemplate: storage.endpointTemplate, accounts: new Map() },
+  })
+  return { storage, stack }
+}
+
+/** By name of the function. */
+export const STALLED_CALLS = Object.entries({
+  blob_list: `SELECT * FROM azure_storage.blob_list('${account.name}', 'box')`,
+  blob_get: `SELECT * FROM azure_storage.blob_get('${account.name}', 'box', 'a.csv') AS t (a int)`,
+  blob_put: `SELECT azure_storage.blob_put('${account.name}', 'box', 'a.csv', q) FROM (SELECT 1 AS a) q`,
+})
