@@ -121,9 +121,10 @@ export class Pending {
         return
       case BACKEND.errorResponse:
         this.#begun = true
-        if (this.#certainty === 'unsure') this.#clearUp()
         this.#copyIn = false
-        if (this.#syncsAmongRows > 0 && !this.unsure) this.#certainty = 'unsure'
+        // It may be about one of the Syncs in doubt, if that is malformed.
+        if (this.#certainty === 'unsure') this.#certainty = 'lost'
+        else if (this.#syncsAmongRows > 0 && !this.unsure) this.#certainty = 'unsure'
         this.#syncsAmongRows = 0
         // With nothing owed it is about a statement of the proxy's in the client's pipeline.
         if (this.#isEmpty ? this.#inPipeline : !isCycle(this.#next)) this.#skip()

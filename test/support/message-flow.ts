@@ -91,6 +91,8 @@ export class MessageFlow {
         break
       case FRONTEND.sync:
         this.#skipping = false
+        // One with a body is refused, and answered nevertheless.
+        if (acts[0] === 'error') this.#reply(BACKEND.errorResponse)
         this.#ready()
         break
       case FRONTEND.flush:
@@ -183,6 +185,7 @@ const RARE: readonly (keyof typeof FRONTEND)[] = ['describe', 'close', 'flush', 
 
 export function randomMessage(random: Random): Sent {
   const code = FRONTEND[random.pick(random.chance(0.75) ? COMMON : RARE)]
+  if (code === FRONTEND.sync) return { code, acts: [random.chance(0.03) ? 'error' : 'done'] }
   const most = code === FRONTEND.query ? 3 : 1
   return { code, acts: Array.from({ length: 1 + random.below(most) }, () => randomAct(random)) }
 }
