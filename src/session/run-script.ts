@@ -72,6 +72,8 @@ export async function runScript(session: Session, steps: readonly Step[], contex
         }
         case BACKEND.noticeResponse:
           if (!own) session.reply(step.kind === 'retag' ? withoutContext(frame) : frame)
+          // It waits for a blob that will not be: a request to cancel between two messages has cancelled nothing.
+          else if (step.kind === 'settle' && transfer?.failure) await session.cancelBackend()
           break
         case BACKEND.parseComplete:
         case BACKEND.bindComplete:
