@@ -6,7 +6,9 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { backendTls, tlsOptions } from './tls.ts'
 
 /** What a proxy holds ends within half a minute after its machine has vanished, as the functions' connections do. */
-const SERVER_KEEPALIVES = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3'
+const KEEPALIVES = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3'
+/** And no sooner: a lock is held as long as an export takes. */
+const NO_TIMEOUTS = '-c idle_session_timeout=0 -c statement_timeout=0'
 
 /** Holds what the backend waits for in azure_storage_private.copy_settle(). */
 export interface SettleLock {
@@ -46,7 +48,7 @@ async function connect(backend: BackendConfig, database: string, ssl: Connection
     ssl,
     application_name: 'blobgres',
     keepAlive: true,
-    options: SERVER_KEEPALIVES,
+    options: `${KEEPALIVES} ${NO_TIMEOUTS}`,
   })
   // A lost connection shows in the next query; without a listener it would end the process.
   client.on('error', () => {})
