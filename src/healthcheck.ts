@@ -1,10 +1,9 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { serialize } from 'pg-protocol'
 import type { Address } from './options.ts'
 
 const TIMEOUT_MS = 3000
-/** SSLRequest: the one question every PostgreSQL server answers with a single byte, before it knows who asks. */
-const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])
 
 /** Whether something that speaks PostgreSQL's protocol answers at `address`. */
 export async function isAnswering(address: Address): Promise<boolean> {
@@ -12,7 +11,8 @@ export async function isAnswering(address: Address): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS)
     await once(socket, 'connect', { signal })
-    socket.write(SSL_REQUEST)
+    // The one question that every PostgreSQL server answers with a single byte, before it knows who asks.
+    socket.write(serialize.requestSsl())
     const [answer] = (await once(socket, 'data', { signal })) as [Buffer]
     return answer.length === 1 && 'SN'.includes(answer.toString())
   } catch {

@@ -1,10 +1,9 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import type { BackendConfig } from '../config.ts'
+import { STARTUP } from '../protocol/codes.ts'
 import { backendTls, startTls } from './tls.ts'
 
-/** CancelRequest code (protocol-message-formats.html). */
-const CANCEL_REQUEST = 80877102
 const KEEPALIVE_DELAY_MS = 60_000
 const CANCEL_TIMEOUT_MS = 60_000
 const SOCKET_OPTIONS = {
@@ -75,7 +74,7 @@ export async function sendCancelRequest(backend: BackendConfig, packet: Buffer):
 export function cancelRequest(key: Buffer): Buffer {
   const packet = Buffer.alloc(8 + key.length)
   packet.writeInt32BE(packet.length, 0)
-  packet.writeInt32BE(CANCEL_REQUEST, 4)
+  packet.writeInt32BE(STARTUP.cancelRequest, 4)
   key.copy(packet, 8)
   return packet
 }

@@ -1,13 +1,12 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import tls from 'node:tls'
+import { serialize } from 'pg-protocol'
 import type { BackendConfig } from '../config.ts'
 import type { BackendTls } from '../tls-options.ts'
 
-const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])
-
 /** A server that says no to TLS where TLS is required. */
-export class TlsRefused extends Error {
+class TlsRefused extends Error {
   override readonly name = 'TlsRefused'
 }
 
@@ -39,7 +38,7 @@ export async function startTls(
   options: BackendTls,
   signal: AbortSignal,
 ): Promise<net.Socket> {
-  socket.write(SSL_REQUEST)
+  socket.write(serialize.requestSsl())
   await once(socket, 'readable', { signal })
   const answer = (socket.read() as Buffer | null)?.toString('latin1')
   if (answer === 'N' && options.mode === 'prefer') return socket

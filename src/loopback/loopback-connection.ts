@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import type { Logger } from '../log.ts'
-import { FRONTEND, STATUS } from '../protocol/codes.ts'
+import { AUTHENTICATION, FRONTEND, STATUS } from '../protocol/codes.ts'
 import { type Frame, FrameAssembler, frameBody } from '../protocol/frame-assembler.ts'
 import {
   authentication,
@@ -19,9 +19,6 @@ import { MECHANISM, ScramServer } from './scram.ts'
 /** User and database by which a connection of the extension's functions is told from a client's. */
 export const LOOPBACK_NAME = 'azure_storage_loopback'
 
-/** Authentication request codes (protocol-message-formats.html). */
-const AUTHENTICATION = { ok: 0, sasl: 10, saslContinue: 11, saslFinal: 12 } as const
-const PASSWORD_MESSAGE = 'p'.charCodeAt(0)
 /** No request of the extension is longer: it sends rows in blocks of some KiB, and a row is at most 1 GiB. */
 const MAX_REQUEST_LENGTH = 0x3fffffff
 const MAX_LOGIN_MESSAGE_LENGTH = 1024
@@ -87,7 +84,7 @@ export class LoopbackConnection {
   #logIn(frame: Frame, encoding: string): void {
     const scram = this.#scram
     const body = frameBody(frame)
-    if (frame.code !== PASSWORD_MESSAGE || scram === undefined) {
+    if (frame.code !== FRONTEND.password || scram === undefined) {
       this.#socket.destroy()
       return
     }
@@ -128,7 +125,7 @@ export class LoopbackConnection {
     this.#log.warn('a loopback connection does not know the secret')
     const error = new PgError({
       message: `password authentication failed for user "${LOOPBACK_NAME}"`,
-      code: '28P01',
+      code: SQLSTATE.invalidPassword,
     })
     endSoon(this.#socket, errorResponse(errorFields(error, 'FATAL')))
   }

@@ -15,6 +15,8 @@ export const FRONTEND = {
   flush: code('H'),
   functionCall: code('F'),
   parse: code('P'),
+  /** PasswordMessage, SASLInitialResponse, SASLResponse and GSSResponse alike. */
+  password: code('p'),
   query: code('Q'),
   sync: code('S'),
   terminate: code('X'),
@@ -51,6 +53,12 @@ export const HEADER_LENGTH = 5
 
 /** Longest length word PostgreSQL accepts (PQ_LARGE_MESSAGE_LIMIT, MaxAllocSize - 1 in libpq/pqcomm.c). */
 export const MAX_MESSAGE_LENGTH = 0x3fffffff
+
+/** What stands in a startup packet for the protocol version, where the packet asks for something else. */
+export const STARTUP = { sslRequest: 80877103, gssEncRequest: 80877104, cancelRequest: 80877102 } as const
+
+/** The kinds of authentication request (AuthenticationOk, AuthenticationSASL, …). */
+export const AUTHENTICATION = { ok: 0, sasl: 10, saslContinue: 11, saslFinal: 12 } as const
 
 /** Transaction status bytes of ReadyForQuery. */
 export const STATUS = { idle: code('I'), inTransaction: code('T'), failed: code('E') } as const

@@ -2,7 +2,6 @@
 export const SQLSTATE = {
   ioError: '58030',
   undefinedFile: '58P01',
-  connectionException: '08000',
   sqlclientUnableToEstablishSqlconnection: '08001',
   connectionFailure: '08006',
   protocolViolation: '08P01',
@@ -13,11 +12,12 @@ export const SQLSTATE = {
   badCopyFileFormat: '22P04',
   untranslatableCharacter: '22P05',
   invalidAuthorizationSpecification: '28000',
+  invalidPassword: '28P01',
+  invalidSchemaName: '3F000',
   insufficientPrivilege: '42501',
   syntaxError: '42601',
   undefinedColumn: '42703',
   undefinedObject: '42704',
-  duplicateObject: '42710',
   undefinedFunction: '42883',
   diskFull: '53100',
   configurationLimitExceeded: '53400',
@@ -27,6 +27,7 @@ export const SQLSTATE = {
   queryCanceled: '57014',
   adminShutdown: '57P01',
   cannotConnectNow: '57P03',
+  raiseException: 'P0001',
   internalError: 'XX000',
 } as const
 

@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import type { Logger } from '../log.ts'
-import { BACKEND, HEADER_LENGTH } from '../protocol/codes.ts'
+import { AUTHENTICATION, BACKEND, FRONTEND, HEADER_LENGTH } from '../protocol/codes.ts'
 import { authentication } from '../protocol/messages.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
@@ -13,8 +13,6 @@ import { readExactly } from './read-exactly.ts'
  * does not do channel binding at all; any other is told why it cannot.
  */
 const PLUS = 'SCRAM-SHA-256-PLUS'
-const AUTHENTICATION_SASL = 10
-const PASSWORD_MESSAGE = 'p'.charCodeAt(0)
 /** PostgreSQL's limits for what is not authenticated yet are below it. */
 const MAX_LOGIN_MESSAGE_LENGTH = 65_536
 
@@ -38,7 +36,7 @@ export async function passOfferWithoutBinding(sides: LoginSides, startupPacket: 
     const mechanisms = offeredMechanisms(message)
     if (mechanisms?.includes(PLUS)) {
       const others = mechanisms.filter(each => each !== PLUS)
-      client.write(authentication(AUTHENTICATION_SASL, `${others.join('\0')}\0\0`))
+      client.write(authentication(AUTHENTICATION.sasl, `${others.join('\0')}\0\0`))
       break
     }
     client.write(message)
@@ -53,14 +51,14 @@ export async function passOfferWithoutBinding(sides: LoginSides, startupPacket: 
 /** The mechanisms of an AuthenticationSASL message. */
 function offeredMechanisms(message: Buffer): string[] | undefined {
   if (message[0] !== BACKEND.authentication || message.length < HEADER_LENGTH + 4) return undefined
-  if (message.readInt32BE(HEADER_LENGTH) !== AUTHENTICATION_SASL) return undefined
+  if (message.readInt32BE(HEADER_LENGTH) !== AUTHENTICATION.sasl) return undefined
   const names = message.toString('latin1', HEADER_LENGTH + 4).split('\0')
   return names.filter(name => name !== '')
 }
 
 /** Whether a SASLInitialResponse is of a client that binds, or would if it could (RFC 5802, gs2-cbind-flag). */
 function wantsBinding(message: Buffer): boolean {
-  if (message[0] !== PASSWORD_MESSAGE) return false
+  if (message[0] !== FRONTEND.password) return false
   const nameEnd = message.indexOf(0, HEADER_LENGTH)
   // Name, length word, then "n,,…" where the client knows of no channel binding, "y,,…" or "p=…" where it does.
   return nameEnd > 0 && 'yp'.includes(message.toString('latin1', nameEnd + 5, nameEnd + 6) || '-')

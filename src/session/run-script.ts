@@ -202,14 +202,15 @@ function describeError(
 ): Buffer {
   const fields = readErrorFields(frameBody(frame))
   const code = fields.get('C')?.toString()
-  if (step.kind === 'refuse' && code === 'P0001') return errorResponse(errorFields(step.error))
+  if (step.kind === 'refuse' && code === SQLSTATE.raiseException) return errorResponse(errorFields(step.error))
   if (transfer?.failure && code === SQLSTATE.queryCanceled) {
     const told = errorFields(transfer.failure)
     const where = fields.get('W')
     if (where && transfer instanceof BlobImport && transfer.begun) told.set('W', where)
     return errorResponse(told)
   }
-  if (step.kind === 'open' && (code === '3F000' || code === '42883')) return errorResponse(errorFields(notInstalled()))
+  const isMissing = code === SQLSTATE.invalidSchemaName || code === SQLSTATE.undefinedFunction
+  if (step.kind === 'open' && isMissing) return errorResponse(errorFields(notInstalled()))
   if (fields.has('P')) {
     // Also where the first step is ours: the whole text did not parse.
     context.mapPosition(fields)

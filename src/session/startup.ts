@@ -1,16 +1,9 @@
 import type net from 'node:net'
 import tls from 'node:tls'
+import { STARTUP } from '../protocol/codes.ts'
 import { ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { readExactly } from './read-exactly.ts'
-
-/**
- * Startup packets: what a client sends before messages have type bytes (protocol-flow.html, "Start-up", "SSL Session
- * Encryption", "Canceling Requests in Progress").
- */
-const SSL_REQUEST = 80877103
-const GSSENC_REQUEST = 80877104
-const CANCEL_REQUEST = 80877102
 
 /** MAX_STARTUP_PACKET_LENGTH of PostgreSQL's libpq/pqcomm.h, length word included. */
 const MAX_STARTUP_LENGTH = 10004
@@ -27,7 +20,8 @@ export type StartupRequest =
   | { readonly kind: 'cancel'; readonly socket: net.Socket; readonly packet: Buffer }
 
 /**
- * Reads startup packets until the one that starts a session or cancels one; answers encryption requests on the way.
+ * Reads startup packets, which have no type byte, until the one that starts a session or cancels one; answers encryption
+ * requests on the way (protocol-flow.html, "Start-up", "SSL Session Encryption", "Canceling Requests in Progress").
  * @throws ProtocolError where stock PostgreSQL drops the connection with a word, another Error where it does so without.
  */
 export async function readStartupRequest(
@@ -50,8 +44,9 @@ export async function readStartupRequest(
     if (packet === undefined) return undefined
     const code = packet.readInt32BE(4)
     switch (code) {
-      case SSL_REQUEST:
-        if (sslAnswered) throw new ProtocolError('unsupported frontend protocol 1234.5679', '0A000')
+      case STARTUP.sslRequest:
+        if (sslAnswered)
+          throw new ProtocolError('unsupported frontend protocol 1234.5679', SQLSTATE.featureNotSupported)
         sslAnswered = true
         if (!secureContext) current.write('N')
         refuseBufferedBytes(current, 'SSL')
@@ -60,13 +55,14 @@ export async function readStartupRequest(
           current = await startTls(current, secureContext, signal, false)
         }
         break
-      case GSSENC_REQUEST:
-        if (gssAnswered) throw new ProtocolError('unsupported frontend protocol 1234.5680', '0A000')
+      case STARTUP.gssEncRequest:
+        if (gssAnswered)
+          throw new ProtocolError('unsupported frontend protocol 1234.5680', SQLSTATE.featureNotSupported)
         gssAnswered = true
         current.write('N')
         refuseBufferedBytes(current, 'GSSAPI encryption')
         break
-      case CANCEL_REQUEST:
+      case STARTUP.cancelRequest:
         return { kind: 'cancel', socket: current, packet }
       default:
         return { kind: 'startup', socket: current, packet, parameters: readParameters(packet) }

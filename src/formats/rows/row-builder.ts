@@ -1,3 +1,4 @@
+import { BACKEND } from '../../protocol/codes.ts'
 import type { DataRowWriter } from './data-row-writer.ts'
 import { extraData, missingData } from './row-errors.ts'
 
@@ -12,7 +13,6 @@ type LineEnd = 'unknown' | 'LF' | 'CR' | 'CRLF'
 
 const LF = 0x0a
 const CR = 0x0d
-const DATA_ROW = 'D'.charCodeAt(0)
 const HEADER_BYTES = 7
 const LENGTH_BYTES = 4
 const LINE_DIGITS = 16
@@ -67,7 +67,7 @@ export class RowBuilder {
     const out = writer.bytes
     let position = writer.position
     const count = columns.length + (withLine ? 1 : 0)
-    out[position] = DATA_ROW
+    out[position] = BACKEND.dataRow
     out[position + 5] = count >>> 8
     out[position + 6] = count
     position += HEADER_BYTES
