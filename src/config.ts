@@ -59,8 +59,8 @@ const OPTIONS = [
 ] as const
 
 export const DEFAULT_LISTEN: Address = Object.freeze({ host: '127.0.0.1', port: 5433 })
-export const DEFAULT_LOG_LEVEL: LogLevel = 'info'
-export const DEFAULT_DRAIN_SECONDS = 30
+const DEFAULT_LOG_LEVEL: LogLevel = 'info'
+const DEFAULT_DRAIN_SECONDS = 30
 const CREDENTIAL_KEY_LENGTH = 32
 const AZURE_ENDPOINT = 'https://{account}.blob.core.windows.net'
 const BACKEND_PARAMETERS: ReadonlySet<string> = new Set(['host', 'port', 'sslmode', 'sslrootcert'])

@@ -11,6 +11,7 @@ import {
   parsePort,
   readOptions,
 } from '../options.ts'
+import { isAccountName } from '../storage/names.ts'
 
 /** Everything `blobgres dev` can be told. */
 export interface DevConfig {
@@ -39,7 +40,7 @@ export function parseDevConfig(argv: readonly string[], env: Environment): DevCo
 function parseAccounts({ name, value }: Given): string[] {
   return value.split(',').map(each => {
     const account = each.trim()
-    if (!/^[a-z0-9]{3,24}$/.test(account)) throw badValue({ name, value: account }, 'the name of a storage account')
+    if (!isAccountName(account)) throw badValue({ name, value: account }, 'the name of a storage account')
     return account
   })
 }

@@ -73,6 +73,14 @@ function resolveCompression(path: string, format: Format, compression: string): 
   return compression as Compression
 }
 
+/** The format `text` is one value. */
+export function needsSingleColumn(coder: 'decoder' | 'encoder'): PgError {
+  return new PgError({
+    message: `azure_storage: can only use text ${coder} with a single column`,
+    code: SQLSTATE.featureNotSupported,
+  })
+}
+
 function invalidArgument(message: string): PgError {
   return new PgError({ message, code: SQLSTATE.invalidParameterValue })
 }

@@ -4,12 +4,10 @@ import type { ResolvedFormat } from '../formats/format.ts'
 import { compressGzip } from '../formats/gzip.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { writeParquet } from '../formats/parquet/write-parquet.ts'
-import type { PgError } from '../protocol/pg-error.ts'
-import { asPgError } from '../protocol/pg-error.ts'
+import { asPgError, type PgError, queryCanceled } from '../protocol/pg-error.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import type { SpoolOptions } from '../storage/blob-spool.ts'
 import { type BlobUpload, drainInto } from '../storage/blob-upload.ts'
-import { cancelled } from './blob-import.ts'
 import { ConnectionLost, type Wire } from './wire.ts'
 
 export interface ExportOptions {
@@ -46,9 +44,9 @@ export class BlobExport {
     { format, columns, spool: { tempDir }, maxBlockBytes, timeoutMs }: ExportOptions,
   ) {
     this.#wire = wire
-    wire.onCancel(() => this.#fail(cancelled('user request')))
+    wire.onCancel(() => this.#fail(queryCanceled('user request')))
     if (timeoutMs > 0) {
-      this.#timer = setTimeout(() => this.#fail(cancelled('statement timeout')), timeoutMs).unref()
+      this.#timer = setTimeout(() => this.#fail(queryCanceled('statement timeout')), timeoutMs).unref()
     }
     try {
       const signal = AbortSignal.any([this.#abort.signal, wire.signal])

@@ -4,8 +4,7 @@ import { encodeCopyText } from '../formats/copy-text.ts'
 import type { ResolvedFormat } from '../formats/format.ts'
 import { decompressGzip } from '../formats/gzip.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
-import { asPgError, PgError } from '../protocol/pg-error.ts'
-import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { asPgError, type PgError, queryCanceled } from '../protocol/pg-error.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import type { SpoolOptions } from '../storage/blob-spool.ts'
 import { parquetRows } from './parquet-rows.ts'
@@ -55,8 +54,8 @@ export class BlobImport {
       if (!this.#sentSinceDrip) this.#sendHeldBack(this.#dripBytes)
       this.#sentSinceDrip = false
     }, DRIP_INTERVAL_MS)
-    if (timeoutMs > 0) this.#timer = setTimeout(() => this.#fail(cancelled('statement timeout')), timeoutMs)
-    wire.onCancel(() => this.#fail(cancelled('user request')))
+    if (timeoutMs > 0) this.#timer = setTimeout(() => this.#fail(queryCanceled('statement timeout')), timeoutMs)
+    wire.onCancel(() => this.#fail(queryCanceled('user request')))
     this.#done = this.#run(openBlob, options)
   }
 
@@ -133,8 +132,4 @@ async function* readRows(
   } finally {
     for (const stream of [body, ...stages]) stream.destroy()
   }
-}
-
-export function cancelled(reason: 'user request' | 'statement timeout'): PgError {
-  return new PgError({ message: `canceling statement due to ${reason}`, code: SQLSTATE.queryCanceled })
 }

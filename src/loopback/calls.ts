@@ -1,4 +1,4 @@
-import { PgError } from '../protocol/pg-error.ts'
+import { PgError, queryCanceled } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 
 /** Which statement of which backend a request belongs to. */
@@ -36,7 +36,7 @@ export class Calls {
     const controller = new AbortController()
     const timer =
       origin.timeoutMs > 0
-        ? setTimeout(() => controller.abort(cancelled('statement timeout')), origin.timeoutMs)
+        ? setTimeout(() => controller.abort(queryCanceled('statement timeout')), origin.timeoutMs)
         : undefined
     const call: OpenCall = {
       origin,
@@ -57,7 +57,7 @@ export class Calls {
 
   /** Somebody asked for the backend's statement to be cancelled. */
   cancel(pid: number): void {
-    this.#abort(pid, cancelled('user request'))
+    this.#abort(pid, queryCanceled('user request'))
   }
 
   /** The backend's client is gone: nobody waits for the result. */
@@ -80,8 +80,4 @@ export class Calls {
   #abort(pid: number, reason: PgError): void {
     for (const call of [...(this.#byPid.get(pid) ?? [])]) call.abort(reason)
   }
-}
-
-function cancelled(reason: string): PgError {
-  return new PgError({ message: `canceling statement due to ${reason}`, code: SQLSTATE.queryCanceled })
 }

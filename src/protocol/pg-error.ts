@@ -26,6 +26,11 @@ export class PgError extends Error {
   }
 }
 
+/** A statement's end before its time, in PostgreSQL's own words. */
+export function queryCanceled(reason: 'user request' | 'statement timeout'): PgError {
+  return new PgError({ message: `canceling statement due to ${reason}`, code: SQLSTATE.queryCanceled })
+}
+
 /** A peer broke the wire protocol (or a limit of it): its connection cannot go on. */
 export class ProtocolError extends Error {
   readonly code: string

@@ -1,4 +1,5 @@
 import { CREATE_EXTENSION_DENIED, INSTALLER_PREFIX } from '../extension/install.ts'
+import { needsSingleColumn } from '../formats/format.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { BlobExport } from '../handlers/blob-export.ts'
 import { BlobImport } from '../handlers/blob-import.ts'
@@ -153,11 +154,7 @@ function open(copy: CopyStatement, opened: OpenedCopy | undefined, response: Fra
   // CopyInResponse and CopyOutResponse: overall format byte, then the number of columns.
   const columns = frameBody(response).readInt16BE(1)
   if (copy.format.format === 'text' && columns !== 1) {
-    const coder = copy.direction === 'from' ? 'decoder' : 'encoder'
-    throw new PgError({
-      message: `azure_storage: can only use text ${coder} with a single column`,
-      code: SQLSTATE.featureNotSupported,
-    })
+    throw needsSingleColumn(copy.direction === 'from' ? 'decoder' : 'encoder')
   }
   if (opened === undefined) throw new Error('copy_open() returned no row')
   if (copy.format.format === 'parquet' && columns !== opened.columns.length) {

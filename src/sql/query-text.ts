@@ -93,13 +93,25 @@ function splitWords(words: readonly Token[]): Token[][] {
     const word = text.toLowerCase()
     if (word === '(') depth++
     else if (word === ')') depth--
-    else if (word === 'begin' && words[i + 1]?.text.toLowerCase() === 'atomic') body++
-    else if (body > 0 && word === 'case') body++
-    else if (body > 0 && word === 'end') body--
+    else if (
+      word === 'atomic' &&
+      wordAt(words, i - 1) === 'begin' &&
+      statements.at(-1)?.[0]?.text.toLowerCase() === 'create'
+    )
+      body++
+    else if (body > 0 && word === 'end' && isBodyEnd(words, i)) body--
     if (word === ';' && depth === 0 && body === 0) statements.push([])
     else statements.at(-1)?.push(words[i] as Token)
   })
   return statements.filter(statement => statement.length > 0)
+}
+
+const wordAt = (words: readonly Token[], index: number): string | undefined => words[index]?.text.toLowerCase()
+
+/** Other ENDs end a CASE, or are names of columns. */
+function isBodyEnd(words: readonly Token[], index: number): boolean {
+  const before = wordAt(words, index - 1)
+  return before === ';' || (before === 'atomic' && wordAt(words, index - 2) === 'begin')
 }
 
 /**
@@ -131,7 +143,7 @@ function parsableText(text: string, settings: TextSettings): EscapeStrings | und
 }
 
 /** The parser counts bytes of its UTF-8 form of the text; this is where they are in the text. */
-export function byteToChar(text: string): (byteOffset: number) => number {
+function byteToChar(text: string): (byteOffset: number) => number {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: everything that is not ASCII
   if (/^[\x00-\x7f]*$/.test(text)) return byteOffset => byteOffset
   const chars = new Uint32Array(text.length * 2 + 1)

@@ -23,7 +23,7 @@ export interface SpooledBlob {
 }
 
 const MEBIBYTE = 1024 * 1024
-export const DEFAULT_SPOOL_LIMIT_BYTES = 32 * 1024 * MEBIBYTE
+const DEFAULT_SPOOL_LIMIT_BYTES = 32 * 1024 * MEBIBYTE
 const PART_BYTES = 8 * MEBIBYTE
 const PARALLEL_PARTS = 4
 /** Larger than a chunk from the network: writes are trips to another thread. */

@@ -109,7 +109,7 @@ export function insecureEndpoint(account: string): PgError {
   })
 }
 
-export function isAbort(error: unknown): error is Error {
+function isAbort(error: unknown): error is Error {
   return error instanceof Error && error.name === 'AbortError'
 }
 

@@ -7,9 +7,11 @@ const CONTAINER_NAME = /^(?=.{3,63}$)[a-z0-9]+(?:-[a-z0-9]+)*$/
 const SYSTEM_CONTAINERS: ReadonlySet<string> = new Set(['$root', '$web', '$logs'])
 const MAX_BLOB_NAME_LENGTH = 1024
 
+export const isAccountName = (name: string): boolean => ACCOUNT_NAME.test(name)
+
 /** Throws unless `name` is one Azure would accept for a storage account. */
 export function checkAccountName(name: string): void {
-  if (ACCOUNT_NAME.test(name)) return
+  if (isAccountName(name)) return
   throw new PgError({
     message: `azure_storage: invalid storage account name: ${name}`,
     code: SQLSTATE.invalidParameterValue,

@@ -4,7 +4,7 @@ import type { RowDecoder } from '../../src/formats/rows/row-decoder.ts'
 export type Row = (string | null)[]
 
 /** The fields of whole DataRow messages, each buffer with whole messages only. */
-export function readDataRows(buffers: readonly Buffer[]): Row[] {
+function readDataRows(buffers: readonly Buffer[]): Row[] {
   return buffers.flatMap(buffer => {
     const rows: Row[] = []
     for (let at = 0; at < buffer.length; ) {

@@ -14,7 +14,7 @@ import { FAULTS, type Fault, type Link, startTamperer, type Tamperer } from './t
 import { cancelPacket, run, wire } from './wire.ts'
 import { loginPacket, WireClient } from './wire-client.ts'
 
-export const LEGS = ['client', 'backend', 'storage', 'loopback'] as const
+const LEGS = ['client', 'backend', 'storage', 'loopback'] as const
 export type Leg = (typeof LEGS)[number]
 
 const ROWS = 3_000

@@ -21,7 +21,7 @@ export function message(code: number, ...parts: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([code]), int32(body.length + 4), body])
 }
 
-export const PROTOCOL_3_0 = 0x30000
+const PROTOCOL_3_0 = 0x30000
 
 export function startupPacket(parameters: Readonly<Record<string, string>>, version: number = PROTOCOL_3_0): Buffer {
   const words = Object.entries(parameters).flatMap(([name, value]) => [cstring(name), cstring(value)])

@@ -1,6 +1,4 @@
-import { PgError } from '../../protocol/pg-error.ts'
-import { SQLSTATE } from '../../protocol/sqlstate.ts'
-import type { Format } from '../format.ts'
+import { type Format, needsSingleColumn } from '../format.ts'
 import { BinaryEncoder } from './binary-encoder.ts'
 import { BlobReader } from './blob-reader.ts'
 import { createTranscoder, encodeText } from './content-encoding.ts'
@@ -55,7 +53,7 @@ export function createRowEncoder(
   target: RowTarget,
 ): RowEncoder {
   if (format === 'binary') return new BinaryEncoder()
-  if (format === 'text' && columns.length !== 1) throw notSingle('encoder')
+  if (format === 'text' && columns.length !== 1) throw needsSingleColumn('encoder')
   const { encoding } = target
   const names = columns.map(name => encodeText(name, encoding))
   const encoder = new RecordEncoder(names, createStyle(format, options, columns, encoding), options.header)
@@ -88,7 +86,7 @@ function createScanner(
     case 'tsv':
       return new TsvScanner(writer, shape, { ...options, nullString, encoding, strictEndMarker })
     case 'text':
-      if (columns.length !== 1) throw notSingle('decoder')
+      if (columns.length !== 1) throw needsSingleColumn('decoder')
       return new TextScanner(writer, shape)
     default:
       throw new Error(`no rows of ${format} are decoded here`)
@@ -109,11 +107,4 @@ function createStyle(format: Format, options: RowOptions, columns: readonly stri
     default:
       throw new Error(`no rows of ${format} are encoded here`)
   }
-}
-
-function notSingle(what: 'encoder' | 'decoder'): PgError {
-  return new PgError({
-    message: `azure_storage: can only use text ${what} with a single column`,
-    code: SQLSTATE.featureNotSupported,
-  })
 }

@@ -19,7 +19,7 @@ export function invalidBytes(encoding: string, bytes: Buffer, line: number): PgE
   })
 }
 
-export const byteList = (bytes: Buffer): string =>
+const byteList = (bytes: Buffer): string =>
   Array.from(bytes, byte => `0x${byte.toString(16).padStart(2, '0')}`).join(' ')
 
 const atLine = (line: number): string => `blob, line ${line}`
