@@ -4,8 +4,8 @@
  */
 export function mayBeOurs(text: string): boolean {
   return (
-    // An escape may stand for the colon and slashes, and in U&"..." for the letters of a name.
-    inOrder(text, /copy/i, /:\/\/|\\|u&'/i) ||
+    // An escape may stand for the colon and slashes, or the end of a line part them, and in U&"..." for a name's letters.
+    inOrder(text, /copy/i, /:\/\/|\\|u&'|'[ \t\f\v]*[\r\n]/i) ||
     inOrder(text, /extension/i, /azure_storage/i) ||
     /account_add/i.test(text) ||
     text.includes('&"')

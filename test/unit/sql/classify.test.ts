@@ -25,6 +25,8 @@ describe('ours', () => {
     [`COPY t FROM '${URL}'; COPY s TO '${URL}'`, ['copy', 'copy']],
     [`COPY t FROM E'https:\\x2f/acct.blob.core.windows.net/box/a.csv'`, ['copy']],
     [`COPY t FROM U&'https\\003a//acct.blob.core.windows.net/box/a.csv'`, ['copy']],
+    [`COPY t FROM 'https:'\n'//acct.blob.core.windows.net/box/a.csv'`, ['copy']],
+    [`COPY t FROM 'https:' \r  '//acct.blob.core.windows.net/box/a.csv'`, ['copy']],
     [`COPY t FROM $$${URL}$$`, ['copy']],
     [`COPY t FROM 'HTTPS://acct.blob.core.windows.net/box/a.csv'`, ['copy']],
     [`COPY (SELECT 1) TO '${URL}'`, ['refuse']],
@@ -35,6 +37,13 @@ describe('ours', () => {
     ['ALTER EXTENSION azure_storage UPDATE', ['extension']],
     ["SELECT create_extension('azure_storage')", ['create-extension-call']],
     ["SELECT 1; CREATE EXTENSION azure_storage; SELECT 'ü'", ['pass', 'extension', 'pass']],
+    [
+      `CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 AS end; SELECT 2 end; END; COPY t FROM '${URL}'`,
+      ['pass', 'copy'],
+    ],
+    [`CREATE PROCEDURE p() BEGIN ATOMIC SELECT CASE WHEN true THEN 1 END; END; COPY t FROM '${URL}'`, ['pass', 'copy']],
+    [`CREATE PROCEDURE p() BEGIN ATOMIC END; COPY t FROM '${URL}'`, ['pass', 'copy']],
+    [`SELECT begin atomic FROM t; COPY t FROM '${URL}'`, ['pass', 'copy']],
   ])('%s', (sql, expected) => {
     expect(kinds(sql)).toEqual(expected)
   })
