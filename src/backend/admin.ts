@@ -15,8 +15,6 @@ export interface SettleLock {
   readonly key: bigint
   /** Lets the backend go on: the blob is committed. */
   confirm(): Promise<void>
-  /** Gives everything back; without a confirmation before it, the backend's wait ends with an error. */
-  release(): Promise<void>
 }
 
 /** A connection of the proxy's own, as the configured superuser; the caller ends it. @throws PgError */
@@ -61,20 +59,14 @@ function isWithoutTls(error: unknown): boolean {
   return error instanceof Error && error.message === 'The server does not support SSL connections'
 }
 
-/** An advisory lock on a key of the caller's. Its connection lives only as long: it must not get in the way of DROP DATABASE. */
-export async function takeSettleLock(backend: BackendConfig, database: string, key: bigint): Promise<SettleLock> {
-  const client = await connectAdmin(backend, database)
-  await client.query('SELECT pg_catalog.pg_advisory_lock($1)', [key])
-  let released: Promise<void> | undefined
+/** An advisory lock on a key of the caller's. When `admin` ends before it is confirmed, the backend's wait ends with an error. */
+export async function takeSettleLock(admin: Client, key: bigint): Promise<SettleLock> {
+  await admin.query('SELECT pg_catalog.pg_advisory_lock($1)', [key])
   return {
     key,
     async confirm() {
-      await client.query('SELECT pg_catalog.pg_advisory_lock($1)', [key ^ 1n])
-      await client.query('SELECT pg_catalog.pg_advisory_unlock($1)', [key])
-    },
-    release() {
-      released ??= client.end()
-      return released
+      await admin.query('SELECT pg_catalog.pg_advisory_lock($1)', [key ^ 1n])
+      await admin.query('SELECT pg_catalog.pg_advisory_unlock($1)', [key])
     },
   }
 }

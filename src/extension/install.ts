@@ -6,7 +6,7 @@ import { parseSealingKey, type SealingKey } from '../storage/sealing.ts'
 export interface Installer {
   /** pg_catalog.blobgres_installer_…(action text, caller name, if_not_exists boolean, schema_name text, version text) */
   readonly qualifiedName: string
-  drop(): Promise<void>
+  drop(admin: Client): Promise<void>
 }
 
 export interface InstallRequest {
@@ -66,7 +66,7 @@ export async function createInstaller(admin: Client): Promise<Installer> {
   )
   return {
     qualifiedName,
-    async drop() {
+    async drop(admin) {
       await admin.query(`DROP FUNCTION IF EXISTS ${qualifiedName}`)
     },
   }

@@ -241,7 +241,8 @@ export class StatementInterceptor implements Interceptor {
    */
   async #giveBack(leases: Leases): Promise<void> {
     if (leases.hold && this.#session.signal.aborted) await this.#session.cancelBackend()
-    await leases.release()
+    const { log } = this.#session
+    await leases.release().catch(error => log.warn({ err: error }, 'cannot give back what a script took'))
   }
 
   /** The statements of ours that run before and after the client's Execute; without its needs met, one that fails instead. */

@@ -1,32 +1,38 @@
+import type { Client } from 'pg'
 import { connectAdmin, type SettleLock, takeSettleLock } from '../backend/admin.ts'
 import type { BackendConfig } from '../config.ts'
 import { createInstaller } from '../extension/install.ts'
 import { newSettleKey } from './script.ts'
 
-/** What a script takes of the proxy's own connections, to be given back when it is over. */
+/**
+ * What a script takes of the proxy's own connections, to be given back when it is over. Anybody can write a script: it
+ * takes two connections at most, and a prepared statement keeps none.
+ */
 export class Leases {
   readonly #backend: BackendConfig
   readonly #database: string
   readonly #releases: (() => Promise<void>)[] = []
+  #lockHolder: Client | undefined
 
   constructor(backend: BackendConfig, database: string) {
     this.#backend = backend
     this.#database = database
   }
 
-  /** @throws PgError */
+  /** Its connection lives only as long: it must not get in the way of DROP DATABASE. @throws PgError */
   async lock(): Promise<SettleLock> {
-    const lock = await takeSettleLock(this.#backend, this.#database, newSettleKey())
-    this.#releases.push(() => lock.release())
-    return lock
+    if (this.#lockHolder === undefined) {
+      const admin = await connectAdmin(this.#backend, this.#database)
+      this.#releases.push(() => admin.end())
+      this.#lockHolder = admin
+    }
+    return takeSettleLock(this.#lockHolder, newSettleKey())
   }
 
   /** The name of an installer function. @throws PgError */
   async installer(): Promise<string> {
-    const admin = await connectAdmin(this.#backend, this.#database)
-    this.#releases.push(() => admin.end())
-    const installer = await createInstaller(admin)
-    this.#releases.push(() => installer.drop())
+    const installer = await this.#asAdmin(createInstaller)
+    this.#releases.push(() => this.#asAdmin(installer.drop))
     return installer.qualifiedName
   }
 
@@ -43,5 +49,13 @@ export class Leases {
     const others = new Leases(this.#backend, this.#database)
     others.#releases.push(...this.#releases.splice(0))
     return () => others.release()
+  }
+  async #asAdmin<T>(work: (admin: Client) => Promise<T>): Promise<T> {
+    const admin = await connectAdmin(this.#backend, this.#database)
+    try {
+      return await work(admin)
+    } finally {
+      await admin.end()
+    }
   }
 }

@@ -78,7 +78,7 @@ export async function install(
     await client.query(installerStatement(installer.qualifiedName, request))
   } finally {
     client.off('notice', onNotice)
-    await installer.drop()
+    await installer.drop(admin)
   }
   return notices
 }
