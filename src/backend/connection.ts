@@ -26,7 +26,7 @@ export interface BackendReader {
 
 /** Connects a session's backend. One buffer for all reads is much cheaper than a new one each. */
 export function connectBackend(backend: BackendConfig, reader: BackendReader): net.Socket {
-  return net.connect({
+  const socket = net.connect({
     ...target(backend),
     ...SOCKET_OPTIONS,
     onread: {
@@ -34,6 +34,7 @@ export function connectBackend(backend: BackendConfig, reader: BackendReader): n
       callback: (length, buffer) => reader.read((buffer as Buffer).subarray(0, length)),
     },
   })
+  return readToTheEnd(socket)
 }
 
 /** Connects a session's backend with TLS, as far as `sslmode` asks for it; the caller then adds a reader. */
@@ -52,7 +53,18 @@ export async function connectBackendSecurely(backend: BackendConfig, signal: Abo
 
 /** From now on what a connected backend sends goes to `reader`. */
 export function attachReader(socket: net.Socket, reader: BackendReader): net.Socket {
-  return socket.on('data', (chunk: Buffer) => void reader.read(chunk))
+  return readToTheEnd(socket).on('data', (chunk: Buffer) => void reader.read(chunk))
+}
+
+/**
+ * A backend that ends says why, and what is on its way to it meets a closed connection. Node would drop what has come
+ * because of a write that fails: it is the read that tells of the end.
+ */
+function readToTheEnd(socket: net.Socket): net.Socket {
+  const { _write, _writev } = socket
+  socket._write = (chunk, encoding, done) => _write.call(socket, chunk, encoding, () => done())
+  socket._writev = (chunks, done) => _writev?.call(socket, chunks, () => done())
+  return socket
 }
 
 /** Passes a CancelRequest on; resolves when the postmaster has closed the connection, having sent the signal. */
