@@ -10,14 +10,14 @@ import type { Services } from './services.ts'
 import { ManagedIdentity } from './storage/managed-identity.ts'
 import { withProxyKey } from './storage/sealing.ts'
 
-export interface Proxy {
+export interface RunningProxy {
   readonly address: { readonly host: string; readonly port: number }
   /** Refuses logins; ends sessions as they become idle, and after `drainMs` all that is still under way. */
   close(drainMs?: number): Promise<void>
 }
 
 /** Starts a proxy in front of a PostgreSQL that is up. @throws when the server or the address cannot be had. */
-export async function startProxy(config: Config, log: Logger): Promise<Proxy> {
+export async function startProxy(config: Config, log: Logger): Promise<RunningProxy> {
   const services = await prepareServices(config)
   const secureContext = config.tls && createSecureContext({ cert: config.tls.cert, key: config.tls.key })
   const loopback = new LoopbackService(services, log)

@@ -11,7 +11,7 @@ import { Cancels } from './cancels.ts'
 import { InterruptedReads } from './interrupted-reads.ts'
 import { LOOPBACK_NAME, LoopbackConnection } from './loopback-connection.ts'
 import { type LoopbackServices, Requests } from './requests.ts'
-import { statementsOver } from './statements.ts'
+import { endedStatements } from './statements.ts'
 
 /** How often the statements of open uploads are looked up, while there are any. */
 const WATCH_INTERVAL_MS = 1000
@@ -52,7 +52,7 @@ export class LoopbackService {
     const requests = new Requests(this.#services, encoding)
     const connection = new LoopbackConnection(socket, this.#secret, encoding, requests, log)
     this.#connections.set(connection, requests)
-    this.#watch ??= setInterval(() => this.#closeOver(), WATCH_INTERVAL_MS)
+    this.#watch ??= setInterval(() => this.#closeAbandoned(), WATCH_INTERVAL_MS)
     socket.on('close', () => {
       this.#connections.delete(connection)
       if (this.#connections.size > 0) return
@@ -121,7 +121,7 @@ export class LoopbackService {
    * An upload whose statement is over without having committed it belongs to a failed one: the backend keeps such a
    * connection open until its session ends, and says nothing.
    */
-  async #closeOver(): Promise<void> {
+  async #closeAbandoned(): Promise<void> {
     if (this.#watching) return
     this.#watching = true
     try {
@@ -130,12 +130,12 @@ export class LoopbackService {
         return origins.length > 0 ? [{ connection, origins }] : []
       })
       if (waiting.length === 0) return
-      const over = await statementsOver(
+      const ended = await endedStatements(
         this.#services.config.backend,
         waiting.flatMap(({ origins }) => origins),
       )
       for (const { connection, origins } of waiting) {
-        if (origins.some(origin => over.has(origin))) connection.destroy()
+        if (origins.some(origin => ended.has(origin))) connection.destroy()
       }
     } catch (error) {
       this.#log.warn({ err: error }, 'cannot look up the statements of open uploads')

@@ -2,8 +2,11 @@ import { connectAdmin } from '../backend/admin.ts'
 import type { BackendConfig } from '../config.ts'
 import type { CallOrigin } from './calls.ts'
 
-/** Those of the statements that their backends do not run any more; without track_activities, a backend keeps that to itself. */
-export async function statementsOver(backend: BackendConfig, origins: readonly CallOrigin[]): Promise<Set<CallOrigin>> {
+/** Those of the statements that have ended. Without track_activities a backend does not tell: its own count as running. */
+export async function endedStatements(
+  backend: BackendConfig,
+  origins: readonly CallOrigin[],
+): Promise<Set<CallOrigin>> {
   const admin = await connectAdmin(backend)
   try {
     const { rows } = await admin.query<{ pid: number; statement: string | null }>(

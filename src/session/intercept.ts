@@ -169,7 +169,7 @@ export class StatementInterceptor implements Interceptor {
           const script = writePrepared(text, able, gathered.resources)
           const tail = frameBody(frame).subarray(name.length + text.length + 2)
           bytes = parse(Buffer.from(name, 'latin1'), script.text, tail)
-          const secrets = able.kind === 'secretive' ? able.secrets : []
+          const secrets = able.kind === 'with-secrets' ? able.secrets : []
           prepared = { step: script.steps[0] as Step, secrets, rewrite: script.rewrite, release: leases.handOver() }
         }
       }
@@ -240,7 +240,7 @@ export class StatementInterceptor implements Interceptor {
    * is cancelled first, or else it would go on to commit what hangs on a blob that was not written.
    */
   async #giveBack(leases: Leases): Promise<void> {
-    if (leases.hold && this.#session.signal.aborted) await this.#session.cancelBackend()
+    if (!leases.isEmpty && this.#session.signal.aborted) await this.#session.cancelBackend()
     const { log } = this.#session
     await leases.release().catch(error => log.warn({ err: error }, 'cannot give back what a script took'))
   }
@@ -299,7 +299,7 @@ export class StatementInterceptor implements Interceptor {
     const locks: SettleLocks = new Map()
     const able: Statement[] = []
     for (const statement of statements) {
-      if (statement.kind === 'secretive' && !statement.isCertain) {
+      if (statement.kind === 'with-secrets' && !statement.isCertain) {
         const isOurs = await accountAddIsOurs(this.#session, inPipeline)
         if (isOurs === undefined) return undefined
         able.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end })

@@ -36,15 +36,15 @@ export class Leases {
     return installer.qualifiedName
   }
 
-  get hold(): boolean {
-    return this.#releases.length > 0
+  get isEmpty(): boolean {
+    return this.#releases.length === 0
   }
 
   async release(): Promise<void> {
     for (const release of this.#releases.splice(0).reverse()) await release()
   }
 
-  /** What is leased is somebody else's to give back from now on. */
+  /** From now on the returned function gives back what is leased, and release() does not. */
   handOver(): () => Promise<void> {
     const others = new Leases(this.#backend, this.#database)
     others.#releases.push(...this.#releases.splice(0))

@@ -58,7 +58,7 @@ export function writeScript(text: string, statements: readonly Statement[], reso
         rewrite.put(`; ${settleText(copy, resources.settleKey(copy))}`, statement.end)
         steps.push({ kind: 'settle' })
       }
-    } else if (statement.kind === 'secretive') {
+    } else if (statement.kind === 'with-secrets') {
       rewrite.append(rewriteSecrets(statement, statement.secrets, text, resources.seal))
       steps.push({ kind: 'pass' })
     } else if (statement.kind === 'pass') {
@@ -85,7 +85,7 @@ export function writePrepared(
     rewrite.append(rewriteCopy(statement.copy, resources))
     return { text: rewrite.text, steps: [copyStep(statement.copy)], rewrite }
   }
-  if (statement.kind === 'secretive') {
+  if (statement.kind === 'with-secrets') {
     rewrite.append(rewriteSecrets(statement, statement.secrets, text, resources.seal))
     return { text: rewrite.text, steps: [{ kind: 'pass' }], rewrite }
   }
@@ -136,7 +136,7 @@ const rewriteCopy = (copy: CopyStatement, resources: Resources): Rewrite =>
   copy.rewrite(copy.direction === 'to' ? resources.selectList(copy) : undefined)
 
 function writeStatement(
-  statement: Exclude<Statement, { kind: 'pass' | 'copy' | 'secretive' }>,
+  statement: Exclude<Statement, { kind: 'pass' | 'copy' | 'with-secrets' }>,
   { installer }: Resources,
 ): { text: string; step: Step } {
   switch (statement.kind) {

@@ -15,7 +15,7 @@ export type Statement = StatementRange &
     | { readonly kind: 'extension'; readonly tag: string; readonly request: InstallRequest }
     | { readonly kind: 'create-extension-call' }
     /** The backend is to see it without its credentials. */
-    | ({ readonly kind: 'secretive' } & AccountSecrets)
+    | ({ readonly kind: 'with-secrets' } & AccountSecrets)
     | {
         readonly kind: 'refuse'
         readonly error: PgError
@@ -77,7 +77,7 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
     throw error
   }
   const secrets = accountSecrets(raw, text, settings)
-  if (secrets) return { ...range, kind: 'secretive', ...secrets }
+  if (secrets) return { ...range, kind: 'with-secrets', ...secrets }
   const creates = createdBy(node)
   return { ...range, kind: 'pass', ...(creates && { creates }) }
 }

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLogger } from '../../src/log.ts'
-import { type Proxy as RunningProxy, startProxy } from '../../src/proxy.ts'
+import { type RunningProxy, startProxy } from '../../src/proxy.ts'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'

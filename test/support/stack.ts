@@ -1,6 +1,6 @@
 import { backendConfig, type Config } from '../../src/config.ts'
 import { createLogger } from '../../src/log.ts'
-import { type Proxy as RunningProxy, startProxy } from '../../src/proxy.ts'
+import { type RunningProxy, startProxy } from '../../src/proxy.ts'
 import { adminQuery, createDatabase, type TestDatabase } from './database.ts'
 import { azurite, type PostgresServer } from './servers.ts'
 

@@ -20,7 +20,7 @@ function rewritten(sql: string, settings: Partial<SqlSettings> = {}): string {
   const statements = mayBeOurs(text) ? classify(text, { ...SETTINGS, ...settings }) : undefined
   let result = text
   for (const statement of [...(statements ?? [])].reverse()) {
-    if (statement.kind !== 'secretive') continue
+    if (statement.kind !== 'with-secrets') continue
     const own = rewriteSecrets(
       statement,
       statement.secrets,
