@@ -3,19 +3,18 @@ import { serialize } from 'pg-protocol'
 import type { BackendReader } from '../backend/connection.ts'
 import { ConnectionLost, type Wire } from '../handlers/wire.ts'
 import type { Logger } from '../log.ts'
-import { BACKEND, FRONTEND, HEADER_LENGTH, STATUS } from '../protocol/codes.ts'
-import { type CopyDataSink, type Frame, FrameAssembler } from '../protocol/frame-assembler.ts'
+import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
+import type { CopyDataSink, Frame } from '../protocol/frame-assembler.ts'
 import { copyDataHeader, errorFields, errorResponse, parameterStatus } from '../protocol/messages.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { ClientStream, type Interceptor } from './client-stream.ts'
 import { endSoon, endWhenTaken } from './farewell.ts'
 import { FrameTracker } from './frame-tracker.ts'
+import { Inbox } from './inbox.ts'
 import { Pending } from './pending.ts'
 import { ReadBuffer, readClient } from './read-buffer.ts'
 
-/** Backend messages an operation has not taken yet. */
-const INBOX_LIMIT = 1024 * 1024
 /** How often a half-closed client is probed while an operation runs. */
 const PROBE_INTERVAL_MS = 1_000
 
@@ -59,10 +58,8 @@ export class Session implements Wire, BackendReader {
   #probe: NodeJS.Timeout | undefined
 
   #operating = false
-  #assembler: FrameAssembler | undefined
-  #inbox: Frame[] = []
-  #inboxLength = 0
-  #inboxWaiter: { resolve: (frame: Frame) => void; reject: (error: Error) => void } | undefined
+  /** While the backend is an operation's. */
+  #inbox: Inbox | undefined
   #quietWaiter: (() => void) | undefined
   #flushed = false
   #cancelListener: (() => void) | undefined
@@ -129,16 +126,7 @@ export class Session implements Wire, BackendReader {
   // ---- Wire -------------------------------------------------------------------------------------------------------
 
   next(): Promise<Frame> {
-    const frame = this.#inbox.shift()
-    if (frame !== undefined) {
-      this.#inboxLength -= frame.bytes.length
-      if (this.#inboxLength < INBOX_LIMIT) this.#resume('inbox')
-      return Promise.resolve(frame)
-    }
-    if (this.#closed) return Promise.reject(new ConnectionLost('backend'))
-    return new Promise((resolve, reject) => {
-      this.#inboxWaiter = { resolve, reject }
-    })
+    return this.#inbox?.next() ?? Promise.reject(new Error("the backend is not the caller's"))
   }
 
   send(bytes: Buffer): boolean {
@@ -177,13 +165,7 @@ export class Session implements Wire, BackendReader {
   }
 
   setCopyDataSink(sink: CopyDataSink | undefined): void {
-    if (this.#assembler) this.#assembler.copyDataSink = sink
-    // Rows may have come in one chunk with the CopyOutResponse.
-    while (sink && this.#inbox[0]?.code === BACKEND.copyData) {
-      const { bytes } = this.#inbox.shift() as Frame
-      this.#inboxLength -= bytes.length
-      sink(bytes.subarray(HEADER_LENGTH))
-    }
+    if (this.#inbox) this.#inbox.sink = sink
   }
 
   pauseBackend(): void {
@@ -211,8 +193,8 @@ export class Session implements Wire, BackendReader {
   // ---- operations -------------------------------------------------------------------------------------------------
 
   /**
-   * Resolves when the backend has answered all it was sent. False: what comes next is not run, because the backend skips
-   * everything up to the next Sync, or takes it for a breach of a COPY that waits for its data; or else is not ours to run.
+   * Resolves when the backend has answered all it was sent. False: the client's next message must pass as it is, because
+   * the backend skips it (up to the next Sync) or waits for CopyData, or because it is not known what was answered.
    */
   async quiet(): Promise<boolean> {
     this.#flushIfNeeded()
@@ -228,20 +210,16 @@ export class Session implements Wire, BackendReader {
 
   /** The backend is the caller's until release(). Only when quiet. */
   seize(): void {
-    this.#assembler = new FrameAssembler(frame => this.#deliver(frame))
+    this.#inbox = new Inbox(isFull => (isFull ? this.#pause('inbox') : this.#resume('inbox')))
   }
 
   release(): void {
-    const rest = this.#assembler?.takePartial()
-    const unread = this.#inbox
-    this.#assembler = undefined
-    this.#inbox = []
-    this.#inboxLength = 0
+    const rest = this.#inbox?.takeRest() ?? []
+    this.#inbox = undefined
     this.#cancelListener = undefined
     this.#resume('inbox')
     this.#resume('sink')
-    for (const frame of unread) this.#passToClient(frame.bytes)
-    if (rest && rest.length > 0) this.#passToClient(rest)
+    for (const bytes of rest) this.#passToClient(bytes)
   }
 
   /** Passes a frame on to the client and books it as a reply to the client's own messages. */
@@ -257,7 +235,10 @@ export class Session implements Wire, BackendReader {
     this.send(bytes)
   }
 
-  /** A Sync that comes in the midst of a COPY is none: what follows the COPY may want a Flush only then. */
+  /**
+   * Makes the backend send replies that it would keep until a Sync. Whether one is needed may change while one waits: a
+   * Sync sent in the midst of a COPY turns out to be ignored when the COPY begins.
+   */
   #flushIfNeeded(): void {
     const isNeeded = this.pending.needsFlush
     if (isNeeded && !this.#flushed) this.send(FLUSH)
@@ -296,29 +277,17 @@ export class Session implements Wire, BackendReader {
       })
   }
 
-  #deliver(frame: Frame): void {
-    const waiter = this.#inboxWaiter
-    if (waiter) {
-      this.#inboxWaiter = undefined
-      waiter.resolve(frame)
-      return
-    }
-    this.#inbox.push(frame)
-    this.#inboxLength += frame.bytes.length
-    if (this.#inboxLength >= INBOX_LIMIT) this.#pause('inbox')
-  }
-
   // ---- backend to client ------------------------------------------------------------------------------------------
 
   read(chunk: Buffer): boolean {
-    const assembler = this.#assembler
-    if (assembler === undefined) {
+    const inbox = this.#inbox
+    if (inbox === undefined) {
       this.#passToClient(chunk)
       this.#fromBackend.keep(this.#client.writableLength > 0)
     } else {
-      // With a sink the assembler keeps nothing of the chunk, else its frames are views of it.
-      this.#fromBackend.keep(assembler.copyDataSink === undefined)
-      assembler.push(chunk)
+      // With a sink nothing of the chunk is kept, else the messages are views of it.
+      this.#fromBackend.keep(inbox.sink === undefined)
+      inbox.push(chunk)
     }
     return this.#pauses.size === 0
   }
@@ -412,8 +381,8 @@ export class Session implements Wire, BackendReader {
   }
 
   /**
-   * The client sends no more. It may be half closed and wait for its replies, or dead: a parameter told again, harmless
-   * at any time, makes the kernel of a dead one answer with a reset, which the next one then meets.
+   * The client sends no more. It may be half closed and wait for its replies, or dead. To find out, it is told a parameter
+   * again, harmless at any time: the kernel of a dead client answers with a reset, and the next write fails.
    */
   #onClientEnd(): void {
     this.#clientEnded = true
@@ -450,9 +419,9 @@ export class Session implements Wire, BackendReader {
     this.#closed = true
     clearInterval(this.#probe)
     this.#interceptor?.close()
-    this.#abort.abort(new ConnectionLost(side))
-    this.#inboxWaiter?.reject(new ConnectionLost(side))
-    this.#inboxWaiter = undefined
+    const lost = new ConnectionLost(side)
+    this.#abort.abort(lost)
+    this.#inbox?.fail(lost)
     this.#wakeQuiet()
     if (!this.#operating) this.#options.onClose()
   }
