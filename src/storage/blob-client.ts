@@ -11,7 +11,7 @@ import { type BlobDownload, ResumingDownload } from './blob-download.ts'
 import { BlobUpload, type BlockStore, type UploadOptions } from './blob-upload.ts'
 import type { Credential } from './credentials.ts'
 import { endpointFor, type StorageEndpoints } from './endpoints.ts'
-import { connectionLost, insecureEndpoint, noAnswer, type RequestContext, toPgError } from './errors.ts'
+import { connectionLost, insecureEndpoint, noAnswer, otherRange, type RequestContext, toPgError } from './errors.ts'
 import { checkAccountName, checkBlobPath, checkContainerName } from './names.ts'
 import { RequestGuard } from './request-guard.ts'
 
@@ -150,11 +150,17 @@ async function download(
         if (error.statusCode !== 416 || start > 0) throw error
         return client.download(0, undefined, options) // an empty blob has not even a first byte
       })
+      const body = response.readableStreamBody as Readable
+      // Whatever is in between may not know of ranges: the rows before this one must not come twice.
+      if (start > 0 && !response.contentRange?.startsWith(`bytes ${start}-`)) {
+        body.on('error', () => {}).destroy()
+        throw otherRange(context)
+      }
       return {
         size: response.contentLength as number,
         blobSize: Number(response.contentRange?.split('/')[1] ?? response.contentLength),
         etag: response.etag as string,
-        body: response.readableStreamBody as Readable,
+        body,
       }
     })
 

@@ -100,6 +100,11 @@ export function connectionLost(context: RequestContext): PgError {
   return connectionError(context, 'the connection was closed before the end')
 }
 
+/** The error of an answer that begins elsewhere in the blob. */
+export function otherRange(context: RequestContext): PgError {
+  return connectionError(context, 'the answer is not the part of the blob that was asked for')
+}
+
 /** The SDK sends tokens over TLS alone, and says so with an error that nobody would understand. */
 export function insecureEndpoint(account: string): PgError {
   return new PgError({

@@ -98,6 +98,22 @@ describe('an answer whose length is wrong', () => {
   })
 })
 
+it('a service that begins again at the first byte: an error, not the same bytes twice', async () => {
+  const half: Answer = (response, { headers, body }) => {
+    response.writeHead(200, headers)
+    response.write(body.subarray(0, SIZE / 2), () => response.destroy())
+  }
+  const again: Answer = (response, { headers: { 'content-range': _, ...headers } }) => {
+    response.writeHead(200, { ...headers, 'content-length': SIZE })
+    response.end(contents)
+  }
+  await start([half, again])
+  await expect(read()).rejects.toMatchObject({
+    code: '08001',
+    detail: expect.stringContaining('the answer is not the part of the blob that was asked for'),
+  })
+})
+
 describe('a body that comes slowly', () => {
   /** Sends a tenth whenever told to. */
   const tenths = (): { answer: Answer; next: () => void; asked: Promise<void> } => {
