@@ -21,7 +21,7 @@ export interface Config extends IdentityOptions, SpoolOptions {
   readonly listen: Address
   readonly backend: BackendConfig
   readonly storageEndpoints: StorageEndpoints
-  /** Where the backend reaches this proxy; without it, the address it listens on. */
+  /** Where the backend reaches this proxy; without it, found by trying. */
   readonly loopback?: Address
   readonly tls?: TlsConfig
   /** Not enumerable. Without it, what the server keeps is enough to open its credentials. */

@@ -5,7 +5,7 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-/** What the user gave for one option, under the name he gave it by: `--listen` or `BLOBGRES_LISTEN`. */
+/** What the user gave for one option, under the name that it was given by: `--listen` or `BLOBGRES_LISTEN`. */
 export interface Given {
   readonly name: string
   readonly value: string

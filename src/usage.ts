@@ -18,8 +18,8 @@ Options of serve:
         TLS to the server, as with libpq: ?sslmode=disable (default), prefer, require, verify-ca or verify-full, for the
         last two with &sslrootcert=file where the certificate is not one of a well-known authority.
   --listen host:port          Where clients connect. Default 127.0.0.1:5433
-  --loopback host:port        How the server reaches this proxy, if not at the --listen address
-                              (say, because one of them runs in a container).
+  --loopback host:port        How the server reaches this proxy, for the functions. Default: the first address that works
+                              of those under which a proxy is usually reached
   --storage-endpoint URL      Where blobs are. With {account} in it: for all accounts. As account=URL: for that one.
                               Repeat it or separate with commas. Default https://{account}.blob.core.windows.net
                               Azurite: http://127.0.0.1:10000/{account}

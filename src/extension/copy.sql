@@ -56,8 +56,8 @@ $function$;
 
 -- Waits until the proxy has committed the blob. The message makes the backend send what it has buffered: the end of the
 -- COPY, for which the proxy waits. INFO goes to the client whatever client_min_messages says; the proxy keeps it. The
--- proxy holds the lock exclusively until then, and another one from then on: without that it has died. The wait is
--- bounded by statement_timeout alone.
+-- proxy holds lock_key exclusively until then, and from then on lock_key # 1: if nobody holds that, it has died. The
+-- wait is bounded by statement_timeout alone.
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_settle(lock_key bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = 0 AS $function$
 BEGIN

@@ -15,7 +15,7 @@ BEGIN
     RAISE EXCEPTION 'permission denied to set role "%"', caller USING ERRCODE = 'insufficient_privilege';
   END IF;
 
-  -- There PostgreSQL refuses either, whatever the extension.
+  -- In a read-only transaction PostgreSQL refuses CREATE and ALTER EXTENSION, whatever the extension: in its own words.
   IF current_setting('transaction_read_only')::boolean THEN
     IF action = 'update' THEN
       ALTER EXTENSION plpgsql UPDATE;

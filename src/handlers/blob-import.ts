@@ -13,7 +13,7 @@ import { ConnectionLost, type Wire } from './wire.ts'
 /** In the extended protocol the end of the COPY is told only after a Flush, and one sent before is ignored. */
 const COPY_DONE = Buffer.concat([serialize.copyDone(), serialize.flush()])
 
-/** How often a backend that waits for a storage that stalls is given something to do, and how many times that lasts. */
+/** While the storage stalls, the backend gets a piece of what was held back this often, and so many times. */
 const DRIP_INTERVAL_MS = 500
 const DRIPS = 120
 const NEWLINE = 0x0a
@@ -88,7 +88,7 @@ export class BlobImport {
     }
   }
 
-  /** Sends `length` bytes, and on to the end of a line. */
+  /** Sends `length` bytes, and what is left of the line that they end in. */
   #sendHeldBack(length = this.#heldBack.length): boolean {
     if (this.#heldBack.length === 0) return true
     const newline = this.#heldBack.indexOf(NEWLINE, length - 1)

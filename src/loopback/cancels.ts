@@ -56,7 +56,7 @@ export class Cancels {
     return true
   }
 
-  /** The key itself is nobody else's to see, and what stands for it might be logged by the server. */
+  /** Stands for a session's key between proxies: the server might log it, and the key itself must not be seen. */
   #tokenOf(key: Buffer): string {
     return createHmac('sha256', this.#services.sealingKey.macKey).update('cancel').update(key).digest('hex')
   }

@@ -13,7 +13,7 @@ export interface Grant {
   readonly mac: string
 }
 
-/** Which account, with which credential; `grant` null: anonymously. */
+/** Which account, with which credential; without `grant`: anonymously. */
 export interface Target {
   readonly call: CallOrigin
   readonly account: string

@@ -5,18 +5,18 @@ import { IN_STATEMENT, openFromStatement, openSealed, type SealingKey, seal } fr
 
 /** A credential to store; see azure_storage_private.seal(). */
 export interface SealRequest {
-  /** That the extension wrote `text`. */
+  /** MAC over `text`, by which one knows that the extension wrote it. */
   readonly proof: string
-  /** JSON, not to be believed or shown before. */
+  /** JSON of SealFields; neither read nor shown before the proof is checked. */
   readonly text: string
 }
 
 interface SealFields {
   readonly account: string
   readonly auth_type: string
-  /** As it was given to account_add(), */
+  /** The credential as it was given to account_add(): in clear, or sealed by sealForStatement(). */
   readonly credentials?: string | null
-  /** or as it is stored already. */
+  /** The credential as it is stored already, in the place of the above. */
   readonly sealed?: string | null
   readonly passphrase: string
   readonly pid: number

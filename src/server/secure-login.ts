@@ -27,7 +27,7 @@ export async function logInSecurely(
   signal: AbortSignal,
 ): Promise<SecureLogin | undefined> {
   const backend = await connect(config, log, signal)
-  // Between here and the session, whoever reads from a socket is told that it has failed.
+  // readExactly() is told by other events that a socket has failed; without a listener the error would end the process.
   const ignore = (): void => {}
   client.on('error', ignore)
   try {

@@ -51,12 +51,12 @@ export class ClientStream {
     this.#hooks = hooks
   }
 
-  /** Some of what was pushed is still needed as it is. */
+  /** Chunks that were pushed are still needed: their buffers must not be used again. */
   get keeps(): boolean {
     return this.#heldLength > 0 || this.#operating
   }
 
-  /** No more should be read for now. */
+  /** So much is held that the client should not be read from for now. */
   get full(): boolean {
     return this.#blocked && this.#heldLength > HELD_LIMIT
   }

@@ -64,7 +64,7 @@ const BY_CODE: Readonly<Record<string, Rule>> = {
   ResourceNotFound: noConnection,
   InvalidAuthenticationInfo: insufficientPermission,
 }
-/** Clocks that differ by less are none of the reasons for a refusal. */
+/** The service accepts clocks that differ by less. */
 const MIN_CLOCK_MINUTES = 5
 /** How the service answers a request without credentials for what is not public. */
 const ANONYMOUS_REFUSALS: ReadonlySet<string> = new Set([

@@ -19,7 +19,7 @@ export class IdentityError extends Error {
 }
 
 const SCOPE = 'https://storage.azure.com/.default'
-/** The endpoint is on this machine or beside it: what refuses for a second or two is not there. */
+/** The identity endpoint is on this machine or beside it: one that refuses for a second or two is not there. */
 const RETRIES = { maxRetries: 2, retryDelayInMs: 500, maxRetryDelayInMs: 2000 }
 const TIME_LIMIT_MS = 15_000
 /** A token is renewed early, while requests go on with the old one; in its last seconds they wait for the new one. */

@@ -17,7 +17,7 @@ export class EngineError extends Error {
   override readonly name = 'EngineError'
 }
 
-/** The process that waits for the next job: to start one takes as long as many a job. */
+/** A process that waits for the next job: to start one may take longer than the job. */
 let idle: Engine | undefined
 
 /** A process with DuckDB in it, for one job at a time. */

@@ -8,7 +8,7 @@ export const columnAt = (index: number): string => `c${index}`
 
 /**
  * COPY's text format keeps each row on a line: a backslash and a letter stand for what would end a value. While the engine
- * undoes that, \q stands for the backslash itself: no value has it.
+ * undoes that, \q stands for the backslash itself: COPY never writes it.
  */
 const ESCAPES: readonly (readonly [char: string, escaped: string])[] = [
   ["'\\'", "'\\\\'"],

@@ -80,7 +80,7 @@ class ParquetEncoder extends Duplex {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#drop()
-      // What was about to begin has begun in the meantime.
+      // A start that was under way may have opened more in the meantime.
       .then(() => this.#starting?.catch(() => {}))
       .then(() => this.#drop())
       .finally(() => callback(error))
@@ -110,7 +110,7 @@ class ParquetEncoder extends Duplex {
     await this.#starting
   }
 
-  /** It goes on for ever when it fails: then the engine reads no more, and is the one to say why. */
+  /** Never settles when the write fails: then the engine has stopped reading, and its own error says why. */
   #send(rows: Socket, lines: Buffer): Promise<void> {
     return new Promise(resolve => rows.write(lines, error => error ?? resolve()))
   }
