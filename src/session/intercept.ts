@@ -13,18 +13,17 @@ import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { openBlobFor } from '../storage/open-blob.ts'
 import { sealForStatement } from '../storage/sealing.ts'
-import { accountAddIsOurs } from './account-function.ts'
 import type { Interceptor } from './client-stream.ts'
 import { mapErrorPosition } from './error-position.ts'
+import { gather, type SettleLocks } from './gather.ts'
 import { Leases } from './leases.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
-import { selectListsFor } from './relations.ts'
 import { runScript, type ScriptContext } from './run-script.ts'
 import {
   newChallenge,
   openText,
-  type Resources,
   refusal,
+  type Script,
   type Step,
   settleText,
   writePrepared,
@@ -127,20 +126,16 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    session.seize()
-    const leases = new Leases(this.#services.config.backend, this.#database)
-    try {
-      const gathered = await this.#gather(statements, leases, session.pending.inPipeline, true)
+    await this.#withBackend(async leases => {
+      const { inPipeline } = session.pending
+      const gathered = await gather(session, statements, leases, { seal: this.#seal, inPipeline, takeLocks: true })
       if (gathered === undefined) return
-      const { able, resources, locks } = gathered
+      const { runnable, resources, locks } = gathered
       session.pending.sent(FRONTEND.query)
-      const script = writeScript(text, able, resources)
+      const script = writeScript(text, runnable, resources)
       session.send(query(script.text))
       await runScript(session, script.steps, this.#context(script.rewrite, text, locks, undefined))
-    } finally {
-      session.release()
-      await this.#giveBack(leases)
-    }
+    })
   }
 
   /** A statement counts as prepared, or as replaced, when the backend says so: the name may be taken. */
@@ -153,36 +148,32 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    session.seize()
-    const leases = new Leases(this.#services.config.backend, this.#database)
-    // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
-    const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
-    session.pending.sent(FRONTEND.parse)
-    try {
-      let prepared: Prepared | undefined
+    await this.#withBackend(async leases => {
+      // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
+      const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
+      session.pending.sent(FRONTEND.parse)
+      let script: Script | undefined
+      let secrets: readonly Secret[] = []
       let bytes = frame.bytes
       if (isOurs) {
-        const gathered = await this.#gather([statement], leases, inPipeline, false)
+        const gathered = await gather(session, [statement], leases, { seal: this.#seal, inPipeline, takeLocks: false })
         if (gathered === undefined) return
-        const [able] = gathered.able
-        if (able && able.kind !== 'pass') {
-          const script = writePrepared(text, able, gathered.resources)
+        const [runnable] = gathered.runnable
+        if (runnable && runnable.kind !== 'pass') {
+          script = writePrepared(text, runnable, gathered.resources)
+          if (runnable.kind === 'with-secrets') secrets = runnable.secrets
           const tail = frameBody(frame).subarray(name.length + text.length + 2)
           bytes = parse(Buffer.from(name, 'latin1'), script.text, tail)
-          const secrets = able.kind === 'with-secrets' ? able.secrets : []
-          prepared = { step: script.steps[0] as Step, secrets, rewrite: script.rewrite, release: leases.handOver() }
         }
       }
       session.send(bytes)
       session.send(serialize.flush())
-      const accepted = await this.#parsed(prepared?.rewrite, text)
+      const accepted = await this.#parsed(script?.rewrite, text)
       if (accepted || name === '') this.#forget(name)
-      if (accepted && prepared) this.#prepared.set(name, prepared)
-      else await prepared?.release()
-    } finally {
-      session.release()
-      await this.#giveBack(leases)
-    }
+      if (!accepted || script === undefined) return
+      const { steps, rewrite } = script
+      this.#prepared.set(name, { step: steps[0] as Step, secrets, rewrite, release: leases.handOver() })
+    })
   }
 
   /** Passes on the replies to a Parse: was it accepted? */
@@ -218,9 +209,7 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    session.seize()
-    const leases = new Leases(this.#services.config.backend, this.#database)
-    try {
+    await this.#withBackend(async leases => {
       const { steps, before, after, locks } = await this.#surround(step, leases)
       for (const text of before) session.send(privateStatement(text))
       session.pending.sent(FRONTEND.execute)
@@ -229,20 +218,23 @@ export class StatementInterceptor implements Interceptor {
       session.send(serialize.flush())
       const replies = 1 + REPLIES_OF_PRIVATE_STATEMENT * (before.length + after.length)
       await runScript(session, steps, this.#context(rewrite, '', locks, replies))
-    } finally {
-      session.release()
-      await this.#giveBack(leases)
-    }
+    })
   }
 
-  /**
-   * When the connection is lost the backend hears of it late, perhaps only after what it waits for has been released: it
-   * is cancelled first, or else it would go on to commit what hangs on a blob that was not written.
-   */
-  async #giveBack(leases: Leases): Promise<void> {
-    if (!leases.isEmpty && this.#session.signal.aborted) await this.#session.cancelBackend()
-    const { log } = this.#session
-    await leases.release().catch(error => log.warn({ err: error }, 'cannot give back what a script took'))
+  /** The backend is ours alone while `work` runs; what that leases is given back at its end. */
+  async #withBackend(work: (leases: Leases) => Promise<void>): Promise<void> {
+    const session = this.#session
+    const leases = new Leases(this.#services.config.backend, this.#database)
+    session.seize()
+    try {
+      await work(leases)
+    } finally {
+      session.release()
+      // When the connection is lost the backend hears of it late, perhaps only after what it waits for has been released:
+      // it is cancelled first, or else it would go on to commit what hangs on a blob that was not written.
+      if (!leases.isEmpty && session.signal.aborted) await session.cancelBackend()
+      await leases.release().catch(error => session.log.warn({ err: error }, 'cannot give back what a script took'))
+    }
   }
 
   /** The statements of ours that run before and after the client's Execute; without its needs met, one that fails instead. */
@@ -250,7 +242,7 @@ export class StatementInterceptor implements Interceptor {
     step: Step,
     leases: Leases,
   ): Promise<{ steps: Step[]; before: string[]; after: string[]; locks: SettleLocks }> {
-    const locks: SettleLocks = new Map()
+    const locks = new Map<CopyStatement, SettleLock>()
     if (step.kind !== 'copy-from' && step.kind !== 'copy-to') return { steps: [step], before: [], after: [], locks }
     const challenge = newChallenge()
     const steps: Step[] = [{ kind: 'open', copy: step.copy, challenge }, step]
@@ -283,43 +275,6 @@ export class StatementInterceptor implements Interceptor {
     })
   }
 
-  /**
-   * Looks up and makes what the statements need; a statement whose needs cannot be met becomes one that says so.
-   * Undefined: see selectListsFor() and accountAddIsOurs().
-   */
-  async #gather(
-    statements: readonly Statement[],
-    leases: Leases,
-    inPipeline: boolean,
-    takeLocks: boolean,
-  ): Promise<{ able: Statement[]; resources: Resources; locks: SettleLocks } | undefined> {
-    const selectList = await selectListsFor(this.#session, statements, inPipeline)
-    if (selectList === undefined) return undefined
-    let installer: string | undefined
-    const locks: SettleLocks = new Map()
-    const able: Statement[] = []
-    for (const statement of statements) {
-      if (statement.kind === 'with-secrets' && !statement.isCertain) {
-        const isOurs = await accountAddIsOurs(this.#session, inPipeline)
-        if (isOurs === undefined) return undefined
-        able.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end })
-        continue
-      }
-      try {
-        if (statement.kind === 'extension' || statement.kind === 'create-extension-call') {
-          installer ??= await leases.installer()
-        } else if (takeLocks && statement.kind === 'copy' && statement.copy.direction === 'to') {
-          locks.set(statement.copy, await leases.lock())
-        }
-        able.push(statement)
-      } catch (error) {
-        able.push({ kind: 'refuse', start: statement.start, end: statement.end, error: asPgError(error) })
-      }
-    }
-    const settleKey = (copy: CopyStatement): bigint => (locks.get(copy) as SettleLock).key
-    return { able, resources: { selectList, installer, settleKey, seal: this.#seal }, locks }
-  }
-
   #context(rewrite: Rewrite, original: string, locks: SettleLocks, replies: number | undefined): ScriptContext {
     const encoding = this.#encoding
     return {
@@ -331,7 +286,7 @@ export class StatementInterceptor implements Interceptor {
     }
   }
 
-  /** They end with their transactions. */
+  /** Portals end with their transactions. */
   #forgetPortals(): void {
     if (this.#session.idle && !this.#session.pending.inPipeline) this.#portals.clear()
   }
@@ -343,8 +298,6 @@ export class StatementInterceptor implements Interceptor {
     prepared.release().catch(error => this.#session.log.warn({ err: error }, 'cannot drop an installer function'))
   }
 }
-
-type SettleLocks = Map<CopyStatement, SettleLock>
 
 function cstring(body: Buffer, start: number): string {
   const end = body.indexOf(0, start)

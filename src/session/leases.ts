@@ -50,6 +50,7 @@ export class Leases {
     others.#releases.push(...this.#releases.splice(0))
     return () => others.release()
   }
+
   async #asAdmin<T>(work: (admin: Client) => Promise<T>): Promise<T> {
     const admin = await connectAdmin(this.#backend, this.#database)
     try {

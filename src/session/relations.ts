@@ -21,12 +21,13 @@ END
 FROM pg_catalog.pg_class c
 WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)`
 
-/** What COPY TO itself reads has no select list. A relation that only the statements before can make visible may be a view. */
+/** What a query on the relation has to select for COPY TO; undefined where COPY TO reads the relation itself. */
 type SelectList = string | undefined
 const EVERYTHING: SelectList = '*'
+
 /**
- * Finds out, in the client's own session, for which exports the rows must come from a query. An error
- * that fails the client's transaction is the client's reply; undefined then: nothing is left to do.
+ * Finds out, in the client's own session, for which exports the rows must come from a query. Undefined where that has
+ * failed, and with it the client's transaction: the client has been told.
  */
 export async function selectListsFor(
   session: Session,
@@ -43,6 +44,7 @@ export async function selectListsFor(
     }
     if (statement.kind !== 'copy' || statement.copy.direction !== 'to') continue
     const { copy } = statement
+    // The statements before may create it, or end the failed transaction that hides it: it may be a view.
     const unknown = index > 0 || hasFailed ? EVERYTHING : undefined
     const answered = created.has(copy.relation)
       ? created.get(copy.relation)

@@ -105,7 +105,7 @@ export const settleText = (copy: CopyStatement, key: bigint): string =>
   `SELECT azure_storage_private.copy_settle(${key})` +
   (copy.format.format === 'parquet' ? ', azure_storage_private.restore_styles()' : '')
 
-/** What is asked for besides, where the blob is Parquet: the columns; and values that look the same in every session. */
+/** What else is selected for Parquet: the columns, and for an export styles of values that do not depend on the session. */
 function parquetText({ direction, format, relation, columns }: CopyStatement): string {
   if (format.format !== 'parquet') return ''
   // In hexadecimal, because not every message's text is in the client's encoding.
@@ -116,8 +116,8 @@ function parquetText({ direction, format, relation, columns }: CopyStatement): s
 }
 
 /**
- * Fails in whatever state the session is in; the client is told the step's own error instead. A COPY is PostgreSQL's to
- * refuse where COPY with URLs is off.
+ * A statement that fails, whatever state the session is in; the client is told the step's own error instead. Where COPY
+ * with URLs is off, it runs `copy`, for PostgreSQL to refuse it in its own words.
  */
 export function refusal(copy?: string): string {
   const off = `NOT coalesce(nullif(current_setting('azure_storage.enable_copy_command', true), ''), 'on')::boolean`
@@ -125,7 +125,7 @@ export function refusal(copy?: string): string {
   return `DO ${quoteLiteral(`BEGIN ${native}RAISE EXCEPTION 'azure_storage'; END`)}`
 }
 
-/** Makes what the database says of an account good for this once. */
+/** A fresh random number, which makes what the database says of an account good for this once. */
 export const newChallenge = (): string => randomBytes(16).toString('hex')
 
 export const newSettleKey = (): bigint => randomBytes(8).readBigInt64BE()
