@@ -63,7 +63,7 @@ describe.each(servers)('blob_put is COPY TO, blob_get is COPY FROM, on PostgreSQ
     const columns = Object.entries(COLUMNS).map(([name, type]) => `${name} ${type}`)
     await stack.client.query(`
       CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN positive AS int CHECK (VALUE > 0);
-      CREATE TYPE pair AS (a text, b positive); CREATE TABLE every (${columns.join()});
+      CREATE TYPE pair AS (a text, b int); CREATE TABLE every (${columns.join()});
       INSERT INTO every VALUES (${ROWS.join('), (')})`)
   })
   afterAll(() => stack.close())
