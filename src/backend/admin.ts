@@ -9,6 +9,8 @@ import { backendTls, tlsOptions } from './tls.ts'
 const KEEPALIVES = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3'
 /** And no sooner: a lock is held as long as an export takes. */
 const NO_TIMEOUTS = '-c idle_session_timeout=0 -c statement_timeout=0'
+/** A server that accepts connections and stays silent. */
+const CONNECT_TIMEOUT_MS = 30_000
 
 /** Holds what the backend waits for in azure_storage_private.copy_settle(). */
 export interface SettleLock {
@@ -46,6 +48,7 @@ async function connect(backend: BackendConfig, database: string, ssl: Connection
     ssl,
     application_name: 'blobgres',
     keepAlive: true,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     options: `${KEEPALIVES} ${NO_TIMEOUTS}`,
   })
   // A lost connection shows in the next query; without a listener it would end the process.
