@@ -9,6 +9,8 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { RowsOfBlob } from './request.ts'
 
+const LOCK_TIMEOUT = '5s'
+
 /** The columns' types with their modifiers; in the place of a domain what it is based on. */
 const BASE_TYPES = `
 WITH RECURSIVE based (place, oid, typmod) AS (
@@ -20,8 +22,8 @@ WITH RECURSIVE based (place, oid, typmod) AS (
 SELECT string_agg(format('"%s" %s', place, format_type(oid, typmod)), ', ' ORDER BY place) AS columns
 FROM based JOIN pg_type USING (oid) WHERE typtype <> 'd'`
 
-/** The domains among the types that the table's columns are made of. */
-const DOMAINS = `
+/** Of the types that the table's columns are made of: the domains, and the row types that are not locked. */
+const OPEN_TYPES = `
 WITH RECURSIVE reached (oid) AS (
   SELECT atttypid FROM pg_attribute WHERE attrelid = 'pg_temp.blob'::regclass AND attnum > 0
   UNION
@@ -33,7 +35,17 @@ WITH RECURSIVE reached (oid) AS (
     SELECT whole, rngsubtype FROM pg_range, unnest(ARRAY[rngtypid, rngmultitypid]) AS whole
   ) AS parts (whole, part) ON whole = reached.oid
 )
-SELECT format_type(oid, NULL) AS name FROM reached JOIN pg_type USING (oid) WHERE typtype = 'd'`
+SELECT format_type(oid, NULL) AS name, typtype = 'd' AS "isDomain", typrelid::regclass::text AS relation
+FROM reached JOIN pg_type USING (oid)
+WHERE typtype = 'd' OR typtype = 'c' AND typrelid NOT IN (
+  SELECT relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
+)`
+
+interface OpenType {
+  readonly name: string
+  readonly isDomain: boolean
+  readonly relation: string
+}
 
 /**
  * A binary COPY file as COPY's text format: only PostgreSQL knows the binary forms of its types, so it reads the file
@@ -54,6 +66,8 @@ export async function* binaryAsText(
     await admin.query(
       "SET search_path = ''; SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex'",
     )
+    // The caller's own transaction may have altered a row type, and waits for us.
+    await admin.query(`BEGIN; SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`)
     await createTable(admin, columns)
     const rowsIn = admin.query(copyFrom('COPY pg_temp.blob FROM STDIN (FORMAT binary)'))
     await pipeline(file, rowsIn, { signal })
@@ -66,15 +80,27 @@ export async function* binaryAsText(
   }
 }
 
-/** Looks for domains when the table is there: from then on PostgreSQL lets nobody alter the row types in it. */
+/**
+ * Needs a transaction of its own. To a row type, even one in use, its owner can add a member that is a domain: so all are
+ * locked until the transaction ends, which LIKE does, and looked at then.
+ */
 async function createTable(admin: Client, columns: RowsOfBlob['columns']): Promise<void> {
   const values = [columns.map(({ oid }) => oid), columns.map(({ typmod }) => typmod)]
   const { rows } = await admin.query<{ columns: string }>(BASE_TYPES, values)
   await admin.query(`CREATE TEMP TABLE blob (${rows[0]?.columns})`)
-  const [domain] = (await admin.query<{ name: string }>(DOMAINS)).rows
-  if (domain === undefined) return
-  throw new PgError({
-    message: `azure_storage: binary files cannot be read as a type that domain ${domain.name} is a part of`,
+  for (let locks = 0; ; ) {
+    const { rows: types } = await admin.query<OpenType>(OPEN_TYPES)
+    if (types.length === 0) return
+    for (const { name, isDomain, relation } of types) {
+      if (isDomain) throw partIsDomain(name)
+      await admin.query(`CREATE TEMP TABLE lock_${++locks} (LIKE ${relation})`)
+    }
+  }
+}
+
+function partIsDomain(domain: string): PgError {
+  return new PgError({
+    message: `azure_storage: binary files cannot be read as a type that domain ${domain} is a part of`,
     code: SQLSTATE.featureNotSupported,
     hint: 'Read it as a type without domains, and cast.',
   })

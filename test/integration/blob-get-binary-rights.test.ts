@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
+import { startStalledStorage } from '../support/stalled-storage.ts'
 
 describe.each(servers)('the types of a binary blob_get on PostgreSQL $version', server => {
   let stack: CopyStack
@@ -57,4 +58,26 @@ describe.each(servers)('the types of a binary blob_get on PostgreSQL $version', 
       })
     },
   )
+
+  test('a row type is not altered while a file is read', async () => {
+    const storage = await startStalledStorage(
+      'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nETag: "x"\r\nx-ms-blob-type: BlockBlob\r\n\r\nPGCOPY\n',
+    )
+    const storageEndpoints = { defaultTemplate: storage.endpointTemplate, accounts: new Map() }
+    const stalled = await startCopyStack(server, { storageEndpoints })
+    const owner = await stalled.connect()
+    await owner.query('CREATE TYPE safe AS (a int); CREATE DOMAIN mine AS int CHECK (VALUE > 0)')
+    await owner.query(`CREATE TYPE outer_row AS (s safe[]); SET lock_timeout = '100ms'`)
+    await stalled.client.query(`SET statement_timeout = '2s'`)
+    const reading = errorOf(
+      stalled.client.query(`SELECT * FROM azure_storage.blob_get(${blob('x')}, 'binary') AS t (a outer_row)`),
+    )
+    const locks = `SELECT FROM pg_locks WHERE relation = 'safe'::regclass AND mode = 'AccessShareLock'`
+    await expect.poll(async () => (await owner.query(locks)).rowCount).toBe(1)
+    expect(await errorOf(owner.query('ALTER TYPE safe ADD ATTRIBUTE b mine'))).toMatchObject({ code: '55P03' })
+    expect(await reading).toMatchObject({ code: '57014' })
+    await expect.poll(async () => (await owner.query(locks)).rowCount).toBe(0)
+    await stalled.close()
+    await storage.close()
+  })
 })
