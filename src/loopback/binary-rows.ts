@@ -22,7 +22,10 @@ WITH RECURSIVE based (place, oid, typmod) AS (
 SELECT string_agg(format('"%s" %s', place, format_type(oid, typmod)), ', ' ORDER BY place) AS columns
 FROM based JOIN pg_type USING (oid) WHERE typtype <> 'd'`
 
-/** Of the types that the table's columns are made of: the domains, and the row types that are not locked. */
+/**
+ * Of the types that the table's columns are made of: those that run code, and the row types that are not locked. A
+ * language without a validator (PL/Tcl) lets anybody write the canonical function of a range.
+ */
 const OPEN_TYPES = `
 WITH RECURSIVE reached (oid) AS (
   SELECT atttypid FROM pg_attribute WHERE attrelid = 'pg_temp.blob'::regclass AND attnum > 0
@@ -32,18 +35,22 @@ WITH RECURSIVE reached (oid) AS (
     UNION ALL
     SELECT t.oid, atttypid FROM pg_type AS t JOIN pg_attribute ON attrelid = typrelid WHERE attnum > 0 AND NOT attisdropped
     UNION ALL
-    SELECT whole, rngsubtype FROM pg_range, unnest(ARRAY[rngtypid, rngmultitypid]) AS whole
+    SELECT whole, part FROM pg_range,
+      LATERAL (VALUES (rngtypid, rngsubtype), (rngmultitypid, rngtypid)) AS r (whole, part)
   ) AS parts (whole, part) ON whole = reached.oid
 )
-SELECT format_type(oid, NULL) AS name, typtype = 'd' AS "isDomain", typrelid::regclass::text AS relation
+SELECT format_type(oid, NULL) AS name, typtype <> 'c' AS "runsCode", typrelid::regclass::text AS relation
 FROM reached JOIN pg_type USING (oid)
-WHERE typtype = 'd' OR typtype = 'c' AND typrelid NOT IN (
+WHERE typtype = 'd' OR oid IN (
+  SELECT rngtypid FROM pg_range JOIN pg_proc AS p ON p.oid = rngcanonical JOIN pg_language AS l ON l.oid = prolang
+  WHERE lanname NOT IN ('internal', 'c')
+) OR typtype = 'c' AND typrelid NOT IN (
   SELECT relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
 )`
 
 interface OpenType {
   readonly name: string
-  readonly isDomain: boolean
+  readonly runsCode: boolean
   readonly relation: string
 }
 
@@ -91,18 +98,19 @@ async function createTable(admin: Client, columns: RowsOfBlob['columns']): Promi
   for (let locks = 0; ; ) {
     const { rows: types } = await admin.query<OpenType>(OPEN_TYPES)
     if (types.length === 0) return
-    for (const { name, isDomain, relation } of types) {
-      if (isDomain) throw partIsDomain(name)
+    for (const { name, runsCode, relation } of types) {
+      if (runsCode) throw partRunsCode(name)
       await admin.query(`CREATE TEMP TABLE lock_${++locks} (LIKE ${relation})`)
     }
   }
 }
 
-function partIsDomain(domain: string): PgError {
+function partRunsCode(type: string): PgError {
   return new PgError({
-    message: `azure_storage: binary files cannot be read as a type that domain ${domain} is a part of`,
+    message: `azure_storage: binary files cannot be read as a type that ${type} is a part of`,
     code: SQLSTATE.featureNotSupported,
-    hint: 'Read it as a type without domains, and cast.',
+    detail: 'A domain, or a range with a canonical function of its own, would run code as the proxy.',
+    hint: 'Read it as a type without such a part, and cast.',
   })
 }
 

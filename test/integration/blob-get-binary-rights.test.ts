@@ -54,10 +54,23 @@ describe.each(servers)('the types of a binary blob_get on PostgreSQL $version', 
       await user.query(`SELECT azure_storage.blob_put(${blob('null')}, q, 'binary') FROM (SELECT NULL::int AS a) AS q`)
       expect(await errorOf(read('null', `public.${type}`))).toMatchObject({
         code: '0A000',
-        message: 'azure_storage: binary files cannot be read as a type that domain public.mine is a part of',
+        message: 'azure_storage: binary files cannot be read as a type that public.mine is a part of',
       })
     },
   )
+
+  test('a range whose canonical function is not C is refused', async () => {
+    await stack.client.query(`CREATE TYPE own_range AS RANGE (subtype = int);
+      CREATE FUNCTION canonical(v own_range) RETURNS own_range LANGUAGE plpgsql AS 'BEGIN RETURN v; END';
+      UPDATE pg_range SET rngcanonical = 'canonical'::regproc WHERE rngtypid = 'own_range'::regtype`)
+    await user.query(`SELECT azure_storage.blob_put(${blob('int')}, q, 'binary') FROM (SELECT 1 AS a) AS q`)
+    for (const type of ['own_range', 'own_multirange', 'own_range[]']) {
+      const query = user.query(`SELECT * FROM azure_storage.blob_get(${blob('int')}, 'binary') AS t (a ${type})`)
+      expect((await errorOf(query)).message).toMatch(
+        /^azure_storage: binary files cannot be read as .*own_range is a part/,
+      )
+    }
+  })
 
   test('a row type is not altered while a file is read', async () => {
     const storage = await startStalledStorage(
