@@ -15,7 +15,7 @@ const CONNECT_TIMEOUT_MS = 30_000
 /** Holds what the backend waits for in azure_storage_private.copy_settle(). */
 export interface SettleLock {
   readonly key: bigint
-  /** Lets the backend go on: the blob is committed. */
+  /** Lets the backend go on: the blob is committed. Where that cannot be told any more, its wait ends with an error. */
   confirm(): Promise<void>
 }
 
@@ -68,8 +68,12 @@ export async function takeSettleLock(admin: Client, key: bigint): Promise<Settle
   return {
     key,
     async confirm() {
-      await admin.query('SELECT pg_catalog.pg_advisory_lock($1)', [key ^ 1n])
-      await admin.query('SELECT pg_catalog.pg_advisory_unlock($1)', [key])
+      try {
+        await admin.query('SELECT pg_catalog.pg_advisory_lock($1)', [key ^ 1n])
+        await admin.query('SELECT pg_catalog.pg_advisory_unlock($1)', [key])
+      } catch {
+        await admin.end() // what the backend's wait ends with is the client's to hear
+      }
     },
   }
 }
