@@ -1,6 +1,8 @@
 import { serialize } from 'pg-protocol'
 import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import { readErrorFields } from '../protocol/messages.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
 import type { Session } from './session.ts'
 
@@ -9,7 +11,7 @@ export const ANSWERED = Symbol()
 
 /**
  * The one value that a query of ours gives in the client's own session, NULL as undefined; `none` where it gives no row,
- * or fails without harm to the client's transaction.
+ * or fails without harm to the client's transaction. When it is cancelled, it was the client's statement that was meant.
  */
 export async function lookUp(
   session: Session,
@@ -37,7 +39,10 @@ export async function lookUp(
         failure = frame
         break
       case BACKEND.readyForQuery:
-        if (failure === undefined || session.pending.status !== STATUS.inTransaction) return value
+        if (failure === undefined) return value
+        if (session.pending.status !== STATUS.inTransaction && !isCancelled(failure)) return value
+        // A Parse awaits its reply: again, where an error is one to it.
+        if (session.pending.inPipeline) return lookUp(session, text, values, none, true)
         session.pending.sent(FRONTEND.query)
         session.reply(failure)
         session.reply(frame)
@@ -54,6 +59,9 @@ export async function lookUp(
   }
   return value
 }
+
+const isCancelled = (error: Frame): boolean =>
+  readErrorFields(frameBody(error)).get('C')?.toString() === SQLSTATE.queryCanceled
 
 function firstValue(row: Frame): string | undefined {
   const body = frameBody(row)

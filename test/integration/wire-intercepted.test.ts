@@ -231,6 +231,20 @@ describe.each(servers)('Statements of ours on the wire on PostgreSQL $version', 
     expect(await client.until('Z')).toEqual(['1', '2', 'C COPY 2.', '1', '2', 'C COPY 4.', 'Z I'])
   })
 
+  it('are cancelled while the proxy looks at what they copy', async () => {
+    const cancelled = 'E ERROR 57014 canceling statement due to statement timeout'
+    await client.query('CREATE TEMP VIEW v AS TABLE t')
+    await client.query("SET statement_timeout = '100ms'")
+    const copy = `COPY v TO '${stack.blobUrl('late.csv')}'`
+    await stack.client.query('BEGIN; LOCK pg_catalog.pg_class')
+    client.send(query(copy), run(copy), sync)
+    const replies = await client.until('ZZ')
+    await stack.client.query('ROLLBACK')
+    expect(replies).toEqual([cancelled, 'Z I', cancelled, 'Z I'])
+    await client.query('SET statement_timeout = 0')
+    expect(await client.query(copy)).toEqual(['C COPY 0.', 'Z I'])
+  })
+
   it('fail for their own reason within a transaction', async () => {
     await stack.client.query('CREATE SCHEMA closed CREATE VIEW v AS SELECT 1')
     const user = await WireClient.connect(stack.url(await stack.createStorageUser('reader')))
