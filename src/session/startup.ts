@@ -70,11 +70,12 @@ export async function readStartupRequest(
   }
 }
 
-/** A startup packet that asks for a replication connection: nothing in it is ours to read. */
-export const isReplication = (parameters: ReadonlyMap<string, string>): boolean => {
-  const value = parameters.get('replication')?.toLowerCase()
-  return value !== undefined && !['', 'false', 'off', 'no', '0'].includes(value)
-}
+/**
+ * A startup packet that asks for a replication connection: nothing in it is ours to read. A word for false may be
+ * shortened (parse_bool() of PostgreSQL).
+ */
+export const isReplication = (parameters: ReadonlyMap<string, string>): boolean =>
+  !/^(?:|f|fa|fal|fals|false|n|no|of|off|0)$/i.test(parameters.get('replication') ?? '')
 
 /** A startup packet with one parameter more. One that is malformed or full stays as it is: the server is to judge it. */
 export function addParameter(packet: Buffer, name: string, value: string): Buffer {

@@ -96,6 +96,9 @@ it.each([
   ['database', true],
   ['1', true],
   ['off', false],
+  ['of', false],
+  ['o', true], // neither, as the server will say
+  ['FALS', false],
   ['', false],
   [undefined, false],
 ])('replication=%s', (value, expected) => {
