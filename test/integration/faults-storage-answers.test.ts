@@ -1,9 +1,9 @@
 import type http from 'node:http'
 import type { ContainerClient } from '@azure/storage-blob'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type Answer, startTamperedAnswers, type TamperedAnswers } from '../support/answers.ts'
 import { createContainer } from '../support/azurite.ts'
 import { blobIn, readBlob, writeBlob } from '../support/blobs.ts'
+import { type Answer, startTamperedAnswers, type TamperedAnswers } from '../support/tampered-answers.ts'
 
 const SIZE = 100_000
 const contents = Buffer.from(Array.from({ length: SIZE }, (_, i) => (i * 31 + (i >> 8)) & 255))

@@ -5,12 +5,12 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type AnsweringStorage, startAnsweringStorage } from '../support/answering-storage.ts'
 import { blobService, createContainer } from '../support/azurite.ts'
 import { account } from '../support/blobs.ts'
 import { type ClientError, errorsByDriver, errorsByPsql } from '../support/client-errors.ts'
 import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
 import { uniqueName } from '../support/database.ts'
+import { type RecordingStorage, refusalInUrl, startRecordingStorage } from '../support/recording-storage.ts'
 import { azurite, servers } from '../support/servers.ts'
 import { OPERATIONS, type Operation, type OperationTarget, statementOf } from '../support/storage-operations.ts'
 
@@ -71,14 +71,15 @@ const READS_ALL = { blob_list: 'a prefix that no blob has gives no rows' }
 
 describe.each(servers)('every error of the specification on PostgreSQL $version', server => {
   let stack: CopyStack
-  let answering: AnsweringStorage
+  let refusing: RecordingStorage
   let foreign: ContainerClient
   let readable: ContainerClient
   const plain = uniqueName('plain')
   beforeAll(async () => {
-    answering = await startAnsweringStorage()
+    refusing = await startRecordingStorage()
+    refusing.answer = refusalInUrl
     const answers = Object.entries(ANSWERS).map(
-      ([name, [status, code]]) => [name, answering.endpoint(status, code)] as const,
+      ([name, [status, code]]) => [name, `http://127.0.0.1:${refusing.port}/${status}/${code}`] as const,
     )
     const accounts = new Map([...answers, ...Object.entries(UNREACHABLE)])
     stack = await startCopyStack(server, { storageEndpoints: { defaultTemplate: azurite.endpointTemplate, accounts } })
@@ -96,7 +97,7 @@ describe.each(servers)('every error of the specification on PostgreSQL $version'
   afterAll(async () => {
     await stack.client.query(`DROP ROLE ${plain}`)
     await stack.close()
-    await answering.close()
+    await refusing.close()
     await Promise.all([foreign.delete(), readable.delete()])
   })
 

@@ -37,9 +37,19 @@ export async function startRecordingStorage(): Promise<RecordingStorage> {
 /** As Azure refuses a request. */
 export function refusal(status: number, code: string): RecordingStorage['answer'] {
   return (request, response) => {
-    response.writeHead(status, { 'content-type': 'application/xml', 'x-ms-error-code': code })
+    response.writeHead(status, {
+      'content-type': 'application/xml',
+      'x-ms-error-code': code,
+      'x-ms-request-id': '00000000-0000-0000-0000-000000000000',
+    })
     response.end(request.method === 'HEAD' ? undefined : `<?xml version="1.0"?><Error><Code>${code}</Code></Error>`)
   }
+}
+
+/** The same, with the status and code that a URL begins with. */
+export const refusalInUrl: RecordingStorage['answer'] = (request, response) => {
+  const [, status, code = ''] = (request.url ?? '').split('/')
+  refusal(Number(status), code)(request, response)
 }
 
 /** Where this process connects to, as `host:port` or the path of a Unix socket, until `stop` is called. */
