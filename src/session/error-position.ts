@@ -1,4 +1,5 @@
 import type { ErrorFields } from '../protocol/messages.ts'
+import { isAscii } from '../sql/encoding.ts'
 import { isUnsafeEncoding } from '../sql/query-text.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
 
@@ -29,8 +30,6 @@ function offsetOfChar(text: string, index: number, isCharStart: (byte: number) =
 
 function charStarts(encoding: string, text: string): ((byte: number) => boolean) | undefined {
   if (encoding === 'UTF8') return byte => (byte & 0xc0) !== 0x80
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything that is not ASCII
-  const ascii = /^[\x00-\x7f]*$/.test(text)
   const multibyte = isUnsafeEncoding(encoding) || /^(EUC_|MULE)/.test(encoding)
-  return ascii || !multibyte ? () => true : undefined
+  return isAscii(text) || !multibyte ? () => true : undefined
 }

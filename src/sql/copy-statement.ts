@@ -5,7 +5,7 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type BlobUrl, parseBlobUrl, redactUrl } from '../storage/blob-url.ts'
 import type { SqlSettings } from './classify.ts'
 import { readCopyOptions, writeCopyOptions } from './copy-options.ts'
-import { decodeText } from './encoding.ts'
+import { decodeText, isAscii } from './encoding.ts'
 import { isUnsafeEncoding, type RawStatement, type Token } from './query-text.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
 import { Rewrite } from './rewrite.ts'
@@ -37,8 +37,7 @@ export function readCopyStatement(
   const keyword = topLevel(tokens, direction)
   const file = tokens[keyword + 1] as Token
   const statement = text.slice(raw.start, raw.end)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything that is not ASCII
-  if (isUnsafeEncoding(settings.encoding) && /[^\x00-\x7f]/.test(statement)) {
+  if (isUnsafeEncoding(settings.encoding) && !isAscii(statement)) {
     throw new PgError({
       message: `azure_storage: COPY with a URL must be ASCII text when client_encoding is ${settings.encoding}`,
       code: SQLSTATE.featureNotSupported,

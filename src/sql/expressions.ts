@@ -1,4 +1,4 @@
-import { decodeText } from './encoding.ts'
+import { decodeText, isAscii } from './encoding.ts'
 import { isUnsafeEncoding, type RawStatement } from './query-text.ts'
 
 /** A value of a statement: written in it, or a parameter. */
@@ -90,8 +90,7 @@ export function readValue(expression: Node, raw: RawStatement, encoding: string)
 
 function literal(latin1: string, location: number, raw: RawStatement, encoding: string): Value | undefined {
   // The parser's view of such a character is not the client's.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything that is not ASCII
-  if (isUnsafeEncoding(encoding) && /[^\x00-\x7f]/.test(latin1)) return undefined
+  if (isUnsafeEncoding(encoding) && !isAscii(latin1)) return undefined
   const { tokens } = raw
   const start = raw.offsetOf(location)
   const index = tokens.findIndex(token => token.start === start)

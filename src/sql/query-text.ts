@@ -1,4 +1,5 @@
 import { loadModule, parseSync, type RawStmt, scanSync } from 'libpg-query'
+import { isAscii } from './encoding.ts'
 import { type EscapeStrings, withEscapeStrings } from './escape-strings.ts'
 
 // The parser is WebAssembly, and its calls fail until it is there.
@@ -144,8 +145,7 @@ function parsableText(text: string, settings: TextSettings): EscapeStrings | und
 
 /** The parser counts bytes of its UTF-8 form of the text; this is where they are in the text. */
 function byteToChar(text: string): (byteOffset: number) => number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: everything that is not ASCII
-  if (/^[\x00-\x7f]*$/.test(text)) return byteOffset => byteOffset
+  if (isAscii(text)) return byteOffset => byteOffset
   const chars = new Uint32Array(text.length * 2 + 1)
   let bytes = 0
   for (let i = 0; i < text.length; i++) {
