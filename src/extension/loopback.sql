@@ -105,6 +105,7 @@ BEGIN
     'encoding', getdatabaseencoding(),
     'call', jsonb_build_object(
       'pid', pg_backend_pid(),
+      'session', current_setting('azure_storage.session', true),
       'statement', azure_storage_private.statement_microseconds(),
       'timeout_ms', azure_storage_private.statement_timeout_ms(),
       'database', current_database(),

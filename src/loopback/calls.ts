@@ -4,6 +4,8 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 /** Which statement of which backend a request belongs to. */
 export interface CallOrigin {
   readonly pid: number
+  /** The name of the session, if it came through a proxy: see Calls.nameSession(). */
+  readonly session: string | undefined
   /** statement_timestamp() in microseconds since 1970, as text. */
   readonly statement: string
   /**
@@ -27,12 +29,40 @@ interface OpenCall extends Call {
   abort(reason: PgError): void
 }
 
-/** The calls in progress, by their backend. */
+/** The calls in progress, by their backend, and the sessions that they may come from. */
 export class Calls {
+  readonly #proxyId: string
+  readonly #sessions = new Set<string>()
   readonly #byPid = new Map<number, Set<OpenCall>>()
+  #nextSession = 1
   #onceNone: (() => void) | undefined
 
+  constructor(proxyId: string) {
+    this.#proxyId = proxyId
+  }
+
+  /**
+   * A name for a new session, for its backend to say in each request: one may come when the session is over, and then its
+   * pid could be another's.
+   */
+  nameSession(): string {
+    return `${this.#proxyId}/${this.#nextSession++}`
+  }
+
+  sessionOpened(session: string): void {
+    this.#sessions.add(session)
+  }
+
+  /** The backend's client is gone: nobody waits for the result of what it still does. */
+  sessionClosed(session: string, pid: number): void {
+    this.#sessions.delete(session)
+    this.#abort(pid, clientLost())
+  }
+
+  /** @throws PgError The session is over: the backend has not heard of it yet. */
   begin(origin: CallOrigin): Call {
+    const { session } = origin
+    if (session?.startsWith(`${this.#proxyId}/`) && !this.#sessions.has(session)) throw clientLost()
     const controller = new AbortController()
     const timer =
       origin.timeoutMs > 0
@@ -60,11 +90,6 @@ export class Calls {
     this.#abort(pid, queryCanceled('user request'))
   }
 
-  /** The backend's client is gone: nobody waits for the result. */
-  abandon(pid: number): void {
-    this.#abort(pid, new PgError({ message: 'connection to client lost', code: SQLSTATE.connectionFailure }))
-  }
-
   has(pid: number): boolean {
     return this.#byPid.has(pid)
   }
@@ -80,4 +105,8 @@ export class Calls {
   #abort(pid: number, reason: PgError): void {
     for (const call of [...(this.#byPid.get(pid) ?? [])]) call.abort(reason)
   }
+}
+
+function clientLost(): PgError {
+  return new PgError({ message: 'connection to client lost', code: SQLSTATE.connectionFailure })
 }

@@ -106,7 +106,7 @@ interface RawColumn {
 }
 
 interface RawTarget {
-  readonly call: Record<'pid' | 'statement' | 'timeout_ms' | 'database' | 'block_size_mb', unknown>
+  readonly call: Record<'pid' | 'session' | 'statement' | 'timeout_ms' | 'database' | 'block_size_mb', unknown>
   readonly account: unknown
   readonly container: unknown
   readonly grant?: {
@@ -121,6 +121,7 @@ function readTarget({ call, account, container, grant }: RawTarget): Target {
   return {
     call: {
       pid: Number(call.pid),
+      session: typeof call.session === 'string' ? call.session : undefined,
       statement: String(call.statement),
       timeoutMs: Number(call.timeout_ms),
       database: String(call.database),

@@ -18,7 +18,7 @@ const WATCH_INTERVAL_MS = 1000
 
 /** The proxy's side of the extension's functions: their connections, and what they have under way. */
 export class LoopbackService {
-  readonly calls = new Calls()
+  readonly calls: Calls
   readonly cancels: Cancels
   readonly #services: LoopbackServices
   readonly #secret: string
@@ -30,13 +30,15 @@ export class LoopbackService {
   #watching = false
 
   constructor(services: Services, log: Logger) {
+    const proxyId = randomUUID()
+    this.calls = new Calls(proxyId)
     this.cancels = new Cancels(services, this.calls, log)
     this.#services = {
       ...services,
       calls: this.calls,
       cancels: this.cancels,
       interruptedReads: new InterruptedReads(),
-      proxyId: randomUUID(),
+      proxyId,
     }
     this.#secret = loopbackSecret(services.sealingKey)
     this.#log = log

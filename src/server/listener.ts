@@ -23,8 +23,9 @@ import { logInSecurely } from './secure-login.ts'
 /** PostgreSQL's authentication_timeout. */
 const STARTUP_TIMEOUT_MS = 60_000
 
-/** A setting of the session; see azure_storage_private.loopback_connection(). */
+/** Settings of the session; see azure_storage_private.loopback_connection() and authorized(). */
 const OWN_ADDRESS = 'azure_storage.proxy'
+const SESSION_NAME = 'azure_storage.session'
 
 const SHUTTING_DOWN = new PgError({
   message: 'blobgres: the proxy is shutting down',
@@ -123,14 +124,17 @@ export class Listener {
     }
     if (LoopbackService.isLoopback(request.parameters)) this.#loopback.accept(request.socket, request.parameters, log)
     else if (this.#draining) refuse(request.socket, SHUTTING_DOWN)
-    else await this.#logIn({ ...request, packet: this.#withOwnAddress(request) }, log, signal)
+    else await this.#logIn(request, log, signal)
     this.#starting.delete(accepted)
   }
 
-  async #logIn({ socket, packet, parameters }: SessionRequest, log: Logger, signal: AbortSignal): Promise<void> {
+  async #logIn(request: SessionRequest, log: Logger, signal: AbortSignal): Promise<void> {
     const { config } = this.#services
+    const { socket } = request
+    const name = this.#loopback.calls.nameSession()
+    const packet = this.#withSettings(request, name)
     if (backendTls(config.backend) === undefined) {
-      this.#open(socket, parameters, packet, reader => connectBackend(config.backend, reader), log)
+      this.#open(request, name, packet, reader => connectBackend(config.backend, reader), log)
       return
     }
     try {
@@ -140,7 +144,7 @@ export class Listener {
       if (this.#draining) {
         backend.destroy()
         refuse(socket, SHUTTING_DOWN)
-      } else this.#open(socket, parameters, next, reader => attachReader(backend, reader), log)
+      } else this.#open(request, name, next, reader => attachReader(backend, reader), log)
     } catch (error) {
       if (!(error instanceof PgError)) throw error
       log.info({ err: error }, 'login refused')
@@ -149,14 +153,15 @@ export class Listener {
   }
 
   /** So that the session's functions call this proxy, which is the one that hears when the session is over. */
-  #withOwnAddress({ packet, parameters }: SessionRequest): Buffer {
+  #withSettings({ packet, parameters }: SessionRequest, name: string): Buffer {
     const { address } = this.#loopback
-    return address === undefined || isReplication(parameters) ? packet : addParameter(packet, OWN_ADDRESS, address)
+    if (address === undefined || isReplication(parameters)) return packet
+    return addParameter(addParameter(packet, OWN_ADDRESS, address), SESSION_NAME, name)
   }
 
   #open(
-    client: net.Socket,
-    parameters: ReadonlyMap<string, string>,
+    { socket: client, parameters }: SessionRequest,
+    name: string,
     startupPacket: Buffer,
     connectBackend: (reader: BackendReader) => net.Socket,
     log: Logger,
@@ -164,6 +169,8 @@ export class Listener {
     const { backend } = this.#services.config
     let key: Buffer | undefined
     let pid = 0
+    const { calls, cancels } = this.#loopback
+    calls.sessionOpened(name)
     const session = new Session({
       client,
       startupPacket,
@@ -174,14 +181,14 @@ export class Listener {
       onKey: received => {
         key = received
         pid = key.readInt32BE(0)
-        this.#loopback.cancels.add(key, session)
+        cancels.add(key, session)
       },
-      isCalling: () => this.#loopback.calls.has(pid),
+      isCalling: () => calls.has(pid),
       onClose: () => {
         if (key === undefined) log.info('login not completed: refused by the server, or given up by the client')
         this.#sessions.delete(session)
-        this.#loopback.calls.abandon(pid)
-        if (key !== undefined) this.#loopback.cancels.remove(key)
+        calls.sessionClosed(name, pid)
+        if (key !== undefined) cancels.remove(key)
         if (this.#sessions.size === 0) this.#drained?.()
       },
     })

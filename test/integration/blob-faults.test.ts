@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { adminQuery } from '../support/database.ts'
@@ -24,6 +24,8 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
       server,
       `ALTER ROLE azure_storage_key IN DATABASE ${stack.database.name} SET azure_storage.loopback_addresses = '${relay.address}'`,
     )
+  })
+  beforeEach(async () => {
     await stack.put('old.csv', 'old')
   })
   afterAll(async () => {
@@ -42,6 +44,10 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
   const goesOn = async (client: pg.Client, path: string): Promise<void> => {
     await client.query(`SELECT azure_storage.blob_put(${args}, '${path}', q) FROM (SELECT 1 AS a) q`)
     expect(await stack.get(path)).toBe('1\n')
+  }
+  const backendToEnd = async (pid: number): Promise<void> => {
+    const backend = () => stack.client.query('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])
+    await expect.poll(async () => (await backend()).rowCount, { timeout: 3000, interval: 50 }).toBe(0)
   }
 
   test('pg_cancel_backend', async () => {
@@ -94,8 +100,19 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
     void client.query(slow(1))
     await expect.poll(() => relay.open).toBe(1)
     client.kill('reset')
-    const backend = () => stack.client.query('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])
-    await expect.poll(async () => (await backend()).rowCount, { timeout: 3000, interval: 50 }).toBe(0)
+    await backendToEnd(pid)
+  })
+
+  test('a client that is killed before its function has reached the proxy', async () => {
+    const client = await WireClient.connect(stack.url())
+    const { pid } = client
+    relay.hold()
+    void client.query(slow(0))
+    await expect.poll(() => relay.open).toBe(1)
+    client.kill('reset')
+    await stack.client.query('SELECT 1') // when this is answered, the proxy has seen the reset, too
+    relay.release()
+    await backendToEnd(pid)
   })
 
   test('in a procedure, what failed is closed by the next transaction', async () => {
