@@ -34,6 +34,8 @@ export class Calls {
   readonly #proxyId: string
   readonly #sessions = new Set<string>()
   readonly #byPid = new Map<number, Set<OpenCall>>()
+  /** When the session of a pid was last asked to cancel. */
+  readonly #cancelledAt = new Map<number, number>()
   #nextSession = 1
   #onceNone: (() => void) | undefined
 
@@ -56,11 +58,16 @@ export class Calls {
   /** The backend's client is gone: nobody waits for the result of what it still does. */
   sessionClosed(session: string, pid: number): void {
     this.#sessions.delete(session)
+    this.#cancelledAt.delete(pid)
     this.#abort(pid, clientLost())
   }
 
-  /** @throws PgError The session is over: the backend has not heard of it yet. */
-  begin(origin: CallOrigin): Call {
+  /**
+   * `waitingSince` (as of performance.now()) is when the backend had begun to wait for the proxy.
+   * @throws PgError The session is over or was cancelled meanwhile: a backend that waits may not notice.
+   */
+  begin(origin: CallOrigin, waitingSince: number): Call {
+    if ((this.#cancelledAt.get(origin.pid) ?? 0) > waitingSince) throw queryCanceled('user request')
     const { session } = origin
     if (session?.startsWith(`${this.#proxyId}/`) && !this.#sessions.has(session)) throw clientLost()
     const controller = new AbortController()
@@ -87,6 +94,7 @@ export class Calls {
 
   /** Somebody asked for the backend's statement to be cancelled. */
   cancel(pid: number): void {
+    this.#cancelledAt.set(pid, performance.now())
     this.#abort(pid, queryCanceled('user request'))
   }
 

@@ -7,7 +7,7 @@ import { isGenuine } from '../storage/grants.ts'
 import { openSealed } from '../storage/sealing.ts'
 import { readBlobRows } from './blob-rows.ts'
 import { BlobRowsUpload } from './blob-rows-upload.ts'
-import type { Calls } from './calls.ts'
+import type { Call, Calls } from './calls.ts'
 import type { Cancels } from './cancels.ts'
 import type { InterruptedReads } from './interrupted-reads.ts'
 import { type Request, type RowsOfBlob, readRequest, type Target } from './request.ts'
@@ -33,6 +33,8 @@ export class Requests {
 
   /** The database's. */
   readonly #encoding: string
+  /** When the backend began to wait. For its first request, it has waited since it began to connect. */
+  #waitingSince = performance.now()
   /** The statement that the connection was opened for. */
   #statement: string | undefined
 
@@ -135,7 +137,7 @@ export class Requests {
   }
 
   async #open(request: RowsOfBlob): Promise<BlobRowsUpload> {
-    const call = this.#services.calls.begin(request.call)
+    const call = this.#begin(request)
     try {
       const blob = await this.#blob(request)
       const upload = new BlobRowsUpload(this.#services, request, blob, call, this.#closed.signal)
@@ -169,7 +171,7 @@ export class Requests {
 
   /** Runs work that ends with the statement it is for, or with the connection. */
   async *#during(target: Target, work: (signal: AbortSignal) => AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-    const call = this.#services.calls.begin(target.call)
+    const call = this.#begin(target)
     try {
       yield* work(AbortSignal.any([call.signal, this.#closed.signal]))
     } catch (error) {
@@ -177,6 +179,12 @@ export class Requests {
     } finally {
       call.end()
     }
+  }
+
+  #begin({ call }: Target): Call {
+    const since = this.#waitingSince
+    this.#waitingSince = Number.POSITIVE_INFINITY
+    return this.#services.calls.begin(call, since)
   }
 
   async #blob(request: RowsOfBlob): Promise<Blob> {

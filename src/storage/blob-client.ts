@@ -11,7 +11,7 @@ import { type BlobDownload, ResumingDownload } from './blob-download.ts'
 import { BlobUpload, type BlockStore, type UploadOptions } from './blob-upload.ts'
 import type { Credential } from './credentials.ts'
 import { endpointFor, type StorageEndpoints } from './endpoints.ts'
-import { connectionLost, insecureEndpoint, noAnswer, otherRange, type RequestContext, toPgError } from './errors.ts'
+import { connectionLost, insecureEndpoint, isCutOff, noAnswer, otherRange, type RequestContext, toPgError } from './errors.ts'
 import { checkAccountName, checkBlobPath, checkContainerName } from './names.ts'
 import { RequestGuard } from './request-guard.ts'
 
@@ -86,13 +86,14 @@ export async function* listBlobs(
   const guard = new RequestGuard(callerSignal, SILENCE_LIMIT_MS, () => noAnswer(context, SILENCE_LIMIT_MS / 1000))
   try {
     const options = { abortSignal: guard.signal, ...(prefix !== '' && { prefix }) }
-    const pages = client.listBlobsFlat(options).byPage({ maxPageSize: 5000 })
-    for (;;) {
+    let continuationToken: string | undefined
+    do {
+      const request = () => client.listBlobsFlat(options).byPage({ maxPageSize: 5000, continuationToken }).next()
       guard.expectProgress()
-      const page = await mapErrors(context, guard.signal, () => pages.next())
+      const { value: page } = await mapErrors(context, guard.signal, () => untilWhole(request))
       guard.pause()
-      if (page.done) return
-      yield page.value.segment.blobItems.map(({ name, properties }) => ({
+      continuationToken = page.continuationToken
+      yield page.segment.blobItems.map(({ name, properties }) => ({
         path: name,
         bytes: properties.contentLength ?? 0,
         lastModified: properties.lastModified,
@@ -101,9 +102,20 @@ export async function* listBlobs(
         contentEncoding: properties.contentEncoding || undefined,
         contentHash: properties.contentMD5 && Buffer.from(properties.contentMD5).toString('hex'),
       }))
-    }
+    } while (continuationToken)
   } finally {
     guard.release()
+  }
+}
+
+/** The SDK tries again unless the answer has begun. */
+async function untilWhole<T>(request: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await request()
+    } catch (error) {
+      if (tries === RETRIES.maxTries || !isCutOff(error)) throw error
+    }
   }
 }
 

@@ -77,6 +77,7 @@ const ANONYMOUS_REFUSALS: ReadonlySet<string> = new Set([
 export function toPgError(error: unknown, context: RequestContext): Error {
   if (error instanceof PgError || isAbort(error)) return error
   if (error instanceof IdentityError) return connectionError(context, error.message)
+  if (isCutOff(error)) return connectionLost(context)
   const { code, statusCode, response } = error as ServiceError
   const serviceCode = response?.headers.get('x-ms-error-code') ?? code
   const rule = ruleFor(serviceCode, statusCode, context)
@@ -88,6 +89,12 @@ export function toPgError(error: unknown, context: RequestContext): Error {
     // A RestError carries the request, and with it the credentials.
     cause: error instanceof Error && error.name !== 'RestError' ? error : undefined,
   })
+}
+
+/** Whether the connection was closed in the midst of an answer that the SDK reads itself. */
+export function isCutOff(error: unknown): boolean {
+  const { code, statusCode } = error as ServiceError
+  return code === 'PARSE_ERROR' && statusCode === undefined
 }
 
 /** The error of a service that stays silent. */
