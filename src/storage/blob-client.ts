@@ -3,6 +3,7 @@ import {
   AnonymousCredential,
   BlockBlobClient,
   ContainerClient,
+  type ContainerListBlobFlatSegmentResponse,
   newPipeline,
   type Pipeline,
   StorageSharedKeyCredential,
@@ -11,7 +12,15 @@ import { type BlobDownload, ResumingDownload } from './blob-download.ts'
 import { BlobUpload, type BlockStore, type UploadOptions } from './blob-upload.ts'
 import type { Credential } from './credentials.ts'
 import { endpointFor, type StorageEndpoints } from './endpoints.ts'
-import { connectionLost, insecureEndpoint, isCutOff, noAnswer, otherRange, type RequestContext, toPgError } from './errors.ts'
+import {
+  connectionLost,
+  insecureEndpoint,
+  isCutOff,
+  noAnswer,
+  otherRange,
+  type RequestContext,
+  toPgError,
+} from './errors.ts'
 import { checkAccountName, checkBlobPath, checkContainerName } from './names.ts'
 import { RequestGuard } from './request-guard.ts'
 
@@ -88,9 +97,11 @@ export async function* listBlobs(
     const options = { abortSignal: guard.signal, ...(prefix !== '' && { prefix }) }
     let continuationToken: string | undefined
     do {
-      const request = () => client.listBlobsFlat(options).byPage({ maxPageSize: 5000, continuationToken }).next()
+      const from = { maxPageSize: 5000, ...(continuationToken && { continuationToken }) }
+      const request = async (): Promise<ContainerListBlobFlatSegmentResponse> =>
+        (await client.listBlobsFlat(options).byPage(from).next()).value
       guard.expectProgress()
-      const { value: page } = await mapErrors(context, guard.signal, () => untilWhole(request))
+      const page = await mapErrors(context, guard.signal, () => untilWhole(request))
       guard.pause()
       continuationToken = page.continuationToken
       yield page.segment.blobItems.map(({ name, properties }) => ({

@@ -106,7 +106,7 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
   test('a client that is killed before its function has reached the proxy', async () => {
     const client = await WireClient.connect(stack.url())
     const { pid } = client
-    relay.hold()
+    relay.hold() // it can only connect
     void client.query(slow(0))
     await expect.poll(() => relay.open).toBe(1)
     client.kill('reset')

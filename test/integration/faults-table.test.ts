@@ -8,7 +8,7 @@ const ROUNDS = Number(process.env.FAULT_ROUNDS ?? 0)
 
 const DONE: Readonly<Partial<Record<Phase, string>>> = {
   query: 'C SELECT 1',
-  'copy out': 'C COPY 10000',
+  'copy out': 'C COPY 250',
   import: 'C COPY 3000',
   export: 'C COPY 3000',
   blob_get: 'C INSERT 0 3000',

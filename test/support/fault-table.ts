@@ -90,7 +90,9 @@ export class FaultStack {
     this.#statements = {
       query: 'SELECT pg_sleep(0.2)',
       'copy in': 'COPY t FROM STDIN',
-      'copy out': `COPY (SELECT repeat('x', 1000) FROM generate_series(1, 10000)) TO STDOUT`,
+      // No flood: a server that is told to end while it cannot write ends without a word.
+      'copy out': `COPY (SELECT repeat('x', 1000), CASE WHEN i > 200 THEN pg_sleep(0.01) END
+        FROM generate_series(1, 250) i) TO STDOUT`,
       import: `COPY t FROM '${url('rows.csv')}'`,
       cancel: `COPY t FROM '${url('rows.csv')}'`,
       'cancel export': `COPY src TO '${url('out.csv')}'`,

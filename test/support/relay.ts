@@ -7,7 +7,7 @@ export interface Relay {
   readonly open: number
   /** Connections that were opened. */
   readonly opened: number
-  /** Takes connections, but passes nothing on until released. */
+  /** Of new connections, passes the first message on (a startup packet), but no other until released. */
   hold(): void
   release(): void
   close(): Promise<void>
@@ -19,9 +19,16 @@ export async function startRelay(target: { readonly host: string; readonly port:
   let held: (() => void)[] | undefined
   const server = await standBetween(target, (client, upstream) => {
     opened++
-    const join = () => client.pipe(upstream).pipe(client)
-    if (held) held.push(join)
-    else join()
+    upstream.pipe(client)
+    const pass = () => client.pipe(upstream)
+    if (held === undefined) pass()
+    else {
+      held.push(pass)
+      client.once('data', first => {
+        client.pause()
+        upstream.write(first)
+      })
+    }
   })
   return {
     address: `127.0.0.1:${server.port}`,
@@ -35,7 +42,7 @@ export async function startRelay(target: { readonly host: string; readonly port:
       held ??= []
     },
     release() {
-      for (const join of held ?? []) join()
+      for (const pass of held ?? []) pass()
       held = undefined
     },
     close: () => server.close(),
