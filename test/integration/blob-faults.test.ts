@@ -34,7 +34,7 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
   })
   // The proxy looks each second; a first second's silence is not worth a look.
   afterEach(async () => {
-    await expect.poll(() => relay.open, { timeout: 3000, interval: 50 }).toBe(0)
+    await expect.poll(() => relay.open).toBe(0)
     expect(await stack.get('old.csv')).toBe('old')
   })
 
@@ -47,7 +47,7 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
   }
   const backendToEnd = async (pid: number): Promise<void> => {
     const backend = () => stack.client.query('SELECT FROM pg_stat_activity WHERE pid = $1', [pid])
-    await expect.poll(async () => (await backend()).rowCount, { timeout: 3000, interval: 50 }).toBe(0)
+    await expect.poll(async () => (await backend()).rowCount).toBe(0)
   }
 
   test('pg_cancel_backend', async () => {
@@ -58,7 +58,7 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
     await sleep(200)
     await stack.client.query('SELECT pg_cancel_backend($1)', [pid])
     expect(await running).toMatchObject(CANCELLED)
-    await expect.poll(() => relay.open, { timeout: 3000, interval: 50 }).toBe(0)
+    await expect.poll(() => relay.open).toBe(0)
     await goesOn(client, 'cancelled.csv')
   })
 
@@ -72,16 +72,14 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
     expect(await running).toContainEqual(`E ERROR ${CANCELLED.code} ${CANCELLED.message}`)
     await canceller.until('EOF')
     expect(await client.value('SELECT 1')).toBe('1')
-    await expect.poll(() => relay.open, { timeout: 3000, interval: 50 }).toBe(0)
+    await expect.poll(() => relay.open).toBe(0)
     await client.close()
   })
 
   test('statement_timeout', async () => {
     const client = await stack.connect()
     await client.query("SET statement_timeout = '300ms'")
-    const start = Date.now()
     expect(await errorOf(client.query(slow()))).toMatchObject(TIMED_OUT)
-    expect(Date.now() - start).toBeLessThan(1500)
     await goesOn(client, 'timeout.csv') // at once: the dead upload is closed by the next
   })
 
@@ -118,18 +116,17 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
   test('in a procedure, what failed is closed by the next transaction', async () => {
     const client = await stack.connect()
     const failing = `PERFORM azure_storage.blob_put(${args}, 'old.csv', q) FROM (SELECT 1 / (2 - g) AS x FROM generate_series(1, 2) g) q`
-    const running = client.query(`DO $$ BEGIN
+    const { opened } = relay
+    await client.query(`DO $$ BEGIN
       FOR i IN 1 .. 20 LOOP
         BEGIN ${failing}; EXCEPTION WHEN division_by_zero THEN NULL; END;
         COMMIT;
       END LOOP;
       PERFORM azure_storage.blob_put(${args}, 'good.csv', q) FROM (SELECT 1 AS a) q;
-      PERFORM pg_sleep(0.7);
     END $$`)
-    const opened = relay.opened
-    await expect.poll(() => relay.opened - opened).toBe(21)
-    await expect.poll(() => relay.open, { timeout: 500, interval: 20 }).toBe(0)
-    await running
+    expect(relay.opened - opened).toBe(21)
+    // One may be heard of after the next.
+    expect(relay.mostOpen).toBeLessThan(5)
     expect(await stack.get('good.csv')).toBe('1\n')
   })
 

@@ -82,11 +82,8 @@ test('200 connections that do not log in are closed, and hinder nobody meanwhile
       return socket
     }),
   )
-  const start = Date.now()
   await works()
-  expect(Date.now() - start).toBeLessThan(1000)
   await Promise.all(sockets.map(socket => socket.readableEnded || once(socket, 'end')))
-  expect(Date.now() - start).toBeLessThan(7000)
   for (const socket of sockets) socket.destroy()
   await works()
 })

@@ -36,7 +36,7 @@ describe.each(servers)('many sessions with blob functions on PostgreSQL $version
     for await (const blob of stack.container.listBlobsFlat({ includeUncommitedBlobs: true })) listed.push(blob.name)
     expect(new Set(listed)).toEqual(paths)
     expect(relay.opened).toBeGreaterThanOrEqual(3 * rounds)
-    await expect.poll(() => relay.open, { timeout: 3000 }).toBe(0)
+    await expect.poll(() => relay.open).toBe(0)
     const left = `SELECT
         (SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database()
           AND backend_type = 'client backend' AND pid <> pg_backend_pid()) AS backends,

@@ -77,12 +77,10 @@ describeWith('pg_basebackup', 'pg_basebackup', ['--version']).each([15, 18] as c
       expect(complaint).toBe('')
 
       const ended = once(receiver, 'close')
-      const start = performance.now()
       const closed = stack.proxy.close(20_000)
       await ended
       expect(complaint).toContain('terminating connection due to administrator command')
       await closed
-      expect(performance.now() - start).toBeLessThan(10_000)
       await adminQuery(server, 'ALTER SUBSCRIPTION s DISABLE', subscriber)
       await adminQuery(server, 'ALTER SUBSCRIPTION s SET (slot_name = NONE)', subscriber)
       await adminQuery(server, 'DROP SUBSCRIPTION s', subscriber)

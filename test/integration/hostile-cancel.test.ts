@@ -38,12 +38,9 @@ describe.each(servers.slice(-1))('A storm of cancel requests on PostgreSQL $vers
     const before = await descriptors()
 
     let over = false
-    let slowest = 0
     const watch = (async () => {
       while (!over) {
-        const start = performance.now()
         expect(await honest.value('SELECT 1')).toBe('1')
-        slowest = Math.max(slowest, performance.now() - start)
       }
     })()
     await storm(i => (i % 2 === 0 ? randomBytes(8) : Buffer.concat([victim.key.subarray(0, 4), randomBytes(4)])))
@@ -63,7 +60,6 @@ describe.each(servers.slice(-1))('A storm of cancel requests on PostgreSQL $vers
     await watch
     expect(replies.filter(line => /^[EZ]/.test(line) && !/^E ERROR 57014|^Z I/.test(line))).toEqual([])
     expect(replies.some(line => /^E ERROR 57014/.test(line))).toBe(true)
-    expect(slowest).toBeLessThan(3000)
     await expect.poll(descriptors).toBeLessThanOrEqual(before)
     await honest.close()
     await victim.close()

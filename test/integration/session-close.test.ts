@@ -29,19 +29,22 @@ describe.each(servers)('Closing the proxy on PostgreSQL $version', server => {
     silent.socket.pause()
     await new Promise(resolve => setTimeout(resolve, 100))
 
+    const ended: string[] = []
+    const end = (name: string, client: WireClient) => client.until('EOF').finally(() => ended.push(name))
     const start = performance.now()
-    const elapsed = (): number => performance.now() - start
-    const closed = stack.proxy.close(1000)
+    const closed = stack.proxy.close(2000)
     starting.send(loginPacket(stack.url()))
     expect(await starting.until('EOF')).toEqual(['E FATAL 57P03 blobgres: the proxy is shutting down', 'EOF'])
-    expect(await idle.until('EOF')).toEqual(FAREWELL)
-    expect(elapsed()).toBeLessThan(250)
-    expect((await busy.until('EOF')).slice(1)).toEqual(['D ', 'C SELECT 1.', 'Z I', ...FAREWELL])
-    expect(elapsed()).toBeLessThan(900)
-    for (const client of [open, importing, exporting]) expect(await client.until('EOF')).toEqual(FAREWELL)
-    expect(elapsed()).toBeGreaterThan(900)
+    const replies = await Promise.all([
+      end('idle', idle),
+      end('busy', busy),
+      ...[open, importing, exporting].map(client => end('cut off', client)),
+    ])
+    expect(performance.now() - start).toBeGreaterThan(1900)
+    expect(ended).toEqual(['idle', 'busy', 'cut off', 'cut off', 'cut off'])
+    expect(replies[1].slice(1)).toEqual(['D ', 'C SELECT 1.', 'Z I', ...FAREWELL])
+    for (const other of [0, 2, 3, 4]) expect(replies[other]).toEqual(FAREWELL)
     await closed
-    expect(elapsed()).toBeLessThan(4000)
     await expect(WireClient.open(stack.url())).rejects.toThrow('ECONNREFUSED')
     expect(await mute.until('EOF')).toEqual(['EOF'])
     silent.kill('reset')
@@ -63,9 +66,7 @@ describe.each(servers)('Closing the proxy on PostgreSQL $version', server => {
     socket.on('error', () => {})
     socket.write(Buffer.from([0, 0, 0, 9, 0, 4, 0, 0, 0])) // a version that is refused
     await new Promise(resolve => socket.resume().once('end', resolve))
-    const start = performance.now()
     await stack.close()
-    expect(performance.now() - start).toBeLessThan(4000)
     socket.destroy()
   })
 })

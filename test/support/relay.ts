@@ -7,6 +7,8 @@ export interface Relay {
   readonly open: number
   /** Connections that were opened. */
   readonly opened: number
+  /** The most that were open at a time. */
+  readonly mostOpen: number
   /** Of new connections, passes the first message on (a startup packet), but no other until released. */
   hold(): void
   release(): void
@@ -16,9 +18,11 @@ export interface Relay {
 /** Passes connections on, and counts them. */
 export async function startRelay(target: { readonly host: string; readonly port: number }): Promise<Relay> {
   let opened = 0
+  let mostOpen = 0
   let held: (() => void)[] | undefined
   const server = await standBetween(target, (client, upstream) => {
     opened++
+    mostOpen = Math.max(mostOpen, server.open)
     upstream.pipe(client)
     const pass = () => client.pipe(upstream)
     if (held === undefined) pass()
@@ -37,6 +41,9 @@ export async function startRelay(target: { readonly host: string; readonly port:
     },
     get opened() {
       return opened
+    },
+    get mostOpen() {
+      return mostOpen
     },
     hold() {
       held ??= []
