@@ -24,13 +24,22 @@ export interface AzuriteOptions {
   readonly inMemory?: boolean
   /** With it, Azurite speaks HTTPS alone, and takes bearer tokens. */
   readonly certificate?: CertificateFiles
+  /** A module for Node to load first. */
+  readonly preload?: string
   readonly onOutput?: (chunk: Buffer) => void
 }
 
 /** Runs Azurite's blob service on 127.0.0.1. */
 export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
   const program = createRequire(import.meta.url).resolve('azurite/dist/src/blob/main.js')
-  const args = [program, '--blobHost', '127.0.0.1', '--blobPort', String(options.port)]
+  const args = [
+    ...(options.preload ? ['--require', options.preload] : []),
+    program,
+    '--blobHost',
+    '127.0.0.1',
+    '--blobPort',
+    String(options.port),
+  ]
   args.push('--silent', '--skipApiVersionCheck', '--disableTelemetry')
   args.push(...(options.inMemory ? ['--inMemoryPersistence'] : ['--location', options.location]))
   const { certificate } = options

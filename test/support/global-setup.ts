@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { startAzurite } from '../../src/dev/azurite.ts'
@@ -98,7 +99,8 @@ async function postgresServer(
 async function azuriteServer(dir: string): Promise<TestAzurite> {
   const location = join(dir, 'azurite')
   await mkdir(location)
-  const azurite = await startAzurite({ accounts: ACCOUNTS, port: 0, location, inMemory: true })
+  const preload = fileURLToPath(new URL('azurite-without-sweeps.cjs', import.meta.url))
+  const azurite = await startAzurite({ accounts: ACCOUNTS, port: 0, location, inMemory: true, preload })
   running.push(azurite)
   const { host, port, endpointTemplate } = azurite
   return { host, port, endpointTemplate, accounts: ACCOUNTS }
