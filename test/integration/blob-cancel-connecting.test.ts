@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CopyStack } from '../support/copy-stack.ts'
-import { adminQuery } from '../support/database.ts'
 import { type Relay, startRelay } from '../support/relay.ts'
 import { servers } from '../support/servers.ts'
+import { callProxyFrom } from '../support/stack.ts'
 import { STALLED_CALLS, type StalledStorage, startStalledStack } from '../support/stalled-storage.ts'
 import { cancelPacket } from '../support/wire.ts'
 import { WireClient } from '../support/wire-client.ts'
@@ -14,10 +14,7 @@ describe.each(servers)('a request to cancel that comes while a function connects
   beforeAll(async () => {
     ;({ storage, stack } = await startStalledStack(server))
     relay = await startRelay(stack.proxy.address)
-    await adminQuery(
-      server,
-      `ALTER ROLE azure_storage_key IN DATABASE ${stack.database.name} SET azure_storage.loopback_addresses = '${relay.address}'`,
-    )
+    await callProxyFrom(server, stack.database.name, relay)
   })
   afterAll(async () => {
     await stack.close()

@@ -3,9 +3,9 @@ import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
-import { adminQuery } from '../support/database.ts'
 import { type Relay, startRelay } from '../support/relay.ts'
 import { servers } from '../support/servers.ts'
+import { callProxyFrom } from '../support/stack.ts'
 import { cancelPacket } from '../support/wire.ts'
 import { WireClient } from '../support/wire-client.ts'
 
@@ -20,10 +20,7 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
     stack = await startCopyStack(server)
     args = `'${account.name}', '${stack.container.containerName}'`
     relay = await startRelay(stack.proxy.address)
-    await adminQuery(
-      server,
-      `ALTER ROLE azure_storage_key IN DATABASE ${stack.database.name} SET azure_storage.loopback_addresses = '${relay.address}'`,
-    )
+    await callProxyFrom(server, stack.database.name, relay)
   })
   beforeEach(async () => {
     await stack.put('old.csv', 'old')

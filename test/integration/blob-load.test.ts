@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runBlobLoad } from '../support/blob-load.ts'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
-import { adminQuery } from '../support/database.ts'
 import { type Relay, startRelay } from '../support/relay.ts'
 import { servers } from '../support/servers.ts'
+import { callProxyFrom } from '../support/stack.ts'
 
 const SESSIONS = 32
 
@@ -14,10 +14,7 @@ describe.each(servers)('many sessions with blob functions on PostgreSQL $version
   beforeAll(async () => {
     stack = await startCopyStack(server)
     relay = await startRelay(stack.proxy.address)
-    await adminQuery(
-      server,
-      `ALTER ROLE azure_storage_key IN DATABASE ${stack.database.name} SET azure_storage.loopback_addresses = '${relay.address}'`,
-    )
+    await callProxyFrom(server, stack.database.name, relay)
   })
   afterAll(async () => {
     await stack.close()

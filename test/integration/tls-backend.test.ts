@@ -90,13 +90,14 @@ describe.each(servers)('a server behind TLS, PostgreSQL $version', server => {
 it('a server that cannot be had over TLS is named, with the reason', async () => {
   const [server] = servers as [TestServer]
   const relay = await startRelay(server)
-  const url = `postgres://postgres@${relay.address}/?sslmode=verify-ca&sslrootcert=${server.certificate.cert}`
+  const address = `127.0.0.1:${relay.address.port}`
+  const url = `postgres://postgres@${address}/?sslmode=verify-ca&sslrootcert=${server.certificate.cert}`
   const stack = await startStack(server, { backend: parseConfig(['--backend', url], {}).backend })
   await relay.close()
   const client = await WireClient.open(stack.url())
   client.send(loginPacket(stack.url()))
   expect(await client.until('EOF')).toEqual([
-    `E FATAL 57P03 blobgres: could not connect to the PostgreSQL server at ${relay.address}`,
+    `E FATAL 57P03 blobgres: could not connect to the PostgreSQL server at ${address}`,
     'EOF',
   ])
   await stack.close()

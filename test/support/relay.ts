@@ -2,7 +2,7 @@ import { standBetween } from './socket-server.ts'
 
 export interface Relay {
   /** As PostgreSQL is to reach it. */
-  readonly address: string
+  readonly address: { readonly host: string; readonly port: number }
   /** Connections open now. */
   readonly open: number
   /** Connections that were opened. */
@@ -35,7 +35,7 @@ export async function startRelay(target: { readonly host: string; readonly port:
     }
   })
   return {
-    address: `127.0.0.1:${server.port}`,
+    address: { host: '127.0.0.1', port: server.port },
     get open() {
       return server.open
     },
