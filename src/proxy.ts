@@ -52,7 +52,9 @@ async function prepareServices(config: Config): Promise<Services> {
   const admin = await connectAdmin(config.backend)
   try {
     await prepareServer(admin)
-    const { rows } = await admin.query<{ version: string }>("SELECT current_setting('server_version_num') AS version")
+    const { rows } = await admin.query<{ version: string }>(
+      "SELECT pg_catalog.current_setting('server_version_num') AS version",
+    )
     const serverMajorVersion = Math.floor(Number(rows[0]?.version) / 10_000)
     const identity = new ManagedIdentity(config)
     const sealingKey = withProxyKey(await readSealingKey(admin), config.credentialKey)

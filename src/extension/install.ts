@@ -73,22 +73,31 @@ export async function createInstaller(admin: Client): Promise<Installer> {
 }
 
 /**
- * The statement that takes the place of CREATE or ALTER EXTENSION in the client's session. It says, as PostgreSQL
- * does, "already exists" to anybody, and refuses those who may not create extensions.
+ * SQL: whether the role that a backend has let in may create extensions. Not its session_user, which a superuser can
+ * change back in the text before; nobody else can change it.
  */
-export function installerStatement(qualifiedName: string, request: InstallRequest): string {
+export const mayCreateExtension = (pid: string): string =>
+  `(SELECT coalesce(pg_catalog.pg_has_role(a.usesysid, pg_catalog.to_regrole('azure_pg_admin'), 'MEMBER'), false)
+    FROM pg_catalog.pg_stat_get_activity(${pid}) AS a)`
+
+/**
+ * The statement that takes the place of CREATE or ALTER EXTENSION in the client's session. It says, as PostgreSQL
+ * does, "already exists" to anybody, and refuses those who may not create extensions: all, without an installer.
+ */
+export function installerStatement(qualifiedName: string | undefined, request: InstallRequest): string {
   const text = (value: string | undefined) => (value === undefined ? 'NULL' : escapeLiteral(value))
   const { action, ifNotExists = false, schema, version } = request
   const exists = 'extension "azure_storage" already exists'
   const refusal = action === 'create' ? CREATE_EXTENSION_DENIED : 'must be owner of extension azure_storage'
+  const install = `pg_catalog.pg_has_role(current_user, 'azure_pg_admin', 'USAGE') THEN
+    PERFORM ${qualifiedName}(${text(action)}, current_user, ${ifNotExists}, target, ${text(version)});
+  ELSIF `
   const body = `
 DECLARE
-  target text := ${text(schema)};
+  target pg_catalog.text := ${text(schema)};
 BEGIN
   IF target IS NULL AND pg_catalog.to_regnamespace('public') IS NULL THEN target := pg_catalog.current_schema(); END IF;
-  IF pg_catalog.pg_has_role(current_user, 'azure_pg_admin', 'USAGE') THEN
-    PERFORM ${qualifiedName}(${text(action)}, current_user, ${ifNotExists}, target, ${text(version)});
-  ELSIF ${action === 'create'} AND EXISTS (
+  IF ${qualifiedName === undefined ? '' : install}${action === 'create'} AND EXISTS (
     SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'azure_storage'
   ) THEN
     RAISE ${ifNotExists ? `NOTICE '${exists}, skipping'` : `EXCEPTION '${exists}'`} USING ERRCODE = 'duplicate_object';
@@ -98,6 +107,11 @@ BEGIN
 END`
   return `DO ${escapeLiteral(body)}`
 }
+
+/** Fails as a call of create_extension() does for those who may not. */
+export const CREATE_EXTENSION_REFUSAL = `DO ${escapeLiteral(
+  `BEGIN RAISE EXCEPTION '${CREATE_EXTENSION_DENIED}' USING ERRCODE = 'insufficient_privilege'; END`,
+)}`
 
 /** What a crashed proxy left behind; a young one may still be in use. The lock is for proxies that clean up together. */
 const DROP_LEFTOVERS = `

@@ -10,8 +10,8 @@ import type { Session } from './session.ts'
  */
 const LOOKUP = `
 SELECT CASE
-  WHEN c.relkind IN ('v', 'm') THEN '*'
-  WHEN c.relkind IN ('f', 'p') THEN (
+  WHEN c.relkind OPERATOR(pg_catalog.=) ANY ('{v,m}'::pg_catalog."char"[]) THEN '*'
+  WHEN c.relkind OPERATOR(pg_catalog.=) ANY ('{f,p}'::pg_catalog."char"[]) THEN (
     SELECT coalesce(pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum), '')
     FROM pg_catalog.pg_attribute a
     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0

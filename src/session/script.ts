@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { installerStatement } from '../extension/install.ts'
+import { CREATE_EXTENSION_REFUSAL, installerStatement } from '../extension/install.ts'
 import type { PgError } from '../protocol/pg-error.ts'
 import { rewriteSecrets } from '../sql/account-secrets.ts'
 import type { Statement } from '../sql/classify.ts'
@@ -27,7 +27,7 @@ export type Step =
 export interface Resources {
   /** Select list for a relation that COPY TO cannot read itself, such as a view. */
   readonly selectList: (copy: CopyStatement) => string | undefined
-  /** The installer function in the session's database. */
+  /** The installer function in the session's database; none where the client may not create extensions. */
   readonly installer: string | undefined
   readonly settleKey: (copy: CopyStatement) => bigint
   /** Seals a credential that is written in a statement. */
@@ -120,7 +120,8 @@ function parquetText({ direction, format, relation, columns }: CopyStatement): s
  * with URLs is off, it runs `copy`, for PostgreSQL to refuse it in its own words.
  */
 export function refusal(copy?: string): string {
-  const off = `NOT coalesce(nullif(current_setting('azure_storage.enable_copy_command', true), ''), 'on')::boolean`
+  const setting = "pg_catalog.current_setting('azure_storage.enable_copy_command', true)"
+  const off = `NOT coalesce(CASE WHEN pg_catalog.textne(${setting}, '') THEN ${setting} END, 'on')::boolean`
   const native = copy === undefined ? '' : `IF ${off} THEN EXECUTE ${quoteLiteral(copy)}; END IF; `
   return `DO ${quoteLiteral(`BEGIN ${native}RAISE EXCEPTION 'azure_storage'; END`)}`
 }
@@ -147,12 +148,15 @@ function writeStatement(
       }
     case 'extension':
       return {
-        text: installerStatement(installer as string, statement.request),
+        text: installerStatement(installer, statement.request),
         step: { kind: 'retag', tag: statement.tag },
       }
     case 'create-extension-call':
       return {
-        text: `SELECT ${installer}('create', current_user, false, NULL, NULL) AS create_extension`,
+        text:
+          installer === undefined
+            ? CREATE_EXTENSION_REFUSAL
+            : `SELECT ${installer}('create', current_user, false, NULL, NULL) AS create_extension`,
         step: { kind: 'retag', tag: 'SELECT 1' },
       }
     default:
