@@ -1,7 +1,7 @@
 import net from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { connectAdmin } from './backend/admin.ts'
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import { prepareServer, readSealingKey } from './extension/install.ts'
 import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'

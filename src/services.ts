@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
 import type { ManagedIdentity } from './storage/managed-identity.ts'
 import type { SealingKey } from './storage/sealing.ts'
 

@@ -1,12 +1,12 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../../src/config.ts'
-import type { Environment } from '../../src/options.ts'
+import type { Environment } from '../../../src/config/read-options.ts'
+import { serveConfig } from '../../support/config.ts'
 
 const BACKEND = 'postgres://admin:s3cret@db.example:6543/app'
 
 function parse(args: string, env: Environment = { BLOBGRES_BACKEND: BACKEND }) {
-  return parseConfig(args.split(' ').filter(Boolean), env)
+  return serveConfig(args.split(' ').filter(Boolean), env)
 }
 
 describe('the configuration of serve', () => {
@@ -16,6 +16,8 @@ describe('the configuration of serve', () => {
       listen: { host: '127.0.0.1', port: 5433 },
       backend: { host: 'db.example', port: 6543, user: 'admin', database: 'app' },
       storageEndpoints: { defaultTemplate: 'https://{account}.blob.core.windows.net', accounts: new Map() },
+      azureCredential: 'managed-identity',
+      spoolLimitBytes: 32 * 1024 ** 3,
       logLevel: 'info',
       drainTimeoutMs: 30_000,
     })
@@ -31,6 +33,7 @@ describe('the configuration of serve', () => {
   it('prefers a flag to the environment, and takes an empty variable for none', () => {
     const env = { BLOBGRES_BACKEND: BACKEND, BLOBGRES_LISTEN: '0.0.0.0:1', BLOBGRES_LOG_LEVEL: '' }
     expect(parse('', env)).toMatchObject({ listen: { host: '0.0.0.0', port: 1 }, logLevel: 'info' })
+    expect(parse('--log-level=trace', env).logLevel).toBe('trace')
     expect(parse('--listen [::1]:2', env).listen).toEqual({ host: '::1', port: 2 })
   })
 
