@@ -11,12 +11,12 @@ import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
-import { openBlobFor } from '../storage/open-blob.ts'
-import { sealForStatement } from '../storage/sealing.ts'
+import { databaseName, sealForStatement } from '../storage/sealing.ts'
 import type { Interceptor } from './client-stream.ts'
 import { mapErrorPosition } from './error-position.ts'
 import { gather, type SettleLocks } from './gather.ts'
 import { Leases } from './leases.ts'
+import { openCopy } from './open-copy.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
 import { runScript, type ScriptContext } from './run-script.ts'
 import {
@@ -258,7 +258,8 @@ export class StatementInterceptor implements Interceptor {
   }
 
   readonly #seal: SealOne = (clear, account) => {
-    const recipient = account === undefined ? { pid: this.#session.backendPid } : { account }
+    const database = databaseName(Buffer.from(this.#database))
+    const recipient = { account, pid: this.#session.backendPid, database }
     return sealForStatement(clear, recipient, this.#services.sealingKey)
   }
 
@@ -278,7 +279,8 @@ export class StatementInterceptor implements Interceptor {
   #context(rewrite: Rewrite, original: string, locks: SettleLocks, replies: number | undefined): ScriptContext {
     const encoding = this.#encoding
     return {
-      openBlob: (copy: CopyStatement, grant) => openBlobFor(this.#services, copy.url, grant),
+      openCopy: (step, row) =>
+        openCopy(this.#services, step, row, { pid: this.#session.backendPid, database: this.#database }),
       spool: this.#services.config,
       settle: async copy => locks.get(copy)?.confirm(),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
