@@ -8,6 +8,8 @@ export interface StalledStorage {
   readonly endpointTemplate: string
   /** Resolves when a request has come in. */
   readonly requested: Promise<void>
+  /** Whether a request for a path that ends like this has come in. */
+  hasRequest(path: string): boolean
   /** Connections open now. */
   readonly open: number
   close(): Promise<void>
@@ -19,8 +21,10 @@ export async function startStalledStorage(head = ''): Promise<StalledStorage> {
   const requested = new Promise<void>(resolve => {
     onRequest = resolve
   })
+  const paths: string[] = []
   const server = await serveSockets(client => {
-    client.once('data', () => {
+    client.once('data', request => {
+      paths.push(new URL(/^\S+ (\S+)/.exec(request.toString('latin1'))?.[1] ?? '', 'http://h').pathname)
       client.write(head)
       onRequest()
     })
@@ -28,6 +32,7 @@ export async function startStalledStorage(head = ''): Promise<StalledStorage> {
   return {
     endpointTemplate: `http://127.0.0.1:${server.port}/{account}`,
     requested,
+    hasRequest: path => paths.some(each => each.endsWith(path)),
     get open() {
       return server.open
     },
