@@ -1,6 +1,7 @@
 import net from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { connectAdmin } from './backend/admin.ts'
+import { updateDatabases } from './backend/update-databases.ts'
 import type { Config } from './config/config.ts'
 import { prepareServer, readSealingKey } from './extension/install.ts'
 import type { Logger } from './log.ts'
@@ -18,7 +19,7 @@ export interface RunningProxy {
 
 /** Starts a proxy in front of a PostgreSQL that is up. @throws when the server or the address cannot be had. */
 export async function startProxy(config: Config, log: Logger): Promise<RunningProxy> {
-  const services = await prepareServices(config)
+  const services = await prepareServices(config, log)
   const secureContext = config.tls && createSecureContext({ cert: config.tls.cert, key: config.tls.key })
   const loopback = new LoopbackService(services, log)
   const listener = new Listener(services, secureContext, loopback, log)
@@ -48,10 +49,11 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
   }
 }
 
-async function prepareServices(config: Config): Promise<Services> {
+async function prepareServices(config: Config, log: Logger): Promise<Services> {
   const admin = await connectAdmin(config.backend)
   try {
     await prepareServer(admin)
+    await updateDatabases(admin, config.backend, log)
     const { rows } = await admin.query<{ version: string }>(
       "SELECT pg_catalog.current_setting('server_version_num') AS version",
     )
