@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { extname } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Statement } from './classify.ts'
 import type { ReaderRequest } from './reader-thread.ts'
@@ -159,12 +159,20 @@ export class ReaderLane {
 }
 
 function startThread(): Worker {
-  const extension = extname(fileURLToPath(import.meta.url))
-  const loader = extension === '.ts' ? ['--import', createRequire(import.meta.url).resolve('tsx')] : []
-  return new Worker(new URL(`reader-thread${extension}`, import.meta.url), {
-    execArgv: loader,
-    // Not the proxy's: that may hold secrets.
-    env: {},
-    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
-  })
+  const script = new URL(`reader-thread${extname(import.meta.filename)}`, import.meta.url)
+  // Not the proxy's environment: that may hold secrets.
+  const options = { env: {}, resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB } }
+  return script.pathname.endsWith('.ts')
+    ? new Worker(withLoader(script), { ...options, eval: true })
+    : new Worker(script, options)
+}
+
+/** Runs TypeScript as it is: in a thread, tsx does not load what is run first. */
+function withLoader(script: URL): string {
+  const loader = pathToFileURL(
+    createRequire(import.meta.url)
+      .resolve('tsx/esm/api')
+      .replace(/cjs$/, 'mjs'),
+  ).href
+  return `import('${loader}').then(({ register }) => { register(); return import('${script}') })`
 }

@@ -14,7 +14,7 @@ export interface ReaderLimits {
   readonly slowMs: number
 }
 
-const LIMITS: ReaderLimits = { quickMs: 100, slowMs: 2000 }
+const LIMITS: ReaderLimits = { quickMs: 250, slowMs: 2000 }
 
 /**
  * Reads query texts so that none holds the event loop: what is not small is read in threads of their own. There are two,
