@@ -8,6 +8,7 @@ import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'
 import { Listener } from './server/listener.ts'
 import type { Services } from './services.ts'
+import { TextReader } from './sql/text-reader.ts'
 import { ManagedIdentity } from './storage/managed-identity.ts'
 import { withProxyKey } from './storage/sealing.ts'
 
@@ -43,6 +44,7 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
       await loopback.drain(deadline - performance.now())
       const closed = new Promise<void>(resolve => server.close(() => resolve()))
       listener.close()
+      services.texts.close()
       await loopback.close()
       await closed
     },
@@ -60,7 +62,7 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     const serverMajorVersion = Math.floor(Number(rows[0]?.version) / 10_000)
     const identity = new ManagedIdentity(config)
     const sealingKey = withProxyKey(await readSealingKey(admin), config.credentialKey)
-    return { config, sealingKey, identity, serverMajorVersion }
+    return { config, sealingKey, identity, serverMajorVersion, texts: new TextReader() }
   } finally {
     await admin.end()
   }

@@ -1,4 +1,5 @@
 import type { Config } from './config/config.ts'
+import type { TextReader } from './sql/text-reader.ts'
 import type { ManagedIdentity } from './storage/managed-identity.ts'
 import type { SealingKey } from './storage/sealing.ts'
 
@@ -8,4 +9,5 @@ export interface Services {
   readonly sealingKey: SealingKey
   readonly identity: ManagedIdentity
   readonly serverMajorVersion: number
+  readonly texts: TextReader
 }

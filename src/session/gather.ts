@@ -47,7 +47,7 @@ export async function gather(
     if (statement.kind === 'with-secrets' && !statement.isCertain) {
       const isOurs = await accountAddIsOurs(session, inPipeline)
       if (isOurs === undefined) return undefined
-      runnable.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end })
+      runnable.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end, count: 1 })
       continue
     }
     try {
