@@ -5,7 +5,7 @@ import { parseVersion, readScripts } from './scripts.ts'
 /** What was found in a database, and done about it. */
 export type UpdateResult = 'absent' | 'current' | 'newer' | 'updated'
 
-/** What is no more than other sessions that use the extension just now may delay. */
+/** How long other sessions that use the extension, or install another, may keep it waiting at each step. */
 const LOCK_TIMEOUT = '5s'
 
 /** The comment of the schema of ours, which another extension of that name has not. */
@@ -20,14 +20,14 @@ WHERE e.extname OPERATOR(pg_catalog.=) 'azure_storage' AND n.nspname OPERATOR(pg
 
 /**
  * Brings the extension in the database of `admin`, a superuser, up to date, where it is there and of an older schema, or
- * has the functions of another build. One of a newer schema stays: a proxy that knows it will be there, too.
+ * has the functions of another build. The connection is for nothing else. One of a newer schema stays: a proxy that knows it will be there, too.
  */
 export async function updateExtension(admin: Client): Promise<UpdateResult> {
+  await admin.query(`SET lock_timeout = '${LOCK_TIMEOUT}'`)
   const before = await versionIn(admin)
   if (before !== 'older') return before
   await admin.query('BEGIN')
   try {
-    await admin.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`)
     // Another proxy may be about to do the same. It takes the lock that the installer takes.
     await admin.query('LOCK TABLE pg_catalog.pg_extension IN SHARE ROW EXCLUSIVE MODE')
     const now = await versionIn(admin)
