@@ -115,28 +115,34 @@ $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.await_answer FROM PUBLIC;
 
 -- Nothing is asked of who has not proved to know the server's key, and to be what was dialled: else somebody who listens
--- where a proxy has died could pass everything on to another. NULL is for an address that has been proved before. Gives
--- the nonces of both sides, for one request.
+-- where a proxy has died could pass everything on to another. NULL is for who has proved that before, over this
+-- connection, and can be waited for. Gives the nonces of both sides, for one request.
 CREATE OR REPLACE FUNCTION azure_storage_private.greet(connection text, address text) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   pid CONSTANT text := pg_backend_pid();
   statement CONSTANT text := azure_storage_private.statement_microseconds();
   own_nonce CONSTANT text := azure_storage_private.nonce();
-  hello CONSTANT text := jsonb_build_object('nonce', own_nonce, 'pid', pid, 'statement', statement, 'address', address);
+  hello CONSTANT text := 'HELLO ' || encode(convert_to(jsonb_build_object(
+    'nonce', own_nonce, 'pid', pid, 'statement', statement, 'address', address)::text, 'UTF8'), 'hex');
   its_nonce text;
   its_proof text;
-  is_over boolean;
+  is_all boolean := true;
 BEGIN
-  PERFORM azure_storage_private.dblink_send_query(connection, 'HELLO ' || encode(convert_to(hello, 'UTF8'), 'hex'));
-  PERFORM azure_storage_private.await_answer(connection);
-  SELECT t.nonce, t.proof INTO its_nonce, its_proof
-  FROM azure_storage_private.dblink_get_result(connection) AS t (nonce text, proof text);
-  -- libpq waits to be told that this is all.
-  PERFORM azure_storage_private.await_answer(connection);
-  SELECT count(*) = 0 INTO is_over
-  FROM azure_storage_private.dblink_get_result(connection) AS t (nonce text, proof text);
-  IF (is_over AND its_proof = azure_storage_private.proof(
+  IF address IS NULL THEN
+    SELECT t.nonce, t.proof INTO its_nonce, its_proof
+    FROM azure_storage_private.dblink(connection, hello) AS t (nonce text, proof text);
+  ELSE
+    PERFORM azure_storage_private.dblink_send_query(connection, hello);
+    PERFORM azure_storage_private.await_answer(connection);
+    SELECT t.nonce, t.proof INTO its_nonce, its_proof
+    FROM azure_storage_private.dblink_get_result(connection) AS t (nonce text, proof text);
+    -- libpq wants to be told that this is all.
+    PERFORM azure_storage_private.await_answer(connection);
+    SELECT count(*) = 0 INTO is_all
+    FROM azure_storage_private.dblink_get_result(connection) AS t (nonce text, proof text);
+  END IF;
+  IF (is_all AND its_proof = azure_storage_private.proof(
       'blobgres/2 peer', own_nonce, its_nonce, pid, statement, address)) IS NOT TRUE THEN
     RAISE EXCEPTION 'who listens there has not proved to be a proxy of this server'
       USING ERRCODE = 'invalid_authorization_specification';

@@ -5,21 +5,26 @@ import type { Address } from '../options.ts'
 const USUAL_HOSTS = ['localhost', '127.0.0.1', 'blobgres', 'host.docker.internal']
 
 /**
- * Where the server may reach this proxy: at the configured address, else the one its connections come from, else a usual
- * one.
+ * Where the server may reach this proxy: at the configured address, else where `ownHost` tells (see ownHost()), else at
+ * a usual one.
  */
-export async function possibleAddresses(
-  admin: Client,
+export function possibleAddresses(
   listen: Address,
   configured: Address | undefined,
-): Promise<string[]> {
+  ownHost: string | undefined,
+): string[] {
   if (configured) return [formatAddress(configured)]
+  const specific = ['0.0.0.0', '::', ''].includes(listen.host) ? undefined : listen.host
+  const hosts = [ownHost, specific, ...USUAL_HOSTS]
+  return [...new Set(hosts)].flatMap(host => (host ? [formatAddress({ host, port: listen.port })] : []))
+}
+
+/** Where the server sees the proxy's connections come from. */
+export async function ownHost(admin: Client): Promise<string | undefined> {
   const { rows } = await admin.query<{ client: string | null }>(
     'SELECT pg_catalog.host(pg_catalog.inet_client_addr()) AS client',
   )
-  const specific = ['0.0.0.0', '::', ''].includes(listen.host) ? undefined : listen.host
-  const hosts = [rows[0]?.client, specific, ...USUAL_HOSTS]
-  return [...new Set(hosts)].flatMap(host => (host ? [formatAddress({ host, port: listen.port })] : []))
+  return rows[0]?.client ?? undefined
 }
 
 /** The proxies of the server. */

@@ -2,7 +2,7 @@ import { connectAdmin } from '../backend/admin.ts'
 import type { Logger } from '../log.ts'
 import type { Address } from '../options.ts'
 import type { Services } from '../services.ts'
-import { announceAddress, loopbackAddresses, possibleAddresses, removeAddresses } from './address.ts'
+import { announceAddress, loopbackAddresses, ownHost, possibleAddresses, removeAddresses } from './address.ts'
 import { type Ask, askingProxies } from './ask.ts'
 
 const HEARTBEAT_INTERVAL_MS = 60_000
@@ -45,9 +45,11 @@ export class Registration {
   /** Finds out how the server reaches this proxy, and lets the functions know. */
   async announce(listen: Address): Promise<void> {
     const { config, sealingKey } = this.#services
+    // Functions may know the address from the time before a restart, and call at once.
+    this.#possible = possibleAddresses(listen, config.loopback, undefined)
     const admin = await connectAdmin(config.backend)
     try {
-      this.#possible = await possibleAddresses(admin, listen, config.loopback)
+      this.#possible = possibleAddresses(listen, config.loopback, await ownHost(admin))
       this.#address = await askingProxies(admin, sealingKey, async ask => {
         for (const address of this.#possible) {
           if ((await ask(address, 'PING'))?.[0] === this.#proxyId) return address

@@ -1,4 +1,4 @@
-import { PgError } from '../protocol/pg-error.ts'
+import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import { credentialOf } from '../storage/access.ts'
@@ -70,10 +70,12 @@ export class Requests {
   async *answer(body: Buffer, onProved: () => void): AsyncGenerator<Buffer> {
     const message = readMessage(body)
     switch (message.kind) {
-      case 'hello':
+      case 'hello': {
+        const proof = this.#handshake.greet(message.text)
         yield rowDescription(['nonce', 'proof'])
-        yield dataRow(this.#handshake.greet(message.text), this.#encoding)
+        yield dataRow(proof, this.#encoding)
         break
+      }
       case 'request': {
         const proved = this.#handshake.accept(message.text)
         this.#isOver = proved.verb !== 'OPEN'
@@ -82,6 +84,7 @@ export class Requests {
         break
       }
       case 'rows':
+        if (!this.#hasOpened) throw new ProtocolError('azure_storage: rows without an upload')
         if (message.isLast) await this.#commit(message.upload, message.rows)
         else await this.#uploadOf(message.upload).write(message.rows)
         yield rowDescription(['open'])

@@ -1,3 +1,4 @@
+import type { Config } from '../../src/config.ts'
 import { account } from './blobs.ts'
 import { type CopyStack, startCopyStack } from './copy-stack.ts'
 import type { TestServer } from './servers.ts'
@@ -44,10 +45,14 @@ export async function startStalledStorage(head = ''): Promise<StalledStorage> {
 const HEAD = `HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nETag: "x"\r\nx-ms-blob-type: BlockBlob\r\n\r\n${'1\n'.repeat(1000)}`
 
 /** A proxy before such a service. */
-export async function startStalledStack(server: TestServer): Promise<{ storage: StalledStorage; stack: CopyStack }> {
+export async function startStalledStack(
+  server: TestServer,
+  overrides: Partial<Config> = {},
+): Promise<{ storage: StalledStorage; stack: CopyStack }> {
   const storage = await startStalledStorage(HEAD)
   const stack = await startCopyStack(server, {
     storageEndpoints: { defaultTemplate: storage.endpointTemplate, accounts: new Map() },
+    ...overrides,
   })
   return { storage, stack }
 }
