@@ -160,19 +160,13 @@ describe.each(servers)('blob_put on PostgreSQL $version', server => {
   })
 
   test.each([
-    ["t, 'text') FROM t", '0A000', /can only use text encoder with a single column/],
-    ["t, 'nonsense') FROM t", '22023', /invalid encoder: nonsense|invalid decoder: nonsense/],
+    ["t, 'text') FROM t", '0A000', 'azure_storage: can only use text encoder with a single column'],
+    ["t, 'nonsense') FROM t", '22023', 'azure_storage: invalid decoder: nonsense'],
     ["t, 'csv', 'zip') FROM t", '22023', 'azure_storage: invalid compression algorithm: zip'],
-    [`t, 'csv', 'none', '{"head": true}') FROM t`, '22023', /head/],
-    [
-      `t, 'csv', 'none', '{"delimiter": "ab"}') FROM t`,
-      undefined,
-      'COPY delimiter must be a single one-byte character',
-    ],
+    [`t, 'csv', 'none', '{"head": true}') FROM t`, '22023', 'azure_storage: unrecognized option: head'],
+    [`t, 'csv', 'none', '{"delimiter": "ab"}') FROM t`, '0A000', 'COPY delimiter must be a single one-byte character'],
   ])('%s fails, and writes nothing', async (rest, code, message) => {
-    const error = await errorOf(client.query(put('bad.csv', rest)))
-    if (code !== undefined) expect(error.code, error.message).toBe(code)
-    expect(error.message).toMatch(message)
+    expect(await errorOf(client.query(put('bad.csv', rest)))).toMatchObject({ code, message })
     expect(await stack.exists('bad.csv')).toBe(false)
   })
 
