@@ -48,20 +48,24 @@ describe.each(servers)('blob_put on PostgreSQL $version', server => {
   test.each([
     ['enable_sort', 1000],
     ['enable_hashagg', 50],
-  ])('a blob for each of many groups, whose rows come mixed (%s = off)', async (plan, groups) => {
-    await client.query(`SET ${plan} = off`)
-    const { rowCount } = await client.query(
-      `SELECT g, azure_storage.blob_put(${args}, '${plan}/' || g || '.csv', q)
+  ])(
+    'a blob for each of many groups, whose rows come mixed (%s = off)',
+    async (plan, groups) => {
+      await client.query(`SET ${plan} = off`)
+      const { rowCount } = await client.query(
+        `SELECT g, azure_storage.blob_put(${args}, '${plan}/' || g || '.csv', q)
        FROM (SELECT i % ${groups} AS g, i, repeat('x', i % 7) AS pad FROM generate_series(1, 5 * ${groups}) i) q GROUP BY g`,
-    )
-    await client.query(`RESET ${plan}`)
-    expect(rowCount).toBe(groups)
-    const { rows } = await client.query(`SELECT count(*)::int FROM azure_storage.blob_list(${args}, '${plan}/')`)
-    expect(rows).toEqual([{ count: groups }])
-    expect((await stack.get(`${plan}/1.csv`)).split('\n').sort()).toEqual(
-      ['', ...[0, 1, 2, 3, 4].map(n => `1,${n * groups + 1},${'x'.repeat((n * groups + 1) % 7) || '""'}`)].sort(),
-    )
-  })
+      )
+      await client.query(`RESET ${plan}`)
+      expect(rowCount).toBe(groups)
+      const { rows } = await client.query(`SELECT count(*)::int FROM azure_storage.blob_list(${args}, '${plan}/')`)
+      expect(rows).toEqual([{ count: groups }])
+      expect((await stack.get(`${plan}/1.csv`)).split('\n').sort()).toEqual(
+        ['', ...[0, 1, 2, 3, 4].map(n => `1,${n * groups + 1},${'x'.repeat((n * groups + 1) % 7) || '""'}`)].sort(),
+      )
+    },
+    60_000,
+  )
 
   test('ORDER BY, DISTINCT, FILTER, HAVING, GROUPING SETS', async () => {
     await client.query(put('o.csv', 'q ORDER BY q.i DESC) FROM (SELECT i FROM generate_series(1, 3) i) q'))
