@@ -1,4 +1,5 @@
 import { LOG_LEVELS, type LogLevel } from './log.ts'
+import { leastMemory, type MemoryOptions } from './memory-budget.ts'
 import {
   type Address,
   badValue,
@@ -7,6 +8,7 @@ import {
   type Given,
   parseAddress,
   parseBytes,
+  parseCount,
   parseOneOf,
   parseSeconds,
   readOptions,
@@ -17,7 +19,7 @@ import { AZURE_CREDENTIALS, type IdentityOptions } from './storage/managed-ident
 import { type BackendTls, readBackendTls, readCertificates, readTls, type TlsConfig } from './tls-options.ts'
 
 /** Everything `blobgres serve` can be told. Frozen; secrets are not enumerable, so that logging it shows none. */
-export interface Config extends IdentityOptions, SpoolOptions {
+export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
   readonly listen: Address
   readonly backend: BackendConfig
   readonly storageEndpoints: StorageEndpoints
@@ -28,6 +30,8 @@ export interface Config extends IdentityOptions, SpoolOptions {
   readonly credentialKey?: string
   readonly logLevel: LogLevel
   readonly drainTimeoutMs: number
+  /** How many Parquet files are worked on at a time. Default: as many as there are cores. */
+  readonly parquetEngines?: number
 }
 
 /** The server behind the proxy and the superuser that the proxy's own connections use. */
@@ -52,6 +56,9 @@ const OPTIONS = [
   'loopback',
   'temp-dir',
   'parquet-spool-limit',
+  'parquet-engines',
+  'max-row-size',
+  'memory-limit',
   'tls-cert',
   'tls-key',
   'log-level',
@@ -63,6 +70,8 @@ const DEFAULT_LOG_LEVEL: LogLevel = 'info'
 const DEFAULT_DRAIN_SECONDS = 30
 const CREDENTIAL_KEY_LENGTH = 32
 const AZURE_ENDPOINT = 'https://{account}.blob.core.windows.net'
+const MIN_ROW_BYTES = 64 * 1024
+const MAX_ROW_BYTES = 1000 * 1024 * 1024
 const BACKEND_PARAMETERS: ReadonlySet<string> = new Set(['host', 'port', 'sslmode', 'sslrootcert'])
 const BACKEND_FORM = 'postgres://user:password@host:port/database'
 
@@ -78,6 +87,7 @@ export function parseConfig(argv: readonly string[], env: Environment): Config {
   const loopback = given('loopback', parseAddress)
   const tempDir = option('temp-dir')?.value
   const spoolLimitBytes = given('parquet-spool-limit', parseBytes)
+  const parquetEngines = given('parquet-engines', parseCount)
   const azureCredential = given('azure-credential', each => parseOneOf(each, AZURE_CREDENTIALS))
   const managedIdentityClientId = option('managed-identity-client-id')?.value
   const storageCa = given('storage-ca', readCertificates)
@@ -91,6 +101,8 @@ export function parseConfig(argv: readonly string[], env: Environment): Config {
     }),
     ...(tempDir && { tempDir }),
     ...(spoolLimitBytes !== undefined && { spoolLimitBytes }),
+    ...(parquetEngines && { parquetEngines }),
+    ...readMemory(given('max-row-size', parseRowSize), given('memory-limit', parseBytes)),
     ...(azureCredential && { azureCredential }),
     ...(managedIdentityClientId && { managedIdentityClientId }),
     ...(loopback && { loopback: Object.freeze(loopback) }),
@@ -100,6 +112,24 @@ export function parseConfig(argv: readonly string[], env: Environment): Config {
   }
   const credentialKey = readCredentialKey(env)
   return Object.freeze(Object.defineProperty(config, 'credentialKey', { value: credentialKey, enumerable: false }))
+}
+
+/** A row can be no larger than what PostgreSQL takes for one. */
+function parseRowSize(given: Given): number {
+  const bytes = parseBytes(given)
+  if (bytes < MIN_ROW_BYTES || bytes > MAX_ROW_BYTES) throw badValue(given, 'a size of 64kB to 1000MB')
+  return bytes
+}
+
+function readMemory(maxRowBytes: number | undefined, memoryLimitBytes: number | undefined): MemoryOptions {
+  const least = leastMemory(maxRowBytes)
+  if (memoryLimitBytes !== undefined && memoryLimitBytes < least) {
+    throw new ConfigError(`memory-limit: it must be at least four times max-row-size, which is ${least / 4} bytes`)
+  }
+  return {
+    ...(maxRowBytes && { maxRowBytes }),
+    ...(memoryLimitBytes && { memoryLimitBytes }),
+  }
 }
 
 /** From the environment alone: a flag would show in the list of processes. */

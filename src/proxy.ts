@@ -5,6 +5,7 @@ import type { Config } from './config.ts'
 import { prepareServer, readSealingKey } from './extension/install.ts'
 import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'
+import { MemoryBudget } from './memory-budget.ts'
 import { Listener } from './server/listener.ts'
 import type { Services } from './services.ts'
 import { ManagedIdentity } from './storage/managed-identity.ts'
@@ -56,7 +57,7 @@ async function prepareServices(config: Config): Promise<Services> {
     const serverMajorVersion = Math.floor(Number(rows[0]?.version) / 10_000)
     const identity = new ManagedIdentity(config)
     const sealingKey = withProxyKey(await readSealingKey(admin), config.credentialKey)
-    return { config, sealingKey, identity, serverMajorVersion }
+    return { config, sealingKey, identity, serverMajorVersion, memory: new MemoryBudget(config) }
   } finally {
     await admin.end()
   }

@@ -1,4 +1,5 @@
 import type { Config } from './config.ts'
+import type { MemoryBudget } from './memory-budget.ts'
 import type { ManagedIdentity } from './storage/managed-identity.ts'
 import type { SealingKey } from './storage/sealing.ts'
 
@@ -8,4 +9,6 @@ export interface Services {
   readonly sealingKey: SealingKey
   readonly identity: ManagedIdentity
   readonly serverMajorVersion: number
+  /** For large rows of the functions. */
+  readonly memory: MemoryBudget
 }

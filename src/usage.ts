@@ -33,6 +33,11 @@ Options of serve:
   --temp-dir directory        Where Parquet files are copied to while they are read. Default: the system's folder for
                               temporary files
   --parquet-spool-limit size  The largest Parquet file that is read, such as 500MB or 32GB (the default); 0 for no limit
+  --parquet-engines number    How many Parquet files are read or written at a time; others wait. Default: as many as there
+                              are cores
+  --max-row-size size         The largest row of blob_get and blob_put. Default 64MB
+  --memory-limit size         How much all their large rows may take together; others wait. Default: 512MB, and at least
+                              four times --max-row-size
   --tls-cert file, --tls-key file
                               Offer TLS to clients, with this certificate (PEM).
   BLOBGRES_CREDENTIAL_KEY     (no flag) At least 32 random characters, the same for all proxies of a server. With it,

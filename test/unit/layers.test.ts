@@ -22,6 +22,7 @@ const LAYERS = [
   'storage',
   'formats',
   'log.ts',
+  'memory-budget.ts',
   'options.ts',
   'protocol',
 ]

@@ -59,9 +59,9 @@ export class RowBuilder {
   /** Begins a row at the writer's position, with room for `bytes` of values; returns where the first goes. */
   begin(bytes: number): number {
     const writer = this.#writer
-    writer.reserve(bytes + this.overhead)
-    const { columns, withLine } = this.#shape
     this.line++
+    writer.reserve(bytes + this.overhead, this.line)
+    const { columns, withLine } = this.#shape
     this.begun = true
     this.fields = 0
     const out = writer.bytes
@@ -104,7 +104,7 @@ export class RowBuilder {
     } else {
       this.#checkFieldCount(position)
       writeLength(writer.bytes, writer.recordStart + 1, position - writer.recordStart - 1)
-      writer.recordStart = writer.position = position
+      writer.endRow(position, this.line)
     }
     return writer.position
   }
