@@ -45,6 +45,18 @@ describe('a row that does not end', () => {
   })
 })
 
+it('refuses a line that has ever more fields, before its end', () => {
+  let chunks = 0
+  const counted = (function* () {
+    for (const chunk of endless('1\n', ',')) {
+      chunks++
+      yield chunk
+    }
+  })()
+  expect(() => decode('csv', counted, MB)).toThrow('extra data after last expected column')
+  expect(chunks).toBeLessThan(10)
+})
+
 it('takes rows up to the limit, to the byte', () => {
   const limit = MB
   const overhead = 7 + 4
