@@ -3,6 +3,7 @@ import { createSecureContext } from 'node:tls'
 import { connectAdmin } from './backend/admin.ts'
 import type { Config } from './config.ts'
 import { prepareServer, readSealingKey } from './extension/install.ts'
+import { limitEngines } from './formats/parquet/engine-places.ts'
 import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'
 import { MemoryBudget } from './memory-budget.ts'
@@ -20,6 +21,7 @@ export interface RunningProxy {
 /** Starts a proxy in front of a PostgreSQL that is up. @throws when the server or the address cannot be had. */
 export async function startProxy(config: Config, log: Logger): Promise<RunningProxy> {
   const services = await prepareServices(config)
+  if (config.parquetEngines !== undefined) limitEngines(config.parquetEngines)
   const secureContext = config.tls && createSecureContext({ cert: config.tls.cert, key: config.tls.key })
   const loopback = new LoopbackService(services, log)
   const listener = new Listener(services, secureContext, loopback, log)

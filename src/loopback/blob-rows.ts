@@ -1,6 +1,6 @@
 import { type Format, type ResolvedFormat, resolveFormat } from '../formats/format.ts'
 import { decompressGzip } from '../formats/gzip.ts'
-import type { ParquetColumn, Shape } from '../formats/parquet/shape.ts'
+import { type ParquetColumn, readColumns } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
 import { type Direction, type RowOptions, readRowOptions } from '../formats/rows/row-options.ts'
@@ -24,9 +24,10 @@ export function readCoder(request: RowsOfBlob, direction: Direction): Coder {
   return { ...resolved, options: readRowOptions(request.options, resolved.format, direction) }
 }
 
+/** @throws PgError where the request describes them otherwise than the extension does. */
 export const parquetColumns = (request: RowsOfBlob): ParquetColumn[] => {
   const names = columnNames(request)
-  return request.columns.map(({ shape }, i) => ({ name: names[i] as string, shape: shape as Shape }))
+  return readColumns(request.columns.map(({ shape }, i) => ({ name: names[i], shape })))
 }
 
 export const columnNames = ({ columns }: RowsOfBlob): string[] =>
@@ -91,7 +92,7 @@ async function* openRows(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   if (format === 'parquet') {
-    yield* parquetRows(blob, parquetColumns(request), services.config, signal)
+    yield* parquetRows(blob, parquetColumns(request), { ...services.config, backendPid: request.call.pid }, signal)
     return
   }
   const { body } = await blob.download({ signal })

@@ -279,7 +279,7 @@ export class StatementInterceptor implements Interceptor {
     const encoding = this.#encoding
     return {
       openBlob: (copy: CopyStatement, grant) => openBlobFor(this.#services, copy.url, grant),
-      spool: this.#services.config,
+      spool: { ...this.#services.config, backendPid: this.#session.backendPid },
       settle: async copy => locks.get(copy)?.confirm(),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
       replies,

@@ -1,6 +1,6 @@
 import { CREATE_EXTENSION_DENIED, INSTALLER_PREFIX } from '../extension/install.ts'
 import { needsSingleColumn } from '../formats/format.ts'
-import type { ParquetColumn } from '../formats/parquet/shape.ts'
+import { type ParquetColumn, readColumns } from '../formats/parquet/shape.ts'
 import { BlobExport } from '../handlers/blob-export.ts'
 import { BlobImport } from '../handlers/blob-import.ts'
 import { BACKEND } from '../protocol/codes.ts'
@@ -185,7 +185,7 @@ function readGrant(frame: Frame, challenge: string): CopyGrant {
     offset += Math.max(0, length)
   }
   const [sealed, authType, statementTimeoutMs, blockSizeMb, mac, passphrase, columnsInHex = ''] = values
-  const columns = JSON.parse(Buffer.from(columnsInHex, 'hex').toString() || '[]') as ParquetColumn[]
+  const columns = readColumns(JSON.parse(Buffer.from(columnsInHex, 'hex').toString() || '[]'))
   const settings = { statementTimeoutMs: Number(statementTimeoutMs), blockSizeMb: Number(blockSizeMb) }
   return { sealed, authType, mac, passphrase, challenge, columns, ...settings }
 }
