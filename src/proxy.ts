@@ -4,8 +4,10 @@ import { connectAdmin } from './backend/admin.ts'
 import { updateDatabases } from './backend/update-databases.ts'
 import type { Config } from './config/config.ts'
 import { prepareServer, readSealingKey } from './extension/install.ts'
+import { limitEngines } from './formats/parquet/engine-places.ts'
 import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'
+import { MemoryBudget } from './memory-budget.ts'
 import { Listener } from './server/listener.ts'
 import type { Services } from './services.ts'
 import { TextReader } from './sql/text-reader.ts'
@@ -21,6 +23,7 @@ export interface RunningProxy {
 /** Starts a proxy in front of a PostgreSQL that is up. @throws when the server or the address cannot be had. */
 export async function startProxy(config: Config, log: Logger): Promise<RunningProxy> {
   const services = await prepareServices(config, log)
+  if (config.parquetEngines !== undefined) limitEngines(config.parquetEngines)
   const secureContext = config.tls && createSecureContext({ cert: config.tls.cert, key: config.tls.key })
   const loopback = new LoopbackService(services, log)
   const listener = new Listener(services, secureContext, loopback, log)
@@ -62,7 +65,8 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     const serverMajorVersion = Math.floor(Number(rows[0]?.version) / 10_000)
     const identity = new ManagedIdentity(config)
     const sealingKey = withProxyKey(await readSealingKey(admin), config.credentialKey)
-    return { config, sealingKey, identity, serverMajorVersion, texts: new TextReader() }
+    const [texts, memory] = [new TextReader(), new MemoryBudget(config)]
+    return { config, sealingKey, identity, serverMajorVersion, texts, memory }
   } finally {
     await admin.end()
   }

@@ -1,4 +1,5 @@
 import type { Config } from './config/config.ts'
+import type { MemoryBudget } from './memory-budget.ts'
 import type { TextReader } from './sql/text-reader.ts'
 import type { ManagedIdentity } from './storage/managed-identity.ts'
 import type { SealingKey } from './storage/sealing.ts'
@@ -10,4 +11,6 @@ export interface Services {
   readonly identity: ManagedIdentity
   readonly serverMajorVersion: number
   readonly texts: TextReader
+  /** For large rows of the functions. */
+  readonly memory: MemoryBudget
 }

@@ -1,4 +1,5 @@
 import type { LogLevel } from '../log.ts'
+import { leastMemory, type MemoryOptions } from '../memory-budget.ts'
 import type { SpoolOptions } from '../storage/blob-spool.ts'
 import { type StorageEndpoints, trusting } from '../storage/endpoints.ts'
 import type { IdentityOptions } from '../storage/managed-identity.ts'
@@ -8,7 +9,7 @@ import { readTls, type TlsConfig } from './tls-files.ts'
 import { type Address, ConfigError } from './values.ts'
 
 /** Everything `blobgres serve` can be told. Frozen; secrets are not enumerable, so that logging it shows none. */
-export interface Config extends IdentityOptions, SpoolOptions {
+export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
   readonly listen: Address
   readonly backend: BackendConfig
   readonly storageEndpoints: StorageEndpoints
@@ -19,6 +20,8 @@ export interface Config extends IdentityOptions, SpoolOptions {
   readonly credentialKey?: string
   readonly logLevel: LogLevel
   readonly drainTimeoutMs: number
+  /** How many Parquet files are worked on at a time. Default: as many as there are cores. */
+  readonly parquetEngines?: number
 }
 
 /** Validates flags and environment; throws `ConfigError` with one line that names what is wrong. */
@@ -26,6 +29,10 @@ export function readConfig(flags: Flags, env: Environment): Config {
   const { backend, backendPassword, storageEndpoints, storageCa, tlsCert, tlsKey, credentialKey, ...others } =
     readOptions('serve', flags, env)
   if (backend === undefined) throw new ConfigError(`--backend or BLOBGRES_BACKEND is required: ${BACKEND_FORM}`)
+  const least = leastMemory(others.maxRowBytes)
+  if (others.memoryLimitBytes !== undefined && others.memoryLimitBytes < least) {
+    throw new ConfigError(`memory-limit: it must be at least four times max-row-size, which is ${least / 4} bytes`)
+  }
   const tls = readTls(tlsCert, tlsKey)
   const config: Config = {
     ...others,

@@ -10,6 +10,7 @@ import {
   type Given,
   parseAddress,
   parseBytes,
+  parseCount,
   parseOneOf,
   parsePort,
   parseSeconds,
@@ -45,6 +46,8 @@ export interface OptionRow<T> {
 }
 
 const CREDENTIAL_KEY_LENGTH = 32
+const MIN_ROW_BYTES = 64 * 1024
+const MAX_ROW_BYTES = 1000 * 1024 * 1024
 
 /**
  * All options, under the names that the configuration has for their values. Flags, variables, the help and the README's
@@ -150,6 +153,32 @@ export const OPTIONS = {
     default: '32GB',
     description: 'the largest Parquet file that is read; `0` for no limit',
   },
+  parquetEngines: {
+    name: 'parquet-engines',
+    commands: ['serve'],
+    value: 'number',
+    parse: parseCount,
+    otherwise: 'cores',
+    description: 'how many Parquet files are read or written at a time; others wait',
+  },
+  maxRowBytes: {
+    name: 'max-row-size',
+    commands: ['serve'],
+    value: 'size',
+    parse: parseRowSize,
+    default: '64MB',
+    description:
+      "the largest row of `blob_get` and `blob_put`, as it travels between server and proxy; `COPY` has PostgreSQL's " +
+      'limit alone',
+  },
+  memoryLimitBytes: {
+    name: 'memory-limit',
+    commands: ['serve'],
+    value: 'size',
+    parse: parseBytes,
+    otherwise: '512MB, and at least four times `--max-row-size`',
+    description: 'what all large rows of the functions may take together; others wait',
+  },
   tlsCert: {
     name: 'tls-cert',
     commands: ['serve'],
@@ -226,6 +255,13 @@ export function defaultOf(row: OptionRow<unknown>, command: CommandName): string
 function parseCredentialKey({ name, value }: Given): string {
   if (value.length >= CREDENTIAL_KEY_LENGTH) return value
   throw new ConfigError(`${name}: expected at least ${CREDENTIAL_KEY_LENGTH} random characters`)
+}
+
+/** A row can be no larger than what PostgreSQL takes for one. */
+function parseRowSize(given: Given): number {
+  const bytes = parseBytes(given)
+  if (bytes < MIN_ROW_BYTES || bytes > MAX_ROW_BYTES) throw badValue(given, 'a size of 64kB to 1000MB')
+  return bytes
 }
 
 function parseAccounts({ name, value }: Given): readonly string[] {

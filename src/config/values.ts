@@ -43,6 +43,11 @@ export function parseSeconds(given: Given): number {
   return Number(given.value) * 1000
 }
 
+export function parseCount(given: Given): number {
+  if (!/^[1-9]\d{0,3}$/.test(given.value)) throw badValue(given, 'a number from 1 to 9999')
+  return Number(given.value)
+}
+
 const BYTES_OF_UNIT: Readonly<Record<string, number>> = { '': 1, kB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 }
 
 /** With PostgreSQL's units, `32GB`. */

@@ -1,6 +1,6 @@
 import { connectAdmin } from '../backend/admin.ts'
+import type { Address } from '../config/values.ts'
 import type { Logger } from '../log.ts'
-import type { Address } from '../options.ts'
 import type { Services } from '../services.ts'
 import { announceAddress, loopbackAddresses, ownHost, possibleAddresses, removeAddresses } from './address.ts'
 import { type Ask, askingProxies } from './ask.ts'

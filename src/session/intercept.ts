@@ -287,7 +287,7 @@ export class StatementInterceptor implements Interceptor {
     return {
       openCopy: (step, row) =>
         openCopy(this.#services, step, row, { pid: this.#session.backendPid, database: this.#database }),
-      spool: this.#services.config,
+      spool: { ...this.#services.config, backendPid: this.#session.backendPid },
       settle: async copy => locks.get(copy)?.confirm(),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
       replies,

@@ -1,4 +1,4 @@
-import type { ParquetColumn } from '../formats/parquet/shape.ts'
+import { type ParquetColumn, readColumns } from '../formats/parquet/shape.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import { type Access, readAccess } from '../storage/access.ts'
@@ -34,7 +34,7 @@ export async function openCopy(
   try {
     const question = { account: copy.url.account, challenge, ...origin }
     told = readAccess(Buffer.from(access, 'hex'), proof, question, services.sealingKey)
-    columns = JSON.parse(Buffer.from(columnsInHex, 'hex').toString() || '[]')
+    columns = readColumns(JSON.parse(Buffer.from(columnsInHex, 'hex').toString() || '[]'))
     const blob = await openBlobFor(services, copy.url, told.grant)
     return { ...told, columns, blob: () => blob }
   } catch (error) {

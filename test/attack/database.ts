@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { backendConfig } from '../../src/config.ts'
+import { backendConfig } from '../../src/config/backend-url.ts'
 import { createLogger } from '../../src/log.ts'
 import { startProxy } from '../../src/proxy.ts'
 import { createContainer } from '../support/azurite.ts'

@@ -8,7 +8,7 @@ import {
 import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { backendConfig } from '../../src/config.ts'
+import { backendConfig } from '../../src/config/backend-url.ts'
 import { type RunningProxy, startProxy } from '../../src/proxy.ts'
 import { createContainer } from '../support/azurite.ts'
 import { account } from '../support/blobs.ts'

@@ -23,6 +23,7 @@ const LAYERS = [
   'storage',
   'formats',
   'log.ts',
+  'memory-budget.ts',
   'protocol',
 ]
 

@@ -1,3 +1,6 @@
+/** How an engine fails whose file has a schema that is too large to be told. */
+export const TOO_MANY_PARTS = 'the schema has too many parts'
+
 /** What the proxy asks of an engine process; each request is answered before the next is sent. */
 export type EngineRequest =
   /** Opens two files, the one to read and the other to write, for the requests up to `close`. */
@@ -11,17 +14,23 @@ export type EngineRequest =
 export type EngineAnswer =
   /** How statements are to call the files. */
   | { readonly kind: 'opened'; readonly source: string; readonly target: string }
-  | { readonly kind: 'columns'; readonly columns: readonly EngineColumn[] }
+  | ({ readonly kind: 'columns' } & EngineColumns)
   | { readonly kind: 'rows'; readonly rows: readonly (readonly unknown[])[] }
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly message: string }
+
+/** All columns of a query; the first of them where there are more than PostgreSQL knows. */
+export interface EngineColumns {
+  readonly count: number
+  readonly columns: readonly EngineColumn[]
+}
 
 export interface EngineColumn {
   readonly name: string
   readonly type: EngineType
 }
 
-/** DuckDB's name of a type, and what a nested one is made of. */
+/** DuckDB's name of a type, shortened, and what a nested one is made of. */
 export type EngineType =
   | { readonly kind: 'scalar'; readonly name: string }
   | { readonly kind: 'list'; readonly name: string; readonly element: EngineType }

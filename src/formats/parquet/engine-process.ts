@@ -4,9 +4,23 @@
  */
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
-import type { EngineAnswer, EngineColumn, EngineRequest, EngineType } from './engine-messages.ts'
+import {
+  type EngineAnswer,
+  type EngineColumns,
+  type EngineRequest,
+  type EngineType,
+  TOO_MANY_PARTS,
+} from './engine-messages.ts'
 
 const MEMORY_LIMIT = '768MB'
+
+/** PostgreSQL's MaxTupleAttributeNumber. */
+const MAX_COLUMNS = 1664
+const SHOWN_COLUMNS = 50
+const MAX_PARTS = 10_000
+const MAX_NAME_LENGTH = 1000
+const MAX_TYPE_LENGTH = 1000
+const MAX_MESSAGE_LENGTH = 10_000
 
 const CONFIGURATION: Readonly<Record<string, string>> = {
   memory_limit: MEMORY_LIMIT,
@@ -54,12 +68,15 @@ class Job {
     return { kind: 'opened', source: ownFile(source), target: ownFile(target) }
   }
 
-  async describe(sql: string): Promise<EngineColumn[]> {
+  async describe(sql: string): Promise<EngineColumns> {
     const statement = await this.#connection.prepare(sql)
-    return Array.from({ length: statement.columnCount }, (_, i) => ({
-      name: statement.columnName(i),
-      type: engineType(statement.columnType(i)),
-    }))
+    const count = statement.columnCount
+    const parts = { left: MAX_PARTS }
+    const columns = Array.from({ length: count > MAX_COLUMNS ? SHOWN_COLUMNS : count }, (_, i) => {
+      const type = statement.columnType(i)
+      return { name: fieldName(statement.columnName(i)), type: engineType(type, typeName(type), parts) }
+    })
+    return { count, columns }
   }
 
   async run(sql: string): Promise<unknown[][]> {
@@ -75,18 +92,19 @@ class Job {
 
 const ownFile = (descriptor: number): string => `/proc/self/fd/${descriptor}`
 
-function engineType(type: DuckDBType): EngineType {
-  const name = type.toString()
+/** A file's own names and types come from whoever made it, and all that is answered goes through the proxy's memory. */
+function engineType(type: DuckDBType, name: string, parts: { left: number }): EngineType {
+  if (--parts.left < 0) throw new Error(TOO_MANY_PARTS)
   switch (type.typeId) {
     case DuckDBTypeId.LIST:
-      return { kind: 'list', name, element: engineType(type.valueType) }
+      return { kind: 'list', name, element: partType(type.valueType, parts) }
     case DuckDBTypeId.STRUCT:
       return {
         kind: 'struct',
         name,
         fields: type.entryNames.map((entry, i) => ({
-          name: entry,
-          type: engineType(type.entryTypes[i] as DuckDBType),
+          name: fieldName(entry),
+          type: partType(type.entryTypes[i] as DuckDBType, parts),
         })),
       }
     case DuckDBTypeId.MAP:
@@ -95,6 +113,25 @@ function engineType(type: DuckDBType): EngineType {
       return { kind: 'scalar', name }
   }
 }
+
+/** The names of nested types repeat those of their parts: only a column's is shown to anybody. */
+function partType(type: DuckDBType, parts: { left: number }): EngineType {
+  const nested = [DuckDBTypeId.LIST, DuckDBTypeId.STRUCT, DuckDBTypeId.MAP].includes(type.typeId)
+  return engineType(type, nested ? '' : typeName(type), parts)
+}
+
+const typeName = (type: DuckDBType): string => type.toString().slice(0, MAX_TYPE_LENGTH)
+
+function fieldName(name: string): string {
+  if (name.length > MAX_NAME_LENGTH) throw new Error(TOO_MANY_PARTS)
+  return name
+}
+
+/** A message may hold a whole row; what it is about stands before or after that. */
+const shortened = (message: string): string =>
+  message.length <= MAX_MESSAGE_LENGTH
+    ? message
+    : `${message.slice(0, MAX_MESSAGE_LENGTH / 2)}…${message.slice(-MAX_MESSAGE_LENGTH / 2)}`
 
 // If memory runs out, the kernel is to end this process and not the proxy or PostgreSQL.
 try {
@@ -113,7 +150,7 @@ async function answer(request: EngineRequest): Promise<EngineAnswer> {
   if (job === undefined) throw new Error(`${request.kind} without files`)
   switch (request.kind) {
     case 'describe':
-      return { kind: 'columns', columns: await job.describe(request.sql) }
+      return { kind: 'columns', ...(await job.describe(request.sql)) }
     case 'run':
       return { kind: 'rows', rows: await job.run(request.sql) }
     case 'close':
@@ -127,7 +164,7 @@ process.on('message', async (request: EngineRequest) => {
   const reply = await answer(request).catch(
     (error: unknown): EngineAnswer => ({
       kind: 'failed',
-      message: error instanceof Error ? error.message : String(error),
+      message: shortened(error instanceof Error ? error.message : String(error)),
     }),
   )
   process.send?.(reply)

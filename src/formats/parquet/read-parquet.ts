@@ -38,11 +38,11 @@ export async function* readParquet(
     const file = `read_parquet(${literal(source)})`
     const found = await engine.describe(`SELECT * FROM ${file}`)
     const [tooPrecise] = await engine.run(
-      `SELECT name FROM parquet_schema(${literal(source)}) WHERE precision > 38 LIMIT 1`,
+      `SELECT left(name, 100) FROM parquet_schema(${literal(source)}) WHERE precision > 38 LIMIT 1`,
     )
     if (tooPrecise) throw numbersTooPrecise(String(tooPrecise[0]))
-    if (found.length !== columns.length) throw columnCountDiffers(found, columns)
-    const done = engine.run(MACROS).then(() => engine.run(copyStatement(file, found, columns, target)))
+    if (found.count !== columns.length) throw columnCountDiffers(found, columns)
+    const done = engine.run(MACROS).then(() => engine.run(copyStatement(file, found.columns, columns, target)))
     // Either closes the pipe's other end; until then more may come.
     const closed = done.then(
       () => {

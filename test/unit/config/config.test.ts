@@ -19,6 +19,7 @@ describe('the configuration of serve', () => {
       azureCredential: 'managed-identity',
       spoolLimitBytes: 32 * 1024 ** 3,
       logLevel: 'info',
+      maxRowBytes: 64 * 1024 * 1024,
       drainTimeoutMs: 30_000,
     })
     expect(config.backend.password).toBe('s3cret')

@@ -144,7 +144,7 @@ test('an idle engine that is killed: the next job gets a new one', async () => {
 })
 
 test('an engine that is killed while it writes', async () => {
-  const encoder = writeParquet(target, 'snappy', temp)
+  const encoder = writeParquet(target, 'snappy', { tempDir: temp })
   const sink = new Writable({ write: (_chunk, _encoding, callback) => callback() })
   const source = async function* (): AsyncGenerator<Buffer> {
     yield Buffer.from(rows)
@@ -156,7 +156,7 @@ test('an engine that is killed while it writes', async () => {
 })
 
 test('an engine that is killed at the end of what it writes', async () => {
-  const encoder = writeParquet(target, 'snappy', temp)
+  const encoder = writeParquet(target, 'snappy', { tempDir: temp })
   const closed = new Promise(resolve => encoder.on('close', resolve))
   const failed = new Promise(resolve => encoder.on('error', resolve))
   encoder.write(rows, () => {
@@ -170,7 +170,7 @@ test('an engine that is killed at the end of what it writes', async () => {
 })
 
 test.each([0, 5, 50, 150, 300])('a writer that is destroyed after %i ms', async ms => {
-  const encoder = writeParquet(target, 'snappy', temp)
+  const encoder = writeParquet(target, 'snappy', { tempDir: temp })
   const closed = new Promise(resolve => encoder.on('close', resolve))
   encoder.write(rows)
   encoder.write(rows)
@@ -181,7 +181,7 @@ test.each([0, 5, 50, 150, 300])('a writer that is destroyed after %i ms', async 
 })
 
 test('a writer that is destroyed before anything came', async () => {
-  const encoder = writeParquet(target, 'snappy', temp)
+  const encoder = writeParquet(target, 'snappy', { tempDir: temp })
   const closed = new Promise(resolve => encoder.on('close', resolve))
   encoder.destroy()
   await closed
