@@ -106,13 +106,14 @@ export class Registration {
       const addresses = await loopbackAddresses(admin)
       if (own !== undefined && !addresses.includes(own)) await announceAddress(admin, own, this.#place)
       const others = addresses.filter(address => address !== own)
-      if (others.length === 0) return
-      const dead = await askingProxies(admin, sealingKey, ask => deadAmong(ask, others))
-      if (dead.length === 0) return
-      await removeAddresses(admin, dead)
-      this.#log.warn({ addresses: dead }, 'no proxy is at these addresses any more')
+      const dead = others.length > 0 ? await askingProxies(admin, sealingKey, ask => deadAmong(ask, others)) : []
+      if (dead.length > 0) {
+        await removeAddresses(admin, dead)
+        this.#log.warn({ addresses: dead }, 'no proxy is at these addresses any more')
+      }
     } finally {
       await admin.end()
     }
+    this.#log.debug('looked after the loopback addresses')
   }
 }
