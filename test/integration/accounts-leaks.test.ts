@@ -170,7 +170,8 @@ describe.each(servers)('a search for credentials on PostgreSQL $version', shared
     test('in psql, also in a text that breaks off', async () => {
       const add = `account_add('${name}', '${credentialOf()}`
       for (const rest of ["');", "') \\bind \\g\n", '']) {
-        const script = `SET search_path = azure_storage; SELECT ${add}${rest}`
+        // Else psql itself repeats the line of its text that an error is in.
+        const script = `\\set VERBOSITY terse\nSET search_path = azure_storage; SELECT ${add}${rest}`
         const printed = await psql(`postgres://storage@127.0.0.1:${proxy.address.port}/postgres`, script)
         told.push(...Object.values(printed).map(String))
       }

@@ -6,16 +6,17 @@ export interface ProcessFacts {
   readonly command: string
 }
 
-/** All processes of this machine, as /proc tells: a small system has no `ps`. */
+/** All processes of this machine that have not ended, as /proc tells: a small system has no `ps`. */
 export function listProcesses(): ProcessFacts[] {
   return readdirSync('/proc')
     .filter(name => /^\d+$/.test(name))
     .flatMap(name => {
       try {
         // The second field is the name, in brackets; it may hold anything.
-        const [, parent] = readFileSync(`/proc/${name}/stat`, 'utf8').split(')').at(-1)?.trim().split(' ') ?? []
+        const [state, parent] = readFileSync(`/proc/${name}/stat`, 'utf8').split(')').at(-1)?.trim().split(' ') ?? []
         const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ')
-        return [{ pid: Number(name), parent: Number(parent), command }]
+        // One that ended stays until its parent asks for it, which in a container may be never.
+        return state === 'Z' ? [] : [{ pid: Number(name), parent: Number(parent), command }]
       } catch {
         return [] // it has ended
       }

@@ -1,4 +1,4 @@
-import { describe, inject, TestRunner } from 'vitest'
+import { describe, inject, type TestContext, TestRunner } from 'vitest'
 import type { ToolName } from './tool-list.ts'
 
 declare module 'vitest' {
@@ -12,12 +12,14 @@ const needs = (tool: ToolName): string => `needs ${tool}`
 
 const isMissing = (tool: ToolName): boolean => inject('missingTools').includes(tool)
 
-/** Skips the test that calls it where a tool is missing. */
-export function needTool(tool: ToolName): void {
+/** Skips the test that calls it where a tool is missing; a concurrent one has to say which it is. */
+export function needTool(
+  tool: ToolName,
+  context: TestContext | undefined = TestRunner.getCurrentTest()?.context,
+): void {
   if (!isMissing(tool)) return
-  const test = TestRunner.getCurrentTest()
-  if (test === undefined) throw new Error(`${tool} is not installed: this suite wants describeWith()`)
-  test.context.skip(needs(tool))
+  if (context === undefined) throw new Error(`${tool} is not installed: this suite wants describeWith()`)
+  context.skip(needs(tool))
 }
 
 /** `describe.each`, but where one of the tools is missing the tests are skipped. */
