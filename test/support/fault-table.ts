@@ -8,7 +8,6 @@ import { backendConfig } from '../../src/config.ts'
 import { freePort } from '../../src/dev/free-port.ts'
 import { account } from './blobs.ts'
 import { type CopyStack, startCopyStack } from './copy-stack.ts'
-import { adminQuery } from './database.ts'
 import { azurite, type TestServer } from './servers.ts'
 import { FAULTS, type Fault, type Link, startTamperer, type Tamperer } from './tampering.ts'
 import { cancelPacket, run, wire } from './wire.ts'
@@ -127,11 +126,6 @@ export class FaultStack {
         accounts: new Map(),
       },
     })
-    await adminQuery(
-      server,
-      `ALTER ROLE azure_storage_key IN DATABASE ${stack.database.name}
-       SET azure_storage.loopback_addresses = '127.0.0.1:${legs.loopback.port}'`,
-    )
     const direct = new pg.Client({ connectionString: stack.database.url })
     await direct.connect()
     const row = `'x' || repeat('y', 90)`

@@ -35,7 +35,7 @@ export async function startStack(server: PostgresServer, overrides: Partial<Conf
   const config = testConfig(server, overrides)
   const database = await createDatabase(server)
   const proxy = await startProxy(config, createLogger(config.logLevel))
-  await callProxyFrom(server, database.name, proxy)
+  await callProxyFrom(server, database.name, { address: config.loopback ?? proxy.address })
   return {
     proxy,
     database,
@@ -47,7 +47,7 @@ export async function startStack(server: PostgresServer, overrides: Partial<Conf
   }
 }
 
-/** Several stacks share a server: the functions in a database are to call its stack's proxy, or proxies. */
+/** Several stacks share a server: the functions in a database are to call its stack's proxy, or proxies, where these know themselves. */
 export async function callProxyFrom(
   server: PostgresServer,
   database: string,

@@ -1,7 +1,8 @@
--- What exists once per database and holds data: schemas, types, tables. It runs at CREATE EXTENSION only;
--- the other scripts beside it are re-applied by ALTER EXTENSION ... UPDATE too.
+-- Migrations make what exists once per database and holds data: schemas, types, tables. Each runs once, in the order of
+-- their numbers: all of them at CREATE EXTENSION, at an update those that a database has not had. A new version of what is
+-- here is a further file; this one stays as it is. See ../scripts.ts for what does not need one.
 --
--- In all of them: ASCII only, for databases in any encoding, and no backslash in a string, since functions are parsed
+-- In all scripts: ASCII only, for databases in any encoding, and no backslash in a string, since functions are parsed
 -- under the caller's standard_conforming_strings.
 
 -- No IF NOT EXISTS: a schema that somebody made before must not become part of the extension.

@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest'
-import { parseConfig } from '../../src/config.ts'
-import { ConfigError, type Environment } from '../../src/options.ts'
+import type { Environment } from '../../../src/config/read-options.ts'
+import { ConfigError } from '../../../src/config/values.ts'
+import { serveConfig } from '../../support/config.ts'
 
 const ENV = { BLOBGRES_BACKEND: 'postgres://u:s3cret@h' }
 
 function refusal(args: string, env: Environment = ENV): string {
   try {
-    parseConfig(args.split(' ').filter(Boolean), env)
+    serveConfig(args.split(' ').filter(Boolean), env)
   } catch (error) {
     if (error instanceof ConfigError) return error.message
     throw error
@@ -20,10 +21,13 @@ it.each([
   ['--loopback ::1:5', '--loopback: "::1:5" is not host:port'],
   ['--log-level loud', '--log-level: "loud" is not one of trace, debug, info, warn, error, fatal, silent'],
   ['--azure-credential me', '--azure-credential: "me" is not one of managed-identity, default, emulated'],
-  ['--drain-timeout -1x', "Option '--drain-timeout' argument is ambiguous"],
+  ['--drain-timeout -1x', '--drain-timeout: "-1x" is not a number of seconds'],
   ['--drain-timeout soon', '--drain-timeout: "soon" is not a number of seconds'],
-  ['--colour red', "Unknown option '--colour'"],
-  ['extra', "Unexpected argument 'extra'"],
+  ['--colour red', "unknown option '--colour'"],
+  ['--bakend=postgres://u:s3cret@h', "unknown option '--bakend' (Did you mean --backend?)"],
+  ['--credential-key s3cret', "unknown option '--credential-key'"],
+  ['--backend', "option '--backend <url>' argument missing"],
+  ['extra', "too many arguments for 'serve'"],
   ['--storage-endpoint http://h/x', 'a URL with {account} in it; for one account write account=URL'],
   ['--storage-endpoint acc=ftp://h', '"acc=ftp://h" is not an http(s) URL with {account}, or account=URL'],
   ['--storage-endpoint http://a/{account},http://b/{account}', 'two default URLs'],
@@ -35,7 +39,20 @@ it.each([
 ])('refuses %s in one line', (args, expected) => {
   const message = refusal(args)
   expect(message).toContain(expected)
-  expect(message).not.toContain('\n')
+  expect(message).not.toMatch(/\n|s3cret/)
+})
+
+it('suggests the variable that a mistyped one may mean, and leaves others alone', () => {
+  expect(refusal('', { BLOBGRES_BAKEND: 's3cret' })).toBe(
+    'unknown variable BLOBGRES_BAKEND (Did you mean BLOBGRES_BACKEND?)',
+  )
+  // What Kubernetes sets beside a service of this name.
+  const service = {
+    BLOBGRES_PORT: 'tcp://10.0.0.1:5433',
+    BLOBGRES_SERVICE_HOST: '10.0.0.1',
+    BLOBGRES_SERVICE_PORT: '1',
+  }
+  expect(serveConfig([], { ...ENV, ...service }).listen.port).toBe(5433)
 })
 
 it('names the variable that a bad value came from', () => {

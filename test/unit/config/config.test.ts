@@ -1,12 +1,12 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { parseConfig } from '../../src/config.ts'
-import type { Environment } from '../../src/options.ts'
+import type { Environment } from '../../../src/config/read-options.ts'
+import { serveConfig } from '../../support/config.ts'
 
 const BACKEND = 'postgres://admin:s3cret@db.example:6543/app'
 
 function parse(args: string, env: Environment = { BLOBGRES_BACKEND: BACKEND }) {
-  return parseConfig(args.split(' ').filter(Boolean), env)
+  return serveConfig(args.split(' ').filter(Boolean), env)
 }
 
 describe('the configuration of serve', () => {
@@ -16,6 +16,10 @@ describe('the configuration of serve', () => {
       listen: { host: '127.0.0.1', port: 5433 },
       backend: { host: 'db.example', port: 6543, user: 'admin', database: 'app' },
       storageEndpoints: { defaultTemplate: 'https://{account}.blob.core.windows.net', accounts: new Map() },
+      azureCredential: 'managed-identity',
+      spoolLimitBytes: 32 * 1024 ** 3,
+      maxRowBytes: 64 * 1024 * 1024,
+      memoryLimitBytes: 512 * 1024 * 1024,
       logLevel: 'info',
       drainTimeoutMs: 30_000,
     })
@@ -31,6 +35,7 @@ describe('the configuration of serve', () => {
   it('prefers a flag to the environment, and takes an empty variable for none', () => {
     const env = { BLOBGRES_BACKEND: BACKEND, BLOBGRES_LISTEN: '0.0.0.0:1', BLOBGRES_LOG_LEVEL: '' }
     expect(parse('', env)).toMatchObject({ listen: { host: '0.0.0.0', port: 1 }, logLevel: 'info' })
+    expect(parse('--log-level=trace', env).logLevel).toBe('trace')
     expect(parse('--listen [::1]:2', env).listen).toEqual({ host: '::1', port: 2 })
   })
 
@@ -89,6 +94,24 @@ describe('the configuration of serve', () => {
 
   it('takes durations in seconds', () => {
     expect(parse('--drain-timeout 0.5').drainTimeoutMs).toBe(500)
+  })
+
+  it('is told how large rows may be, alone and together', () => {
+    expect(parse('--max-row-size 100MB --memory-limit 1GB')).toMatchObject({
+      maxRowBytes: 100 * 1024 * 1024,
+      memoryLimitBytes: 1024 ** 3,
+    })
+    for (const size of ['63kB', '1GB']) {
+      expect(() => parse(`--max-row-size ${size}`)).toThrow(`--max-row-size: "${size}" is not a size of 64kB to 1000MB`)
+    }
+    expect(() => parse('--max-row-size 200MB')).toThrow('--memory-limit: it must be four times --max-row-size or more')
+    expect(() => parse('--memory-limit 255MB')).toThrow('--memory-limit: it must be four times --max-row-size or more')
+  })
+
+  it('is told how many Parquet engines there may be', () => {
+    expect(parse('--parquet-engines 3').parquetEngines).toBe(3)
+    expect(parse('').parquetEngines).toBeUndefined()
+    expect(() => parse('--parquet-engines 0')).toThrow('--parquet-engines: "0" is not a number from 1 to 9999')
   })
 
   it('is told where Parquet files are copied to, and how large they may be', () => {

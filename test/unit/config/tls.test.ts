@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { parseConfig } from '../../src/config.ts'
-import { createCertificate } from '../support/certificate.ts'
+import { createCertificate } from '../../support/certificate.ts'
+import { serveConfig } from '../../support/config.ts'
 
 let dir: string
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true }))
 
 function parseTls(cert: string, key: string) {
-  return parseConfig(['--backend', 'postgres://u@h', '--tls-cert', cert, '--tls-key', key], {}).tls
+  return serveConfig(['--backend', 'postgres://u@h', '--tls-cert', cert, '--tls-key', key]).tls
 }
 
 it('reads certificate and key, and keeps the key out of sight', async () => {
@@ -29,7 +29,7 @@ it('reads certificate and key, and keeps the key out of sight', async () => {
 it('reads the certificates to trust, at the backend and at storage endpoints', async () => {
   const { cert } = await createCertificate(dir, 'authority')
   const backend = `postgres://u@h/?sslmode=verify-ca&sslrootcert=${cert}`
-  const config = parseConfig(['--backend', backend, '--storage-ca', cert], {})
+  const config = serveConfig(['--backend', backend, '--storage-ca', cert])
   expect(config.backend.tls).toEqual({ mode: 'verify-ca', ca: await readFile(cert) })
   expect(config.storageEndpoints).toMatchObject({ trust: { secureContext: expect.anything() } })
 })
