@@ -65,8 +65,14 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     const serverMajorVersion = Math.floor(Number(rows[0]?.version) / 10_000)
     const identity = new ManagedIdentity(config)
     const sealingKey = withProxyKey(await readSealingKey(admin), config.credentialKey)
-    const [texts, memory] = [new TextReader(), new MemoryBudget(config)]
-    return { config, sealingKey, identity, serverMajorVersion, texts, memory }
+    return {
+      config,
+      sealingKey,
+      identity,
+      serverMajorVersion,
+      texts: new TextReader(),
+      memory: new MemoryBudget(config),
+    }
   } finally {
     await admin.end()
   }

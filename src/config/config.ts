@@ -20,7 +20,7 @@ export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
   readonly credentialKey?: string
   readonly logLevel: LogLevel
   readonly drainTimeoutMs: number
-  /** How many Parquet files are worked on at a time. Default: as many as there are cores. */
+  /** Default: as many as there are cores. */
   readonly parquetEngines?: number
 }
 
@@ -29,9 +29,8 @@ export function readConfig(flags: Flags, env: Environment): Config {
   const { backend, backendPassword, storageEndpoints, storageCa, tlsCert, tlsKey, credentialKey, ...others } =
     readOptions('serve', flags, env)
   if (backend === undefined) throw new ConfigError(`--backend or BLOBGRES_BACKEND is required: ${BACKEND_FORM}`)
-  const least = leastMemory(others.maxRowBytes)
-  if (others.memoryLimitBytes !== undefined && others.memoryLimitBytes < least) {
-    throw new ConfigError(`memory-limit: it must be at least four times max-row-size, which is ${least / 4} bytes`)
+  if (others.memoryLimitBytes < leastMemory(others.maxRowBytes)) {
+    throw new ConfigError('--memory-limit: it must be four times --max-row-size or more')
   }
   const tls = readTls(tlsCert, tlsKey)
   const config: Config = {

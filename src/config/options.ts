@@ -47,6 +47,7 @@ export interface OptionRow<T> {
 
 const CREDENTIAL_KEY_LENGTH = 32
 const MIN_ROW_BYTES = 64 * 1024
+/** PostgreSQL takes no more for a row. */
 const MAX_ROW_BYTES = 1000 * 1024 * 1024
 
 /**
@@ -158,8 +159,8 @@ export const OPTIONS = {
     commands: ['serve'],
     value: 'number',
     parse: parseCount,
-    otherwise: 'cores',
-    description: 'how many Parquet files are read or written at a time; others wait',
+    otherwise: 'as many as cores',
+    description: 'how many statements read or write Parquet files at a time; others wait',
   },
   maxRowBytes: {
     name: 'max-row-size',
@@ -168,16 +169,18 @@ export const OPTIONS = {
     parse: parseRowSize,
     default: '64MB',
     description:
-      "the largest row of `blob_get` and `blob_put`, as it travels between server and proxy; `COPY` has PostgreSQL's " +
-      'limit alone',
+      'the largest row of `blob_get` and `blob_put`, as text, or for binary files in hexadecimal. `COPY` has ' +
+      "PostgreSQL's limit alone",
   },
   memoryLimitBytes: {
     name: 'memory-limit',
     commands: ['serve'],
     value: 'size',
     parse: parseBytes,
-    otherwise: '512MB, and at least four times `--max-row-size`',
-    description: 'what all large rows of the functions may take together; others wait',
+    default: '512MB',
+    description:
+      'what all large rows of `blob_get` and `blob_put` may take together, four times `--max-row-size` or more; calls ' +
+      'that need more wait for others',
   },
   tlsCert: {
     name: 'tls-cert',
@@ -252,16 +255,15 @@ export function defaultOf(row: OptionRow<unknown>, command: CommandName): string
   return typeof row.default === 'object' ? row.default[command] : row.default
 }
 
-function parseCredentialKey({ name, value }: Given): string {
-  if (value.length >= CREDENTIAL_KEY_LENGTH) return value
-  throw new ConfigError(`${name}: expected at least ${CREDENTIAL_KEY_LENGTH} random characters`)
-}
-
-/** A row can be no larger than what PostgreSQL takes for one. */
 function parseRowSize(given: Given): number {
   const bytes = parseBytes(given)
   if (bytes < MIN_ROW_BYTES || bytes > MAX_ROW_BYTES) throw badValue(given, 'a size of 64kB to 1000MB')
   return bytes
+}
+
+function parseCredentialKey({ name, value }: Given): string {
+  if (value.length >= CREDENTIAL_KEY_LENGTH) return value
+  throw new ConfigError(`${name}: expected at least ${CREDENTIAL_KEY_LENGTH} random characters`)
 }
 
 function parseAccounts({ name, value }: Given): readonly string[] {

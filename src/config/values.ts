@@ -37,15 +37,15 @@ export function parsePort(given: Given): number {
   return Number(given.value)
 }
 
+export function parseCount(given: Given): number {
+  if (!/^[1-9]\d{0,3}$/.test(given.value)) throw badValue(given, 'a number from 1 to 9999')
+  return Number(given.value)
+}
+
 /** Seconds, as milliseconds. */
 export function parseSeconds(given: Given): number {
   if (!/^\d+(\.\d+)?$/.test(given.value)) throw badValue(given, 'a number of seconds')
   return Number(given.value) * 1000
-}
-
-export function parseCount(given: Given): number {
-  if (!/^[1-9]\d{0,3}$/.test(given.value)) throw badValue(given, 'a number from 1 to 9999')
-  return Number(given.value)
 }
 
 const BYTES_OF_UNIT: Readonly<Record<string, number>> = { '': 1, kB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30, TB: 2 ** 40 }

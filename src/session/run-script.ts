@@ -143,10 +143,11 @@ function open(copy: CopyStatement, opened: OpenedCopy | undefined, response: Fra
     throw needsSingleColumn(copy.direction === 'from' ? 'decoder' : 'encoder')
   }
   if (opened === undefined) throw new Error('copy_open() returned no row')
+  const blob = opened.blob()
   if (copy.format.format === 'parquet' && columns !== opened.columns.length) {
     throw new Error(`COPY has ${columns} columns, not ${opened.columns.length}`) // altered by somebody else in between
   }
-  return opened.blob()
+  return blob
 }
 
 /** What the client is told instead of the backend's own words, where the proxy knows better. */

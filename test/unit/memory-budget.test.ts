@@ -3,7 +3,7 @@ import { leastMemory, MemoryBudget, type MemoryLease } from '../../src/memory-bu
 import { Random } from '../support/random.ts'
 
 const MB = 1024 * 1024
-const never = new AbortController().signal
+const never = (): AbortSignal => new AbortController().signal
 /** The most that a call gets is 40 MB. */
 const budgetOf = (megabytes: number): MemoryBudget =>
   new MemoryBudget({ maxRowBytes: 10 * MB, memoryLimitBytes: megabytes * MB })
@@ -17,14 +17,14 @@ async function given(promise: Promise<void> | undefined): Promise<boolean> {
 describe('a memory budget', () => {
   it('gives small amounts at once, and does not count them', async () => {
     const budget = budgetOf(40)
-    await budget.open(never).hold(40 * MB)
-    const small = Array.from({ length: 1000 }, () => budget.open(never).hold(MB))
+    await budget.open(never()).hold(40 * MB)
+    const small = Array.from({ length: 1000 }, () => budget.open(never()).hold(MB))
     expect(small.every(promise => promise === undefined)).toBe(true)
   })
 
   it('lets calls wait in their order until others give memory back', async () => {
     const budget = budgetOf(60)
-    const [first, second, third] = [budget.open(never), budget.open(never), budget.open(never)]
+    const [first, second, third] = [budget.open(never()), budget.open(never()), budget.open(never())]
     expect(first.hold(40 * MB)).toBeUndefined()
     const secondGiven = second.hold(40 * MB)
     // There would be enough for it.
@@ -38,7 +38,7 @@ describe('a memory budget', () => {
 
   it('gives nothing that would leave all calls with half of a row', async () => {
     const budget = budgetOf(80)
-    const leases = Array.from({ length: 8 }, () => budget.open(never))
+    const leases = Array.from({ length: 8 }, () => budget.open(never()))
     const halves = leases.map(lease => lease.hold(20 * MB))
     // The fourth would leave nobody enough to go on.
     expect(await Promise.all(halves.map(given))).toEqual([true, true, true, false, false, false, false, false])
@@ -47,11 +47,11 @@ describe('a memory budget', () => {
 
   it('gives up a place in the queue with the reason of the signal', async () => {
     const budget = budgetOf(40)
-    const holder = budget.open(never)
+    const holder = budget.open(never())
     holder.hold(40 * MB)
     const abort = new AbortController()
     const waits = budget.open(abort.signal).hold(2 * MB)
-    const next = budget.open(never).hold(2 * MB)
+    const next = budget.open(never()).hold(2 * MB)
     abort.abort(new Error('canceled'))
     await expect(waits).rejects.toThrow('canceled')
     holder.end()
@@ -65,7 +65,7 @@ describe('a memory budget', () => {
       const budget = budgetOf(40 + random.below(100))
       const held = new Set<MemoryLease>()
       const call = async (): Promise<void> => {
-        const lease = budget.open(never)
+        const lease = budget.open(never())
         held.add(lease)
         const wanted = 1 + random.below(40)
         for (let step = 1; step <= wanted; step += 1 + random.below(10)) {

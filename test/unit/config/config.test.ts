@@ -18,8 +18,9 @@ describe('the configuration of serve', () => {
       storageEndpoints: { defaultTemplate: 'https://{account}.blob.core.windows.net', accounts: new Map() },
       azureCredential: 'managed-identity',
       spoolLimitBytes: 32 * 1024 ** 3,
-      logLevel: 'info',
       maxRowBytes: 64 * 1024 * 1024,
+      memoryLimitBytes: 512 * 1024 * 1024,
+      logLevel: 'info',
       drainTimeoutMs: 30_000,
     })
     expect(config.backend.password).toBe('s3cret')
@@ -93,6 +94,24 @@ describe('the configuration of serve', () => {
 
   it('takes durations in seconds', () => {
     expect(parse('--drain-timeout 0.5').drainTimeoutMs).toBe(500)
+  })
+
+  it('is told how large rows may be, alone and together', () => {
+    expect(parse('--max-row-size 100MB --memory-limit 1GB')).toMatchObject({
+      maxRowBytes: 100 * 1024 * 1024,
+      memoryLimitBytes: 1024 ** 3,
+    })
+    for (const size of ['63kB', '1GB']) {
+      expect(() => parse(`--max-row-size ${size}`)).toThrow(`--max-row-size: "${size}" is not a size of 64kB to 1000MB`)
+    }
+    expect(() => parse('--max-row-size 200MB')).toThrow('--memory-limit: it must be four times --max-row-size or more')
+    expect(() => parse('--memory-limit 255MB')).toThrow('--memory-limit: it must be four times --max-row-size or more')
+  })
+
+  it('is told how many Parquet engines there may be', () => {
+    expect(parse('--parquet-engines 3').parquetEngines).toBe(3)
+    expect(parse('').parquetEngines).toBeUndefined()
+    expect(() => parse('--parquet-engines 0')).toThrow('--parquet-engines: "0" is not a number from 1 to 9999')
   })
 
   it('is told where Parquet files are copied to, and how large they may be', () => {
