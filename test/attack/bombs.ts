@@ -109,7 +109,7 @@ const parquetBomb = (name: string, contents: Buffer, columns = 'a text'): Bomb =
 
 function parquetBombs(random: Random): Bomb[] {
   const cell = 'x'.repeat(24 * MB)
-  const cells = parquet([{ name: 'a', data: Array(2000).fill(cell), type: 'STRING' }])
+  const cells = parquet([{ name: 'a', data: Array(20).fill(cell), type: 'STRING' }])
   const columns = Array.from({ length: 20_000 }, (_, i) => ({ name: `c${i}`, data: [1], type: 'INT32' as const }))
   const small = parquet([{ name: 'a', data: ['one', 'two', 'three'], type: 'STRING' }])
   const claim = Buffer.from(small)
@@ -132,21 +132,19 @@ function deepSchema(depth: number): SchemaElement[] {
     num_children: 1,
     repetition_type: 'OPTIONAL' as const,
   }))
-  return [
-    { name: 'root', num_children: 1 },
-    ...groups,
-    { name: 'leaf', type: 'INT32', repetition_type: 'OPTIONAL' },
-  ]
+  return [{ name: 'root', num_children: 1 }, ...groups, { name: 'leaf', type: 'INT32', repetition_type: 'OPTIONAL' }]
 }
 
 /** Statements of the other direction, with `{path}` for where to: rows that are larger than anything. */
 export const ROW_STATEMENTS: Readonly<Record<string, string>> = {
   csv: "SELECT azure_storage.blob_put({place}, t, 'csv') FROM (SELECT repeat('\"', 100000000) AS a) AS t",
-  'csv, just too large': "SELECT azure_storage.blob_put({place}, t, 'csv') FROM (SELECT repeat('x', 70000000) AS a) AS t",
+  'csv, just too large':
+    "SELECT azure_storage.blob_put({place}, t, 'csv') FROM (SELECT repeat('x', 70000000) AS a) AS t",
   'csv, just not too large': `SELECT azure_storage.blob_put({place}, t, 'csv') FROM (SELECT repeat('"', 30000000) AS a) AS t`,
   binary: "SELECT azure_storage.blob_put({place}, t, 'binary') FROM (SELECT repeat('x', 30000000) AS a) AS t",
   parquet: "SELECT azure_storage.blob_put({place}, t, 'parquet') FROM (SELECT repeat('x', 60000000) AS a) AS t",
-  array: "SELECT azure_storage.blob_put({place}, t, 'parquet') FROM (SELECT array_agg(i) AS a FROM generate_series(1, 5000000) AS i) AS t",
+  array:
+    "SELECT azure_storage.blob_put({place}, t, 'parquet') FROM (SELECT array_agg(i) AS a FROM generate_series(1, 5000000) AS i) AS t",
 }
 
 export const allBombs = (random: Random): Bomb[] => [
