@@ -2,7 +2,7 @@
 const FREE_BYTES = 1024 * 1024
 
 /** A row that a function writes is there as a message in pieces, as a whole one, and as what the blob is to hold. */
-const COPIES_OF_ROW = 4
+export const COPIES_OF_ROW = 4
 
 const MEBIBYTE = 1024 * 1024
 const DEFAULT_MAX_ROW_BYTES = 64 * MEBIBYTE

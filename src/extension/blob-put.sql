@@ -136,8 +136,13 @@ BEGIN
     WHEN starts_with(state, 't') THEN textin(record_out(tuple))
     WHEN starts_with(state, 'c') THEN azure_storage_private.canonical_text(tuple)
     ELSE encode(record_send(tuple), 'hex') || chr(10) END;
+  -- A message ends with its first large row: the proxy has memory for one.
+  IF octet_length(state) >= 16384 THEN
+    PERFORM azure_storage_private.put_send('DATA', state);
+    state := left(state, 29);
+  END IF;
   state := state || new_row;
-  IF octet_length(state) > 16384 THEN
+  IF octet_length(state) >= 16384 THEN
     PERFORM azure_storage_private.put_send('DATA', state);
     state := left(state, 29);
   END IF;

@@ -13,6 +13,7 @@ import type { Call, CallOrigin } from './calls.ts'
 import type { RowsOfBlob } from './request.ts'
 
 const MEBIBYTE = 1024 * 1024
+const PIECE_BYTES = MEBIBYTE
 /** The backend is making rows, or the storage is slow; but the statement may also have failed, and that is worth a look. */
 const QUIET_MS = 1000
 
@@ -57,6 +58,11 @@ export class BlobRowsUpload {
     return this.#call.origin
   }
 
+  /** Aborted with the reason why the statement is to end. */
+  get signal(): AbortSignal {
+    return this.#call.signal
+  }
+
   /** No request has begun or ended for some time. */
   get isQuiet(): boolean {
     return Date.now() - this.#lastActive > QUIET_MS
@@ -91,11 +97,16 @@ export class BlobRowsUpload {
     this.#call.end()
   }
 
+  /** In pieces, each of which is copied: nothing is to be there twice as a whole. */
   async #put(bytes: Buffer): Promise<void> {
-    if (this.#stage) {
-      // The encoder uses its buffer again.
-      if (!this.#stage.write(Buffer.from(bytes))) await Promise.race([once(this.#stage, 'drain'), this.#staged])
-    } else if (!this.#upload.append(bytes, 0, bytes.length)) await this.#upload.drained()
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      const end = Math.min(at + PIECE_BYTES, bytes.length)
+      if (this.#stage) {
+        // The encoder uses its buffer again.
+        const piece = Buffer.from(bytes.subarray(at, end))
+        if (!this.#stage.write(piece)) await Promise.race([once(this.#stage, 'drain'), this.#staged])
+      } else if (!this.#upload.append(bytes, at, end)) await this.#upload.drained()
+    }
   }
 
   async #active(work: () => Promise<void>): Promise<void> {

@@ -19,8 +19,8 @@ import type { UnprovedConnections } from './unproved.ts'
 /** User and database by which a connection of the extension's functions is told from a client's. */
 export const LOOPBACK_NAME = 'azure_storage_loopback'
 
-/** By what the other side has shown of itself. No request is longer: rows come in blocks of some KiB, and a row is at most 1 GiB. */
-const MAX_LENGTH = { hello: 2 * 1024, request: 4 * 1024 * 1024, rows: 0x3fffffff } as const
+/** By what the other side has shown of itself. No request is longer; rows have a limit of their own. */
+const MAX_LENGTH = { hello: 2 * 1024, request: 4 * 1024 * 1024 } as const
 /** The extension's functions ask as soon as they are connected, and do not wait longer either. */
 const PROOF_TIMEOUT_MS = 5000
 
@@ -50,7 +50,7 @@ export class LoopbackConnection {
       if (this.#ended) return
       unproved.received(this, chunk.length)
       assembler.push(chunk)
-      if (assembler.announcedLength > this.#maxLength) this.#fail(tooLong())
+      this.#expect(assembler)
     })
     socket.on('end', () => socket.end())
     socket.on('close', () => {
@@ -75,8 +75,23 @@ export class LoopbackConnection {
     this.#socket.destroy()
   }
 
-  get #maxLength(): number {
-    return MAX_LENGTH[this.#requests.expected]
+  /** The message under way says how long it is before most of it has come. */
+  #expect(assembler: FrameAssembler): void {
+    const length = assembler.announcedLength
+    const { expected } = this.#requests
+    if (expected !== 'rows') {
+      if (length > MAX_LENGTH[expected]) this.#fail(tooLong())
+      return
+    }
+    // Whoever is in the midst of sending rows listens for an answer only behind them.
+    const drop = (error: unknown): void => {
+      this.#requests.messageAnswered()
+      assembler.dropMessage(() => this.#tell(error))
+    }
+    const memory = this.#requests.expectRows(length, drop)
+    if (memory === undefined) return
+    this.#socket.pause()
+    memory.catch(drop).finally(() => this.#socket.resume())
   }
 
   #isProved(): void {
@@ -87,12 +102,14 @@ export class LoopbackConnection {
   #take(frame: Frame): void {
     if (this.#ended) return
     if (frame.code === FRONTEND.terminate) this.#end()
-    else if (frame.bytes.length > this.#maxLength) this.#fail(tooLong())
     else if (frame.code !== FRONTEND.query || this.#answering)
       this.#fail(new ProtocolError('azure_storage: unexpected message'))
-    else {
+    else if (this.#requests.expected !== 'rows' && frame.bytes.length > MAX_LENGTH[this.#requests.expected]) {
+      this.#fail(tooLong())
+    } else {
       this.#answering = true
       this.#answer(frame).finally(() => {
+        this.#requests.messageAnswered()
         this.#answering = false
       })
     }
@@ -112,11 +129,15 @@ export class LoopbackConnection {
         this.#fail(error)
         return
       }
-      const told = asPgError(error)
-      if (told.code === SQLSTATE.internalError) this.#log.error({ err: error }, 'loopback request failed')
-      this.#socket.write(Buffer.concat([errorResponse(errorFields(told)), readyForQuery(STATUS.idle)]))
+      this.#tell(error)
     }
     if (this.#requests.isOver) this.#end()
+  }
+
+  #tell(error: unknown): void {
+    const told = asPgError(error)
+    if (told.code === SQLSTATE.internalError) this.#log.error({ err: error }, 'loopback request failed')
+    this.#socket.write(Buffer.concat([errorResponse(errorFields(told)), readyForQuery(STATUS.idle)]))
   }
 
   /** A peer that does not keep to the exchange is none of the extension's. */

@@ -1,3 +1,5 @@
+import { rowTooLarge } from '../formats/rows/row-errors.ts'
+import { COPIES_OF_ROW, type MemoryLease } from '../memory-budget.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
@@ -24,6 +26,9 @@ export interface LoopbackServices extends Services {
   readonly isOwnAddress: (address: string) => boolean
 }
 
+/** More than a block of small rows has. */
+const BLOCK_BYTES = 64 * 1024
+
 const LIST_COLUMNS = ['path', 'bytes', 'last_modified', 'etag', 'content_type', 'content_encoding', 'content_hash']
 
 /** The requests of one loopback connection, and the uploads it has open. */
@@ -33,6 +38,8 @@ export class Requests {
   readonly #uploads = new Map<string, BlobRowsUpload>()
   readonly #handshake: Handshake
   #hasOpened = false
+  /** For the message that is on its way, or being worked on. */
+  #memory: MemoryLease | undefined
   #isOver = false
 
   /** The database's. */
@@ -55,6 +62,27 @@ export class Requests {
   /** The one request of the connection is answered; only uploads take more. */
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  /**
+   * A message of rows is on its way: a block of some KiB, of which the last row may be large. Undefined: let it come, unless
+   * `refuse` was called; else wait until there is memory for it. Rejects with the reason why its statement is to end.
+   */
+  expectRows(length: number, refuse: (error: PgError) => void): Promise<void> | undefined {
+    if (length <= BLOCK_BYTES) return undefined
+    const { maxRowBytes } = this.#services.memory
+    if (length > maxRowBytes + BLOCK_BYTES) {
+      refuse(rowTooLarge(maxRowBytes))
+      return undefined
+    }
+    const calls = Array.from(this.#uploads.values(), ({ signal }) => signal)
+    this.#memory ??= this.#services.memory.open(AbortSignal.any([this.#closed.signal, ...calls]))
+    return this.#memory.hold(COPIES_OF_ROW * length)
+  }
+
+  messageAnswered(): void {
+    this.#memory?.end()
+    this.#memory = undefined
   }
 
   get uploads(): Iterable<BlobRowsUpload> {
@@ -98,6 +126,7 @@ export class Requests {
   /** The connection is over: nothing of it is to go on. */
   close(): void {
     this.#closed.abort()
+    this.messageAnswered()
     for (const upload of this.#uploads.values()) upload.abort()
     this.#uploads.clear()
   }

@@ -22,6 +22,8 @@ export class FrameAssembler {
   #partialLength = 0
   #wanted = HEADER_LENGTH
   #sinkRemaining = 0
+  #dropRemaining = 0
+  #onDropped: (() => void) | undefined
   readonly #onFrame: (frame: Frame) => void
 
   constructor(onFrame: (frame: Frame) => void) {
@@ -31,7 +33,8 @@ export class FrameAssembler {
   /** Without a sink the frames are views of `chunk`, which must not be used again; with one, nothing of it is kept. */
   push(chunk: Buffer): void {
     const sink = this.copyDataSink
-    let buffer = chunk
+    let buffer = this.#dropRemaining > 0 ? this.#drop(chunk) : chunk
+    if (buffer.length === 0) return
     let offset = 0
     // Where the payloads found so far are in the buffer, one behind the other.
     let payloads = 0
@@ -74,6 +77,15 @@ export class FrameAssembler {
     return this.#partialLength < HEADER_LENGTH ? 0 : this.#wanted
   }
 
+  /** Passes over the message under way, without ever holding it; `onDropped` is called when all of it has come. */
+  dropMessage(onDropped: () => void): void {
+    this.#dropRemaining = this.#wanted - this.#partialLength
+    this.#onDropped = onDropped
+    this.#partial = []
+    this.#partialLength = 0
+    this.#wanted = HEADER_LENGTH
+  }
+
   /** The bytes of a message that has not come whole yet; the assembler is empty afterwards. */
   takePartial(): Buffer {
     const partial = this.#partial.length === 1 ? (this.#partial[0] as Buffer) : Buffer.concat(this.#partial)
@@ -81,6 +93,13 @@ export class FrameAssembler {
     this.#partialLength = 0
     this.#wanted = HEADER_LENGTH
     return partial
+  }
+
+  #drop(chunk: Buffer): Buffer {
+    const dropped = Math.min(chunk.length, this.#dropRemaining)
+    this.#dropRemaining -= dropped
+    if (this.#dropRemaining === 0) this.#onDropped?.()
+    return chunk.subarray(dropped)
   }
 
   /** Chunks of a long message are joined once, when it is complete, not once a chunk. */

@@ -41,6 +41,8 @@ export interface RequestedRange {
 
 /** Retries after 0, 0.5 and 1.5 s, so that a refused connection fails within some 2 s. */
 const RETRIES = { maxTries: 4, retryDelayInMs: 500, maxRetryDelayInMs: 4000 }
+/** The SDK reads a page in one go, some 50 µs a blob: sessions are not to notice. */
+const PAGE_BLOBS = 500
 const SILENCE_LIMIT_MS = 60_000
 /** The slowest upload that is believed to be alive. */
 const MIN_UPLOAD_BYTES_PER_MS = 64
@@ -77,7 +79,7 @@ export interface ListedBlob {
   readonly contentHash: string | undefined
 }
 
-/** All blobs whose name begins with `prefix`, in name order, in the service's own pages. */
+/** All blobs whose name begins with `prefix`, in name order, in pages. */
 export async function* listBlobs(
   endpoints: StorageEndpoints,
   account: string,
@@ -97,7 +99,7 @@ export async function* listBlobs(
     const options = { abortSignal: guard.signal, ...(prefix !== '' && { prefix }) }
     let continuationToken: string | undefined
     do {
-      const from = { maxPageSize: 5000, ...(continuationToken && { continuationToken }) }
+      const from = { maxPageSize: PAGE_BLOBS, ...(continuationToken && { continuationToken }) }
       const request = async (): Promise<ContainerListBlobFlatSegmentResponse> =>
         (await client.listBlobsFlat(options).byPage(from).next()).value
       guard.expectProgress()

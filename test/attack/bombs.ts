@@ -1,4 +1,6 @@
 import { gzipSync } from 'node:zlib'
+import type { SchemaElement } from 'hyparquet'
+import { parquetWriteBuffer } from 'hyparquet-writer'
 import type { Random } from '../support/random.ts'
 
 /** A blob that is small, and much more than it seems. */
@@ -92,4 +94,62 @@ export function forged(bytes: Buffer, random: Random): Buffer {
   return copy
 }
 
-export const rowBombs = (): Bomb[] => [...gzipBombs(), ...textBombs(), ...binaryBombs()]
+/** Parquet by a writer of its own, so that nothing of ours stands between. */
+function parquet(columns: Parameters<typeof parquetWriteBuffer>[0]['columnData'], schema?: SchemaElement[]): Buffer {
+  return Buffer.from(parquetWriteBuffer({ columnData: columns, ...(schema && { schema }) }))
+}
+
+const parquetBomb = (name: string, contents: Buffer, columns = 'a text'): Bomb => ({
+  kind: 'parquet',
+  path: `${name}.parquet`,
+  contents,
+  columns,
+  copy: columns === 'a text',
+})
+
+function parquetBombs(random: Random): Bomb[] {
+  const cell = 'x'.repeat(24 * MB)
+  const cells = parquet([{ name: 'a', data: Array(20).fill(cell), type: 'STRING' }])
+  const columns = Array.from({ length: 20_000 }, (_, i) => ({ name: `c${i}`, data: [1], type: 'INT32' as const }))
+  const small = parquet([{ name: 'a', data: ['one', 'two', 'three'], type: 'STRING' }])
+  const claim = Buffer.from(small)
+  claim.writeUInt32LE(0x7fffffff, claim.length - 8)
+  return [
+    parquetBomb('cells', cells),
+    parquetBomb('columns', parquet(columns)),
+    parquetBomb('long-name', parquet([{ name: 'n'.repeat(4 * MB), data: ['x'], type: 'STRING' }])),
+    parquetBomb('deep', parquet([{ name: 'a', data: [null] }], deepSchema(500))),
+    parquetBomb('footer', claim),
+    parquetBomb('nothing', Buffer.from('PAR1PAR1')),
+    ...Array.from({ length: 3 }, (_, i) => parquetBomb(`forged-${i}`, forged(small, random))),
+  ]
+}
+
+/** A column of structures within each other. */
+function deepSchema(depth: number): SchemaElement[] {
+  const groups = Array.from({ length: depth }, (_, i) => ({
+    name: i === 0 ? 'a' : 's',
+    num_children: 1,
+    repetition_type: 'OPTIONAL' as const,
+  }))
+  return [{ name: 'root', num_children: 1 }, ...groups, { name: 'leaf', type: 'INT32', repetition_type: 'OPTIONAL' }]
+}
+
+/** Statements of the other direction, with `{path}` for where to: rows that are larger than anything. */
+export const ROW_STATEMENTS: Readonly<Record<string, string>> = {
+  csv: "SELECT azure_storage.blob_put({place}, t, 'csv') FROM (SELECT repeat('\"', 100000000) AS a) AS t",
+  'csv, just too large':
+    "SELECT azure_storage.blob_put({place}, t, 'csv') FROM (SELECT repeat('x', 70000000) AS a) AS t",
+  'csv, just not too large': `SELECT azure_storage.blob_put({place}, t, 'csv') FROM (SELECT repeat('"', 30000000) AS a) AS t`,
+  binary: "SELECT azure_storage.blob_put({place}, t, 'binary') FROM (SELECT repeat('x', 30000000) AS a) AS t",
+  parquet: "SELECT azure_storage.blob_put({place}, t, 'parquet') FROM (SELECT repeat('x', 60000000) AS a) AS t",
+  array:
+    "SELECT azure_storage.blob_put({place}, t, 'parquet') FROM (SELECT array_agg(i) AS a FROM generate_series(1, 5000000) AS i) AS t",
+}
+
+export const allBombs = (random: Random): Bomb[] => [
+  ...gzipBombs(),
+  ...textBombs(),
+  ...binaryBombs(),
+  ...parquetBombs(random),
+]

@@ -91,6 +91,7 @@ export class RecordEncoder implements RowEncoder {
       if (rows[i++] !== CLOSE) throw malformed()
       o = put(out, o, rowEnd)
     }
+    if (out.length > KEPT_BYTES) this.#out = EMPTY
     return out.subarray(0, o)
   }
 
@@ -118,7 +119,7 @@ export class RecordEncoder implements RowEncoder {
 
   #buffer(bytes: number): Buffer {
     const current = this.#out.length
-    if (current < bytes || current > KEPT_BYTES) this.#out = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, bytes))
+    if (current < bytes) this.#out = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, bytes))
     return this.#out
   }
 

@@ -57,3 +57,20 @@ it('gives back what has not come whole', () => {
     expect(assembler.takePartial()).toHaveLength(0)
   }
 })
+
+it('passes over a message that is not wanted', () => {
+  for (const chunks of everySplit(STREAM)) {
+    const frames: string[] = []
+    let dropped = 0
+    const assembler = new FrameAssembler(frame => frames.push(String.fromCharCode(frame.code) + frameBody(frame)))
+    for (const chunk of chunks) {
+      assembler.push(Buffer.from(chunk))
+      // Two of them have that length.
+      if (assembler.announcedLength !== 12) continue
+      assembler.dropMessage(() => dropped++)
+      expect(assembler.announcedLength).toBe(0)
+    }
+    expect(frames.length + dropped).toBe(8)
+    expect(frames.filter(frame => frame.length === 8)).toHaveLength(2 - dropped)
+  }
+})
