@@ -4,10 +4,10 @@ import type { Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import { accountAddIsOurs } from './account-function.ts'
+import type { BorrowedBackend } from './borrowed-backend.ts'
 import type { Leases } from './leases.ts'
 import { selectListsFor } from './relations.ts'
 import type { Resources } from './script.ts'
-import type { Session } from './session.ts'
 
 export type SettleLocks = ReadonlyMap<CopyStatement, SettleLock>
 
@@ -27,24 +27,22 @@ export interface GatherOptions {
 }
 
 /**
- * Looks up and makes what the statements of a text need. Undefined where a look-up has failed, and with it the client's
- * transaction: the client has been told.
+ * Looks up and makes what the statements of a text need.
+ * @throws Answered where a look-up has failed, and with it the client's transaction.
  */
 export async function gather(
-  session: Session,
+  backend: BorrowedBackend,
   statements: readonly Statement[],
   leases: Leases,
   { seal, inPipeline, takeLocks }: GatherOptions,
-): Promise<Gathered | undefined> {
-  const selectList = await selectListsFor(session, statements, inPipeline)
-  if (selectList === undefined) return undefined
+): Promise<Gathered> {
+  const selectList = await selectListsFor(backend, statements, inPipeline)
   let installer: string | undefined
   const locks = new Map<CopyStatement, SettleLock>()
   const runnable: Statement[] = []
   for (const statement of statements) {
     if (statement.kind === 'with-secrets' && !statement.isCertain) {
-      const isOurs = await accountAddIsOurs(session, inPipeline)
-      if (isOurs === undefined) return undefined
+      const isOurs = await accountAddIsOurs(backend, inPipeline)
       runnable.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end })
       continue
     }

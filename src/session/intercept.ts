@@ -1,5 +1,6 @@
 import { serialize } from 'pg-protocol'
 import type { SettleLock } from '../backend/admin.ts'
+import type { Wire } from '../handlers/wire.ts'
 import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import { type ErrorFields, errorResponse, parse, query, readErrorFields } from '../protocol/messages.ts'
@@ -13,10 +14,12 @@ import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { openBlobFor } from '../storage/open-blob.ts'
 import { sealForStatement } from '../storage/sealing.ts'
+import type { BorrowedBackend } from './borrowed-backend.ts'
 import type { Interceptor } from './client-stream.ts'
 import { mapErrorPosition } from './error-position.ts'
 import { gather, type SettleLocks } from './gather.ts'
 import { Leases } from './leases.ts'
+import { Answered } from './look-up.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
 import { runScript, type ScriptContext } from './run-script.ts'
 import {
@@ -126,15 +129,14 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend(async leases => {
+    await this.#withBackend(async (backend, leases) => {
       const { inPipeline } = session.pending
-      const gathered = await gather(session, statements, leases, { seal: this.#seal, inPipeline, takeLocks: true })
-      if (gathered === undefined) return
+      const gathered = await gather(backend, statements, leases, { seal: this.#seal, inPipeline, takeLocks: true })
       const { runnable, resources, locks } = gathered
       session.pending.sent(FRONTEND.query)
       const script = writeScript(text, runnable, resources)
-      session.send(query(script.text))
-      await runScript(session, script.steps, this.#context(script.rewrite, text, locks, undefined))
+      backend.send(query(script.text))
+      await runScript(backend, script.steps, this.#context(script.rewrite, text, locks, undefined))
     })
   }
 
@@ -148,7 +150,7 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend(async leases => {
+    await this.#withBackend(async (backend, leases) => {
       // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
       const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
       session.pending.sent(FRONTEND.parse)
@@ -156,8 +158,7 @@ export class StatementInterceptor implements Interceptor {
       let secrets: readonly Secret[] = []
       let bytes = frame.bytes
       if (isOurs) {
-        const gathered = await gather(session, [statement], leases, { seal: this.#seal, inPipeline, takeLocks: false })
-        if (gathered === undefined) return
+        const gathered = await gather(backend, [statement], leases, { seal: this.#seal, inPipeline, takeLocks: false })
         const [runnable] = gathered.runnable
         if (runnable && runnable.kind !== 'pass') {
           script = writePrepared(text, runnable, gathered.resources)
@@ -166,9 +167,9 @@ export class StatementInterceptor implements Interceptor {
           bytes = parse(Buffer.from(name, 'latin1'), script.text, tail)
         }
       }
-      session.send(bytes)
-      session.send(serialize.flush())
-      const accepted = await this.#parsed(script?.rewrite, text)
+      backend.send(bytes)
+      backend.send(serialize.flush())
+      const accepted = await this.#parsed(backend, script?.rewrite, text)
       if (accepted || name === '') this.#forget(name)
       if (!accepted || script === undefined) return
       const { steps, rewrite } = script
@@ -177,15 +178,14 @@ export class StatementInterceptor implements Interceptor {
   }
 
   /** Passes on the replies to a Parse: was it accepted? */
-  async #parsed(rewrite: Rewrite | undefined, text: string): Promise<boolean> {
-    const session = this.#session
+  async #parsed(backend: Wire, rewrite: Rewrite | undefined, text: string): Promise<boolean> {
     for (;;) {
-      const frame = await session.next()
+      const frame = await backend.next()
       if (frame.code === BACKEND.errorResponse && rewrite) {
         const fields = readErrorFields(frameBody(frame))
         mapErrorPosition(fields, rewrite, text, this.#encoding)
-        session.reply({ code: frame.code, bytes: errorResponse(fields) })
-      } else session.reply(frame)
+        backend.reply({ code: frame.code, bytes: errorResponse(fields) })
+      } else backend.reply(frame)
       if (frame.code === BACKEND.parseComplete) return true
       if (frame.code === BACKEND.errorResponse) return false
     }
@@ -209,27 +209,27 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend(async leases => {
+    await this.#withBackend(async (backend, leases) => {
       const { steps, before, after, locks } = await this.#surround(step, leases)
-      for (const text of before) session.send(privateStatement(text))
+      for (const text of before) backend.send(privateStatement(text))
       session.pending.sent(FRONTEND.execute)
-      if (steps.includes(step)) session.send(frame.bytes)
-      for (const text of after) session.send(privateStatement(text))
-      session.send(serialize.flush())
+      if (steps.includes(step)) backend.send(frame.bytes)
+      for (const text of after) backend.send(privateStatement(text))
+      backend.send(serialize.flush())
       const replies = 1 + REPLIES_OF_PRIVATE_STATEMENT * (before.length + after.length)
-      await runScript(session, steps, this.#context(rewrite, '', locks, replies))
+      await runScript(backend, steps, this.#context(rewrite, '', locks, replies))
     })
   }
 
   /** The backend is ours alone while `work` runs; what that leases is given back at its end. */
-  async #withBackend(work: (leases: Leases) => Promise<void>): Promise<void> {
+  async #withBackend(work: (backend: BorrowedBackend, leases: Leases) => Promise<void>): Promise<void> {
     const session = this.#session
     const leases = new Leases(this.#services.config.backend, this.#database)
-    session.seize()
     try {
-      await work(leases)
+      await session.withBackend(backend => work(backend, leases))
+    } catch (error) {
+      if (!(error instanceof Answered)) throw error
     } finally {
-      session.release()
       // When the connection is lost the backend hears of it late, perhaps only after what it waits for has been released:
       // it is cancelled first, or else it would go on to commit what hangs on a blob that was not written.
       if (!leases.isEmpty && session.signal.aborted) await session.cancelBackend()

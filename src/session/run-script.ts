@@ -3,6 +3,7 @@ import { needsSingleColumn } from '../formats/format.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { BlobExport } from '../handlers/blob-export.ts'
 import { BlobImport } from '../handlers/blob-import.ts'
+import type { Wire } from '../handlers/wire.ts'
 import { BACKEND } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import { commandComplete, type ErrorFields, errorFields, errorResponse, readErrorFields } from '../protocol/messages.ts'
@@ -13,7 +14,6 @@ import type { Blob } from '../storage/blob-client.ts'
 import type { SpoolOptions } from '../storage/blob-spool.ts'
 import type { Grant } from '../storage/open-blob.ts'
 import type { Step } from './script.ts'
-import type { Session } from './session.ts'
 
 /** What azure_storage_private.copy_open() tells. */
 export interface CopyGrant extends Grant {
@@ -44,7 +44,7 @@ const MEBIBYTE = 1024 * 1024
 const PASS: Step = { kind: 'pass' }
 
 /** Sees a script through: takes each reply of the backend for the step it belongs to, passes on what is the client's. */
-export async function runScript(session: Session, steps: readonly Step[], context: ScriptContext): Promise<void> {
+export async function runScript(session: Wire, steps: readonly Step[], context: ScriptContext): Promise<void> {
   let index = 0
   let replies = 0
   let failed = false
@@ -249,7 +249,7 @@ async function commit(transfer: BlobExport, settle: () => Promise<void>): Promis
 }
 
 /** The next frame, unless a commit breaks in a way that no reply of the backend would tell. */
-function nextUnlessBroken(session: Session, committing: Promise<void>): Promise<Frame> {
+function nextUnlessBroken(session: Wire, committing: Promise<void>): Promise<Frame> {
   return new Promise((resolve, reject) => {
     session.next().then(resolve, reject)
     committing.catch(reject)
