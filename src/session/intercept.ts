@@ -21,7 +21,7 @@ import { gather, type SettleLocks } from './gather.ts'
 import { Leases } from './leases.ts'
 import { Answered } from './look-up.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
-import { runScript, type ScriptContext } from './run-script.ts'
+import { runScript } from './run-script.ts'
 import {
   newChallenge,
   openText,
@@ -32,6 +32,7 @@ import {
   writePrepared,
   writeScript,
 } from './script.ts'
+import type { ScriptContext } from './script-run.ts'
 import { sealParameters } from './seal-parameters.ts'
 import type { Session } from './session.ts'
 
@@ -251,7 +252,7 @@ export class StatementInterceptor implements Interceptor {
     try {
       const lock = await leases.lock()
       locks.set(step.copy, lock)
-      return { steps: [...steps, { kind: 'settle' }], before, after: [settleText(step.copy, lock.key)], locks }
+      return { steps: [...steps, { kind: 'await-commit' }], before, after: [settleText(step.copy, lock.key)], locks }
     } catch (error) {
       return { steps: [{ kind: 'refuse', error: asPgError(error) }], before: [refusal()], after: [], locks }
     }
@@ -280,7 +281,7 @@ export class StatementInterceptor implements Interceptor {
     return {
       openBlob: (copy: CopyStatement, grant) => openBlobFor(this.#services, copy.url, grant),
       spool: this.#services.config,
-      settle: async copy => locks.get(copy)?.confirm(),
+      confirmCommit: async copy => locks.get(copy)?.confirm(),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
       replies,
     }
