@@ -13,6 +13,7 @@ const LAYERS = [
   'loopback',
   'session',
   'handlers',
+  'transfer',
   'services.ts',
   'backend',
   'config.ts',
