@@ -1,3 +1,4 @@
+import type { Logger } from '../log.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
@@ -28,6 +29,7 @@ const LIST_COLUMNS = ['path', 'bytes', 'last_modified', 'etag', 'content_type', 
 /** The requests of one loopback connection, and the uploads it has open. */
 export class Requests {
   readonly #services: LoopbackServices
+  readonly #log: Logger
   readonly #closed = new AbortController()
   readonly #uploads = new Map<string, BlobRowsUpload>()
 
@@ -38,7 +40,8 @@ export class Requests {
   /** The statement that the connection was opened for. */
   #statement: string | undefined
 
-  constructor(services: LoopbackServices, encoding: string) {
+  constructor(services: LoopbackServices, encoding: string, log: Logger) {
+    this.#log = log
     this.#services = services
     this.#encoding = encoding
   }
@@ -184,6 +187,7 @@ export class Requests {
   #begin({ call }: Target): Call {
     const since = this.#waitingSince
     this.#waitingSince = Number.POSITIVE_INFINITY
+    this.#log.debug({ serves: call.session, backend: call.pid }, 'function call')
     return this.#services.calls.begin(call, since)
   }
 

@@ -51,7 +51,7 @@ export class LoopbackService {
 
   accept(socket: net.Socket, parameters: ReadonlyMap<string, string>, log: Logger): void {
     const encoding = parameters.get('client_encoding') ?? 'UTF8'
-    const requests = new Requests(this.#services, encoding)
+    const requests = new Requests(this.#services, encoding, log)
     const connection = new LoopbackConnection(socket, this.#secret, encoding, requests, log)
     this.#connections.set(connection, requests)
     this.#watch ??= setInterval(() => this.#closeAbandoned(), WATCH_INTERVAL_MS)

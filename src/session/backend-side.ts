@@ -2,6 +2,7 @@ import type net from 'node:net'
 import type { BackendReader } from '../backend/connection.ts'
 import { ConnectionLost } from '../handlers/wire.ts'
 import { copyDataHeader } from '../protocol/messages.ts'
+import type { ConnectionTrace } from './connection-trace.ts'
 import { ReadBuffer } from './read-buffer.ts'
 
 /** Why the backend is not read from: the client, the sink of an operation or its inbox takes no more. */
@@ -21,11 +22,20 @@ export interface BackendEvents {
 export class BackendSide {
   readonly #socket: net.Socket
   readonly #pauses = new Set<Pause>()
+  readonly #trace: ConnectionTrace | undefined
 
-  constructor(connect: (reader: BackendReader) => net.Socket, events: BackendEvents) {
+  /** Sends `first`: what the login begins, or goes on, with. */
+  constructor(
+    connect: (reader: BackendReader) => net.Socket,
+    first: Buffer,
+    events: BackendEvents,
+    trace: ConnectionTrace | undefined,
+  ) {
+    this.#trace = trace
     const buffer = new ReadBuffer()
     const socket = connect({
       read: chunk => {
+        trace?.received.push(chunk)
         buffer.keep(events.read(chunk))
         return this.#pauses.size === 0
       },
@@ -40,6 +50,7 @@ export class BackendSide {
     socket.on('end', events.end)
     socket.on('error', error => (isReached ? events.error : events.unreachable)(error))
     socket.on('close', events.end)
+    socket.write(first)
   }
 
   pause(reason: Pause): void {
@@ -53,13 +64,17 @@ export class BackendSide {
 
   /** False: wait for drained() before the next bulk. */
   send(bytes: Buffer): boolean {
+    this.#trace?.sent.push(bytes)
     return this.#socket.destroyed || this.#socket.write(bytes)
   }
 
   sendCopyData(payload: Buffer): boolean {
     if (this.#socket.destroyed) return true
+    const header = copyDataHeader(payload.length)
+    this.#trace?.sent.push(header)
+    this.#trace?.sent.push(payload)
     this.#socket.cork()
-    this.#socket.write(copyDataHeader(payload.length))
+    this.#socket.write(header)
     const more = this.#socket.write(payload)
     this.#socket.uncork()
     return more

@@ -1,4 +1,5 @@
 import type net from 'node:net'
+import type { ConnectionTrace } from './connection-trace.ts'
 import { endSoon, endWhenTaken } from './farewell.ts'
 import { ReadBuffer, readClient } from './read-buffer.ts'
 
@@ -19,11 +20,16 @@ export interface ClientEvents {
 export class ClientSide {
   readonly #socket: net.Socket
   readonly #buffer = new ReadBuffer()
+  readonly #trace: ConnectionTrace | undefined
   #ended = false
   #probe: NodeJS.Timeout | undefined
 
-  constructor(accepted: net.Socket, events: ClientEvents) {
-    this.#socket = readClient(accepted, this.#buffer, chunk => this.#buffer.keep(events.read(chunk)))
+  constructor(accepted: net.Socket, events: ClientEvents, trace: ConnectionTrace | undefined) {
+    this.#trace = trace
+    this.#socket = readClient(accepted, this.#buffer, chunk => {
+      trace?.received.push(chunk)
+      this.#buffer.keep(events.read(chunk))
+    })
     this.#socket.on('drain', events.drain)
     this.#socket.on('end', () => {
       this.#ended = true
@@ -45,7 +51,9 @@ export class ClientSide {
 
   /** False: it takes no more for now. */
   send(bytes: Buffer): boolean {
-    return this.#socket.destroyed || this.#socket.writableEnded || this.#socket.write(bytes)
+    if (this.#socket.destroyed || this.#socket.writableEnded) return true
+    this.#trace?.sent.push(bytes)
+    return this.#socket.write(bytes)
   }
 
   pause(): void {

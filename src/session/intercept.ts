@@ -130,7 +130,7 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend(async (backend, leases) => {
+    await this.#withBackend('Query', statements.map(kindOf), async (backend, leases) => {
       const { inPipeline } = session.pending
       const gathered = await gather(backend, statements, leases, { seal: this.#seal, inPipeline, takeLocks: true })
       const { runnable, resources, locks } = gathered
@@ -151,7 +151,7 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend(async (backend, leases) => {
+    await this.#withBackend('Parse', statement ? [kindOf(statement)] : [], async (backend, leases) => {
       // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
       const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
       session.pending.sent(FRONTEND.parse)
@@ -210,7 +210,7 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend(async (backend, leases) => {
+    await this.#withBackend('Execute', [step.kind], async (backend, leases) => {
       const { steps, before, after, locks } = await this.#surround(step, leases)
       for (const text of before) backend.send(privateStatement(text))
       session.pending.sent(FRONTEND.execute)
@@ -223,8 +223,14 @@ export class StatementInterceptor implements Interceptor {
   }
 
   /** The backend is ours alone while `work` runs; what that leases is given back at its end. */
-  async #withBackend(work: (backend: BorrowedBackend, leases: Leases) => Promise<void>): Promise<void> {
+  async #withBackend(
+    message: 'Query' | 'Parse' | 'Execute',
+    statements: readonly string[],
+    work: (backend: BorrowedBackend, leases: Leases) => Promise<void>,
+  ): Promise<void> {
     const session = this.#session
+    const began = performance.now()
+    session.log.debug({ message, statements }, 'operation begun')
     const leases = new Leases(this.#services.config.backend, this.#database)
     try {
       await session.withBackend(backend => work(backend, leases))
@@ -235,6 +241,7 @@ export class StatementInterceptor implements Interceptor {
       // it is cancelled first, or else it would go on to commit what hangs on a blob that was not written.
       if (!leases.isEmpty && session.signal.aborted) await session.cancelBackend()
       await leases.release().catch(error => session.log.warn({ err: error }, 'cannot give back what a script took'))
+      session.log.debug({ message, ms: Math.round(performance.now() - began) }, 'operation ended')
     }
   }
 
@@ -299,6 +306,10 @@ export class StatementInterceptor implements Interceptor {
     prepared.release().catch(error => this.#session.log.warn({ err: error }, 'cannot drop an installer function'))
   }
 }
+
+/** For the log. */
+const kindOf = (statement: Statement): string =>
+  statement.kind === 'copy' ? `copy-${statement.copy.direction}` : statement.kind
 
 function cstring(body: Buffer, start: number): string {
   const end = body.indexOf(0, start)

@@ -4,13 +4,13 @@ import { ConnectionLost } from '../handlers/wire.ts'
 import type { Logger } from '../log.ts'
 import { BACKEND, FRONTEND } from '../protocol/codes.ts'
 import type { Frame } from '../protocol/frame-assembler.ts'
-import { errorFields, errorResponse, parameterStatus } from '../protocol/messages.ts'
-import { PgError } from '../protocol/pg-error.ts'
+import { fatalError, parameterStatus } from '../protocol/messages.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { BackendSide } from './backend-side.ts'
+import { type BackendEvents, BackendSide } from './backend-side.ts'
 import type { BorrowedBackend, Lender } from './borrowed-backend.ts'
-import { ClientSide } from './client-side.ts'
+import { type ClientEvents, ClientSide } from './client-side.ts'
 import { ClientStream, type Interceptor } from './client-stream.ts'
+import { traceConnection } from './connection-trace.ts'
 import { Operation } from './operation.ts'
 import type { Pending } from './pending.ts'
 import { SessionStatus } from './session-status.ts'
@@ -26,7 +26,8 @@ export interface SessionOptions {
   readonly onKey: (key: Buffer) => void
   /** Whether a function of the session's statement waits for the proxy. */
   readonly isCalling: () => boolean
-  readonly onClose: () => void
+  /** `why` in words for the log. */
+  readonly onClose: (why: string) => void
 }
 
 type State =
@@ -34,10 +35,9 @@ type State =
   /** The client's messages wait. */
   | { readonly kind: 'operating'; readonly operation: Operation }
   /** An operation that was under way may still have to find out. */
-  | { readonly kind: 'closed' }
+  | { readonly kind: 'closed'; readonly why: string }
 
 const RELAYING: State = { kind: 'relaying' }
-const CLOSED: State = { kind: 'closed' }
 
 /**
  * One client connection and its one backend connection. Bytes pass through as they come, in both directions, with
@@ -62,20 +62,23 @@ export class Session {
     this.#options = options
     this.log = options.log
     this.#status = new SessionStatus(options.onKey)
-    this.#client = new ClientSide(options.client, {
+    const clientEvents: ClientEvents = {
       read: chunk => this.#readClient(chunk),
       drain: () => this.#backend.resume('client'),
       end: () => this.#onClientEnd(),
       close: () => this.#finish('client'),
       error: error => this.log.debug({ err: error }, 'client connection failed'),
-    })
-    this.#backend = new BackendSide(options.connectBackend, {
+    }
+    const backendEvents: BackendEvents = {
       read: chunk => this.#readBackend(chunk),
       drain: () => this.#regulateClient(),
       end: () => this.#onBackendEnd(),
       unreachable: error => this.#onBackendUnreachable(error),
       error: error => this.log.debug({ err: error }, 'backend connection failed'),
-    })
+    }
+    const { client, connectBackend, startupPacket, log } = options
+    this.#client = new ClientSide(client, clientEvents, traceConnection(log, 'client'))
+    this.#backend = new BackendSide(connectBackend, startupPacket, backendEvents, traceConnection(log, 'backend'))
     this.#lender = {
       signal: this.signal,
       backend: this.#backend,
@@ -86,7 +89,6 @@ export class Session {
       cancelBackend: () => this.cancelBackend(),
     }
     this.#client.resume()
-    this.#backend.send(options.startupPacket)
   }
 
   /** From now on the client's messages are looked at. Not called for replication connections: those pass as they are. */
@@ -133,7 +135,7 @@ export class Session {
     if (!this.pending.quiet) void this.cancelBackend()
     this.#client.endSoon(this.#status.atBoundary ? lastWords : undefined)
     this.#backend.destroy()
-    this.#finish('backend')
+    this.#finish('backend', 'ended by the proxy')
   }
 
   /** A CancelRequest for this session was passed on to the backend. */
@@ -179,7 +181,7 @@ export class Session {
         if (error instanceof ConnectionLost) return
         this.log.error({ err: error }, 'operation failed')
         if (this.#state.kind === 'closed') return
-        this.close(lastError('internal error of the proxy', SQLSTATE.internalError))
+        this.close(fatalError({ message: 'blobgres: internal error of the proxy', code: SQLSTATE.internalError }))
       })
       .finally(() => this.#operated())
   }
@@ -187,7 +189,7 @@ export class Session {
   #operated(): void {
     if (this.#state.kind === 'closed') {
       this.#client.endWhenTaken()
-      this.#options.onClose()
+      this.#options.onClose(this.#state.why)
       return
     }
     this.#state = RELAYING
@@ -266,8 +268,9 @@ export class Session {
 
   #onBackendUnreachable(error: Error): void {
     this.log.warn({ err: error }, 'backend cannot be reached')
-    const message = `could not connect to the PostgreSQL server at ${this.#options.backendName}`
-    this.close(lastError(message, SQLSTATE.cannotConnectNow, (error as NodeJS.ErrnoException).code))
+    const message = `blobgres: could not connect to the PostgreSQL server at ${this.#options.backendName}`
+    const detail = (error as NodeJS.ErrnoException).code
+    this.close(fatalError({ message, code: SQLSTATE.cannotConnectNow, detail }))
   }
 
   /** What the backend said last may still be in an operation's hands. */
@@ -279,20 +282,17 @@ export class Session {
     if (!isOperating) this.#client.endWhenTaken()
   }
 
-  #finish(side: 'client' | 'backend'): void {
+  #finish(side: 'client' | 'backend', why?: string): void {
     if (side === 'client') this.#backend.destroy()
     const state = this.#state
     if (state.kind === 'closed') return
-    this.#state = CLOSED
+    const closed: State = { kind: 'closed', why: why ?? `ended by the ${this.#client.ended ? 'client' : side}` }
+    this.#state = closed
     this.#client.stopProbing()
     this.#interceptor?.close()
     const lost = new ConnectionLost(side)
     this.#abort.abort(lost)
     if (state.kind === 'operating') state.operation.fail(lost)
-    else this.#options.onClose()
+    else this.#options.onClose(closed.why)
   }
-}
-
-function lastError(message: string, code: string, detail?: string): Buffer {
-  return errorResponse(errorFields(new PgError({ message: `blobgres: ${message}`, code, detail }), 'FATAL'))
 }
