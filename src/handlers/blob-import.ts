@@ -1,14 +1,9 @@
-import type { Readable, Transform } from 'node:stream'
 import { serialize } from 'pg-protocol'
 import { encodeCopyText } from '../formats/copy-text.ts'
-import type { ResolvedFormat } from '../formats/format.ts'
-import { decompressGzip } from '../formats/gzip.ts'
-import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { asPgError, type PgError, queryCanceled } from '../protocol/pg-error.ts'
 import type { Blob } from '../storage/blob-client.ts'
-import type { SpoolOptions } from '../storage/blob-spool.ts'
-import { parquetRows } from './parquet-rows.ts'
-import { ConnectionLost, type Wire } from './wire.ts'
+import { type ReadOptions, readBlob } from '../transfer/read-blob.ts'
+import { ConnectionLost, type CopyInWire } from './wire.ts'
 
 /** In the extended protocol the end of the COPY is told only after a Flush, and one sent before is ignored. */
 const COPY_DONE = Buffer.concat([serialize.copyDone(), serialize.flush()])
@@ -18,11 +13,7 @@ const DRIP_INTERVAL_MS = 500
 const DRIPS = 120
 const NEWLINE = 0x0a
 
-export interface ImportOptions {
-  readonly format: ResolvedFormat
-  /** Those of the COPY, for Parquet. */
-  readonly columns: readonly ParquetColumn[]
-  readonly spool: SpoolOptions
+export interface ImportOptions extends Omit<ReadOptions, 'signal'> {
   /** The session's statement_timeout, 0 for none: a backend that waits for rows does not act on it. */
   readonly timeoutMs: number
 }
@@ -38,7 +29,7 @@ export class BlobImport {
   failure: PgError | undefined
   /** The backend has been sent rows: where it stands in them says something. */
   begun = false
-  readonly #wire: Wire
+  readonly #wire: CopyInWire
   readonly #abort = new AbortController()
   readonly #drip: NodeJS.Timeout
   readonly #timer: NodeJS.Timeout | undefined
@@ -47,7 +38,7 @@ export class BlobImport {
   #dripBytes = 0
   #sentSinceDrip = false
 
-  constructor(wire: Wire, openBlob: () => Blob, options: ImportOptions) {
+  constructor(wire: CopyInWire, openBlob: () => Blob, options: ImportOptions) {
     const { timeoutMs } = options
     this.#wire = wire
     this.#drip = setInterval(() => {
@@ -66,8 +57,10 @@ export class BlobImport {
 
   async #run(openBlob: () => Blob, options: ImportOptions): Promise<void> {
     const signal = AbortSignal.any([this.#abort.signal, this.#wire.signal])
+    // PostgreSQL parses the rows.
+    const stages = options.format.format === 'text' ? [encodeCopyText()] : []
     try {
-      for await (const chunk of readRows(openBlob(), options, signal)) {
+      for await (const chunk of readBlob(openBlob(), { ...options, signal }, ...stages)) {
         if (signal.aborted) return
         this.#sentSinceDrip = true
         const more = this.#sendHeldBack()
@@ -104,32 +97,5 @@ export class BlobImport {
     this.failure = failure
     this.#wire.send(serialize.copyFail(failure.message))
     this.#abort.abort()
-  }
-}
-
-/** The bytes of a blob as COPY takes them: PostgreSQL parses the rows. Leaving the loop early closes every stage. */
-async function* readRows(
-  blob: Blob,
-  { format: { format, compression }, columns, spool }: ImportOptions,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer> {
-  if (format === 'parquet') {
-    yield* parquetRows(blob, columns, spool, signal)
-    return
-  }
-  const { body } = await blob.download({ signal })
-  const stages: Transform[] = []
-  if (compression === 'gzip') stages.push(decompressGzip())
-  if (format === 'text') stages.push(encodeCopyText())
-  let last: Readable = body
-  for (const stage of stages) {
-    const source = last
-    source.on('error', error => stage.destroy(error))
-    last = source.pipe(stage)
-  }
-  try {
-    yield* last as AsyncIterable<Buffer>
-  } finally {
-    for (const stream of [body, ...stages]) stream.destroy()
   }
 }

@@ -36,7 +36,6 @@ export class Calls {
   readonly #byPid = new Map<number, Set<OpenCall>>()
   /** When the session of a pid was last asked to cancel. */
   readonly #cancelledAt = new Map<number, number>()
-  #nextSession = 1
   #onceNone: (() => void) | undefined
 
   constructor(proxyId: string) {
@@ -44,11 +43,11 @@ export class Calls {
   }
 
   /**
-   * A name for a new session, for its backend to say in each request: one may come when the session is over, and then its
+   * A name for a new session, by its number, for its backend to say in each request: one may come when the session is over, and then its
    * pid could be another's.
    */
-  nameSession(): string {
-    return `${this.#proxyId}/${this.#nextSession++}`
+  nameSession(id: number): string {
+    return `${this.#proxyId}/${id}`
   }
 
   sessionOpened(session: string): void {

@@ -1,4 +1,5 @@
 import { rowTooLarge } from '../formats/rows/row-errors.ts'
+import type { Logger } from '../log.ts'
 import { COPIES_OF_ROW, type MemoryLease } from '../memory-budget.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
@@ -34,6 +35,7 @@ const LIST_COLUMNS = ['path', 'bytes', 'last_modified', 'etag', 'content_type', 
 /** The requests of one loopback connection, and the uploads it has open. */
 export class Requests {
   readonly #services: LoopbackServices
+  readonly #log: Logger
   readonly #closed = new AbortController()
   readonly #uploads = new Map<string, BlobRowsUpload>()
   readonly #handshake: Handshake
@@ -47,7 +49,8 @@ export class Requests {
   /** When the backend began to wait. For its first request, it has waited since it began to connect. */
   #waitingSince = performance.now()
 
-  constructor(services: LoopbackServices, encoding: string) {
+  constructor(services: LoopbackServices, encoding: string, log: Logger) {
+    this.#log = log
     this.#services = services
     this.#encoding = encoding
     this.#handshake = new Handshake(services.sealingKey, services.isOwnAddress)
@@ -247,6 +250,7 @@ export class Requests {
   #begin({ call }: Target): Call {
     const since = this.#waitingSince
     this.#waitingSince = Number.POSITIVE_INFINITY
+    this.#log.debug({ serves: call.session, backend: call.pid }, 'function call')
     return this.#services.calls.begin(call, since)
   }
 

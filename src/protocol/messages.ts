@@ -1,5 +1,5 @@
 import { BACKEND, FRONTEND, HEADER_LENGTH } from './codes.ts'
-import type { PgError } from './pg-error.ts'
+import { PgError, type PgErrorFields } from './pg-error.ts'
 
 /** Messages the proxy makes itself. Strings are latin1: one char a byte, whatever the session's encoding (ASCII for our own). */
 
@@ -66,6 +66,9 @@ export function errorFields(error: Omit<PgError, 'name'>, severity: 'ERROR' | 'F
   if (error.context !== undefined) fields.set('W', text(error.context))
   return fields
 }
+
+/** An ErrorResponse that is the last message of its connection. */
+export const fatalError = (fields: PgErrorFields): Buffer => errorResponse(errorFields(new PgError(fields), 'FATAL'))
 
 /** An authentication request (AuthenticationOk, AuthenticationSASL, …) by its code. */
 export function authentication(code: number, data: string): Buffer {

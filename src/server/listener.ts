@@ -10,7 +10,7 @@ import {
 import { backendTls } from '../backend/tls.ts'
 import type { Logger } from '../log.ts'
 import { LoopbackService } from '../loopback/service.ts'
-import { errorFields, errorResponse } from '../protocol/messages.ts'
+import { fatalError } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
@@ -59,14 +59,16 @@ export class Listener {
   }
 
   accept(socket: net.Socket): void {
-    const log = this.#log.child({ session: this.#nextId++, client: `${socket.remoteAddress}:${socket.remotePort}` })
+    const id = this.#nextId++
+    const log = this.#log.child({ session: id, client: `${socket.remoteAddress}:${socket.remotePort}` })
+    log.debug('accepted')
     this.#starting.add(socket)
     socket.on('error', error => log.debug({ err: error }, 'client connection failed'))
     socket.on('close', () => this.#starting.delete(socket))
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), STARTUP_TIMEOUT_MS)
     readStartupRequest(socket, this.#secureContext, deadline.signal)
-      .then(request => this.#start(request, socket, log, deadline.signal))
+      .then(request => this.#start(request, socket, id, log, deadline.signal))
       .catch(error => {
         log.info({ err: error }, 'connection refused')
         if (error instanceof ProtocolError) refuse(socket, new PgError(error))
@@ -81,22 +83,17 @@ export class Listener {
    */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true
-    const farewell = errorResponse(
-      errorFields(
-        new PgError({
-          message: 'terminating connection due to administrator command',
-          code: SQLSTATE.adminShutdown,
-        }),
-        'FATAL',
-      ),
-    )
-    for (const session of this.#sessions) session.drain(farewell)
+    const last = fatalError({
+      message: 'terminating connection due to administrator command',
+      code: SQLSTATE.adminShutdown,
+    })
+    for (const session of this.#sessions) session.drain(last)
     if (this.#sessions.size === 0) return
     const drained = new Promise<void>(resolve => {
       this.#drained = resolve
     })
     const timer = setTimeout(() => {
-      for (const session of this.#sessions) session.close(farewell)
+      for (const session of this.#sessions) session.close(last)
     }, timeoutMs)
     await drained
     clearTimeout(timer)
@@ -110,6 +107,7 @@ export class Listener {
   async #start(
     request: StartupRequest | undefined,
     accepted: net.Socket,
+    id: number,
     log: Logger,
     signal: AbortSignal,
   ): Promise<void> {
@@ -124,14 +122,14 @@ export class Listener {
     }
     if (LoopbackService.isLoopback(request.parameters)) this.#loopback.accept(request.socket, request.parameters, log)
     else if (this.#draining) refuse(request.socket, SHUTTING_DOWN)
-    else await this.#logIn(request, log, signal)
+    else await this.#logIn(request, id, log, signal)
     this.#starting.delete(accepted)
   }
 
-  async #logIn(request: SessionRequest, log: Logger, signal: AbortSignal): Promise<void> {
+  async #logIn(request: SessionRequest, id: number, log: Logger, signal: AbortSignal): Promise<void> {
     const { config } = this.#services
     const { socket } = request
-    const name = this.#loopback.calls.nameSession()
+    const name = this.#loopback.calls.nameSession(id)
     const packet = this.#withSettings(request, name)
     if (backendTls(config.backend) === undefined) {
       this.#open(request, name, packet, reader => connectBackend(config.backend, reader), log)
@@ -169,6 +167,7 @@ export class Listener {
     const { backend } = this.#services.config
     let key: Buffer | undefined
     let pid = 0
+    const began = performance.now()
     const { calls, cancels } = this.#loopback
     calls.sessionOpened(name)
     const session = new Session({
@@ -182,9 +181,12 @@ export class Listener {
         key = received
         pid = key.readInt32BE(0)
         cancels.add(key, session)
+        log.setBindings({ backend: pid })
+        log.debug({ user: parameters.get('user'), database: parameters.get('database') }, 'login complete')
       },
       isCalling: () => calls.has(pid),
-      onClose: () => {
+      onClose: why => {
+        log.debug({ why, ms: Math.round(performance.now() - began) }, 'closed')
         if (key === undefined) log.info('login not completed: refused by the server, or given up by the client')
         this.#sessions.delete(session)
         calls.sessionClosed(name, pid)
@@ -208,5 +210,5 @@ export class Listener {
 
 /** Where stock PostgreSQL says something before it hangs up, so do we. */
 function refuse(socket: net.Socket, error: PgError): void {
-  endSoon(socket, errorResponse(errorFields(error, 'FATAL')))
+  endSoon(socket, fatalError(error))
 }

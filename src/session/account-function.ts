@@ -1,5 +1,5 @@
-import { ANSWERED, lookUp } from './look-up.ts'
-import type { Session } from './session.ts'
+import type { BorrowedBackend } from './borrowed-backend.ts'
+import { lookUp } from './look-up.ts'
 
 const LOOKUP = `
 SELECT coalesce(pg_catalog.bool_and(n.nspname OPERATOR(pg_catalog.=) 'azure_storage'), false)
@@ -8,9 +8,8 @@ WHERE p.proname OPERATOR(pg_catalog.=) 'account_add' AND pg_catalog.pg_function_
 
 /**
  * Whether account_add without a schema is the extension's in the client's session. It counts as such where that cannot
- * be asked, because nothing runs there. Undefined where the client has been told of an error.
+ * be asked, because nothing runs there. @throws Answered
  */
-export async function accountAddIsOurs(session: Session, inPipeline: boolean): Promise<boolean | undefined> {
-  const answer = await lookUp(session, LOOKUP, [], 't', inPipeline)
-  return answer === ANSWERED ? undefined : answer === 't'
+export async function accountAddIsOurs(backend: BorrowedBackend, inPipeline: boolean): Promise<boolean> {
+  return (await lookUp(backend, LOOKUP, [], 't', inPipeline)) === 't'
 }

@@ -1,23 +1,22 @@
 import { mayCreateExtension as mayCreateSql } from '../extension/install.ts'
 import { STATUS } from '../protocol/codes.ts'
+import type { BorrowedBackend } from './borrowed-backend.ts'
 import type { Leases } from './leases.ts'
-import { ANSWERED, lookUp } from './look-up.ts'
-import type { Session } from './session.ts'
+import { lookUp } from './look-up.ts'
 
 const LOOKUP = `SELECT ${mayCreateSql('pg_catalog.pg_backend_pid()')}`
 
 /**
  * Whether the client may create extensions: an installer is made for nobody else, since a function that comes and goes
- * leaves dead rows in catalogues. Undefined where the client has been told of an error. @throws PgError
+ * leaves dead rows in catalogues. @throws PgError, Answered
  */
 export async function mayCreateExtension(
-  session: Session,
+  backend: BorrowedBackend,
   leases: Leases,
   inPipeline: boolean,
-): Promise<boolean | undefined> {
+): Promise<boolean> {
   // A failed transaction answers nothing; but the text may begin with its ROLLBACK.
-  const hasFailed = session.pending.status === STATUS.failed && !inPipeline
-  const answer = hasFailed ? undefined : await lookUp(session, LOOKUP, [], undefined, inPipeline)
-  if (answer === ANSWERED) return undefined
-  return answer === undefined ? leases.mayCreateExtension(session.backendPid) : answer === 't'
+  const hasFailed = backend.pending.status === STATUS.failed && !inPipeline
+  const answer = hasFailed ? undefined : await lookUp(backend, LOOKUP, [], undefined, inPipeline)
+  return answer === undefined ? leases.mayCreateExtension(backend.pid) : answer === 't'
 }

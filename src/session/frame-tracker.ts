@@ -1,19 +1,16 @@
-import { BACKEND, HEADER_LENGTH } from '../protocol/codes.ts'
+import { BACKEND } from '../protocol/codes.ts'
+import { MessageCursor } from '../protocol/message-cursor.ts'
 
 /** Messages whose (short) bodies the proxy has a use for; all others are only counted. */
 const hasUsefulBody = (code: number): boolean =>
   code === BACKEND.readyForQuery || code === BACKEND.parameterStatus || code === BACKEND.backendKeyData
 
 /**
- * Walks the headers of a byte stream that is passed through as it is, whatever its chunks, and tells of each message:
- * its type when the header is complete, with the body where {@link hasUsefulBody} says so (then when that is complete; it
- * may be a view of the chunk).
+ * Follows a byte stream that is passed through as it is, and tells of each message: its type when the header is complete,
+ * with the body where {@link hasUsefulBody} says so (then when that is complete; it may be a view of the chunk).
  */
 export class FrameTracker {
-  #header = Buffer.alloc(HEADER_LENGTH)
-  #headerLength = 0
-  #remaining = 0
-  #code = 0
+  readonly #cursor = new MessageCursor()
   #body: Buffer[] = []
   readonly #onMessage: (code: number, body: Buffer | undefined) => void
 
@@ -23,51 +20,36 @@ export class FrameTracker {
 
   /** No message is under way. */
   get atBoundary(): boolean {
-    return this.#remaining === 0 && this.#headerLength === 0
+    return this.#cursor.atBoundary
   }
 
   push(chunk: Buffer): void {
-    const end = chunk.length
+    const cursor = this.#cursor
     let offset = 0
-    while (offset < end) {
-      if (this.#remaining > 0) {
-        const taken = Math.min(this.#remaining, end - offset)
-        this.#remaining -= taken
-        if (hasUsefulBody(this.#code)) {
-          const part = chunk.subarray(offset, offset + taken)
-          if (this.#remaining === 0 && this.#body.length === 0) this.#onMessage(this.#code, part)
-          else {
-            this.#body.push(Buffer.from(part))
-            if (this.#remaining === 0) this.#tellBody()
-          }
-        }
-        offset += taken
-      } else if (this.#headerLength === 0 && end - offset >= HEADER_LENGTH) {
-        this.#begin(chunk[offset] as number, chunk.readUInt32BE(offset + 1))
-        offset += HEADER_LENGTH
+    while (offset < chunk.length) {
+      if (cursor.remaining > 0) {
+        const start = offset
+        offset = cursor.readBody(chunk, offset)
+        if (hasUsefulBody(cursor.code)) this.#takeBody(chunk.subarray(start, offset))
       } else {
-        const taken = Math.min(HEADER_LENGTH - this.#headerLength, end - offset)
-        chunk.copy(this.#header, this.#headerLength, offset, offset + taken)
-        this.#headerLength += taken
-        offset += taken
-        if (this.#headerLength === HEADER_LENGTH) {
-          this.#headerLength = 0
-          this.#begin(this.#header[0] as number, this.#header.readUInt32BE(1))
-        }
+        offset = cursor.readHeader(chunk, offset)
+        if (offset < 0) return
+        if (!hasUsefulBody(cursor.code)) this.#onMessage(cursor.code, undefined)
+        else if (cursor.remaining === 0) this.#onMessage(cursor.code, Buffer.alloc(0))
       }
     }
   }
 
-  #begin(code: number, length: number): void {
-    this.#code = code
-    this.#remaining = Math.max(0, length - 4)
-    if (!hasUsefulBody(code)) this.#onMessage(code, undefined)
-    else if (this.#remaining === 0) this.#tellBody()
-  }
-
-  #tellBody(): void {
-    const body = this.#body.length === 1 ? (this.#body[0] as Buffer) : Buffer.concat(this.#body)
+  #takeBody(part: Buffer): void {
+    const isLast = this.#cursor.remaining === 0
+    if (isLast && this.#body.length === 0) {
+      this.#onMessage(this.#cursor.code, part)
+      return
+    }
+    this.#body.push(Buffer.from(part))
+    if (!isLast) return
+    const body = Buffer.concat(this.#body)
     this.#body = []
-    this.#onMessage(this.#code, body)
+    this.#onMessage(this.#cursor.code, body)
   }
 }

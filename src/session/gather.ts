@@ -4,11 +4,12 @@ import type { Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import { accountAddIsOurs } from './account-function.ts'
+import type { BorrowedBackend } from './borrowed-backend.ts'
 import { mayCreateExtension } from './extension-right.ts'
 import type { Leases } from './leases.ts'
+import { Answered } from './look-up.ts'
 import { selectListsFor } from './relations.ts'
 import type { Resources } from './script.ts'
-import type { Session } from './session.ts'
 
 export type SettleLocks = ReadonlyMap<CopyStatement, SettleLock>
 
@@ -28,38 +29,36 @@ export interface GatherOptions {
 }
 
 /**
- * Looks up and makes what the statements of a text need. Undefined where a look-up has failed, and with it the client's
- * transaction: the client has been told.
+ * Looks up and makes what the statements of a text need.
+ * @throws Answered where a look-up has failed, and with it the client's transaction.
  */
 export async function gather(
-  session: Session,
+  backend: BorrowedBackend,
   statements: readonly Statement[],
   leases: Leases,
   { seal, inPipeline, takeLocks }: GatherOptions,
-): Promise<Gathered | undefined> {
-  const selectList = await selectListsFor(session, statements, inPipeline)
-  if (selectList === undefined) return undefined
+): Promise<Gathered> {
+  const selectList = await selectListsFor(backend, statements, inPipeline)
   let mayInstall: boolean | undefined
   let installer: string | undefined
   const locks = new Map<CopyStatement, SettleLock>()
   const runnable: Statement[] = []
   for (const statement of statements) {
     if (statement.kind === 'with-secrets' && !statement.isCertain) {
-      const isOurs = await accountAddIsOurs(session, inPipeline)
-      if (isOurs === undefined) return undefined
+      const isOurs = await accountAddIsOurs(backend, inPipeline)
       runnable.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end, count: 1 })
       continue
     }
     try {
       if (statement.kind === 'extension' || statement.kind === 'create-extension-call') {
-        mayInstall ??= await mayCreateExtension(session, leases, inPipeline)
-        if (mayInstall === undefined) return undefined
+        mayInstall ??= await mayCreateExtension(backend, leases, inPipeline)
         if (mayInstall) installer ??= await leases.installer()
       } else if (takeLocks && statement.kind === 'copy' && statement.copy.direction === 'to') {
         locks.set(statement.copy, await leases.lock())
       }
       runnable.push(statement)
     } catch (error) {
+      if (error instanceof Answered) throw error
       runnable.push({ kind: 'refuse', start: statement.start, end: statement.end, error: asPgError(error) })
     }
   }

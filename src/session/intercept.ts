@@ -12,16 +12,18 @@ import type { SealOne } from '../sql/credential-config.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { databaseName, sealForStatement } from '../storage/sealing.ts'
+import type { BorrowedBackend } from './borrowed-backend.ts'
 import type { Interceptor } from './client-stream.ts'
 import { cstring } from './cstring.ts'
 import { mapErrorPosition } from './error-position.ts'
 import { gather, type SettleLocks } from './gather.ts'
 import { Leases } from './leases.ts'
+import { Answered } from './look-up.ts'
 import { openCopy } from './open-copy.ts'
 import { passParsed, unreadParse } from './pass-parsed.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
 import { readStatements } from './read-statements.ts'
-import { runScript, type ScriptContext } from './run-script.ts'
+import { runScript } from './run-script.ts'
 import {
   newChallenge,
   openText,
@@ -32,6 +34,7 @@ import {
   writePrepared,
   writeScript,
 } from './script.ts'
+import type { ScriptContext } from './script-run.ts'
 import { sealParameters } from './seal-parameters.ts'
 import type { Session } from './session.ts'
 
@@ -131,15 +134,14 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend(async leases => {
+    await this.#withBackend('Query', statements.map(kindOf), async (backend, leases) => {
       const { inPipeline } = session.pending
-      const gathered = await gather(session, statements, leases, { seal: this.#seal, inPipeline, takeLocks: true })
-      if (gathered === undefined) return
+      const gathered = await gather(backend, statements, leases, { seal: this.#seal, inPipeline, takeLocks: true })
       const { runnable, resources, locks } = gathered
       session.pending.sent(FRONTEND.query)
       const script = writeScript(text, runnable, resources)
-      session.send(query(script.text))
-      await runScript(session, script.steps, this.#context(script.rewrite, text, locks, undefined))
+      backend.send(query(script.text))
+      await runScript(backend, script.steps, this.#context(script.rewrite, text, locks, undefined))
     })
   }
 
@@ -153,7 +155,7 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend(async leases => {
+    await this.#withBackend('Parse', statement ? [kindOf(statement)] : [], async (backend, leases) => {
       // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
       const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
       session.pending.sent(FRONTEND.parse)
@@ -165,8 +167,7 @@ export class StatementInterceptor implements Interceptor {
         refused = statement.error
         bytes = unreadParse(Buffer.from(name, 'latin1'))
       } else if (isOurs) {
-        const gathered = await gather(session, [statement], leases, { seal: this.#seal, inPipeline, takeLocks: false })
-        if (gathered === undefined) return
+        const gathered = await gather(backend, [statement], leases, { seal: this.#seal, inPipeline, takeLocks: false })
         const [runnable] = gathered.runnable
         if (runnable && runnable.kind !== 'pass') {
           script = writePrepared(text, runnable, gathered.resources)
@@ -175,9 +176,9 @@ export class StatementInterceptor implements Interceptor {
           bytes = parse(Buffer.from(name, 'latin1'), script.text, tail)
         }
       }
-      session.send(bytes)
-      session.send(serialize.flush())
-      const accepted = await passParsed(session, error => {
+      backend.send(bytes)
+      backend.send(serialize.flush())
+      const accepted = await passParsed(backend, error => {
         if (refused) return errorResponse(errorFields(new PgError(refused)))
         return script ? this.#describe(error, script.rewrite, text) : error.bytes
       })
@@ -206,31 +207,38 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend(async leases => {
+    await this.#withBackend('Execute', [step.kind], async (backend, leases) => {
       const { steps, before, after, locks } = await this.#surround(step, leases)
-      for (const text of before) session.send(privateStatement(text))
+      for (const text of before) backend.send(privateStatement(text))
       session.pending.sent(FRONTEND.execute)
-      if (steps.includes(step)) session.send(frame.bytes)
-      for (const text of after) session.send(privateStatement(text))
-      session.send(serialize.flush())
+      if (steps.includes(step)) backend.send(frame.bytes)
+      for (const text of after) backend.send(privateStatement(text))
+      backend.send(serialize.flush())
       const replies = 1 + REPLIES_OF_PRIVATE_STATEMENT * (before.length + after.length)
-      await runScript(session, steps, this.#context(rewrite, '', locks, replies))
+      await runScript(backend, steps, this.#context(rewrite, '', locks, replies))
     })
   }
 
   /** The backend is ours alone while `work` runs; what that leases is given back at its end. */
-  async #withBackend(work: (leases: Leases) => Promise<void>): Promise<void> {
+  async #withBackend(
+    message: 'Query' | 'Parse' | 'Execute',
+    statements: readonly string[],
+    work: (backend: BorrowedBackend, leases: Leases) => Promise<void>,
+  ): Promise<void> {
     const session = this.#session
+    const began = performance.now()
+    session.log.debug({ message, statements }, 'operation begun')
     const leases = new Leases(this.#services.config.backend, this.#database)
-    session.seize()
     try {
-      await work(leases)
+      await session.withBackend(backend => work(backend, leases))
+    } catch (error) {
+      if (!(error instanceof Answered)) throw error
     } finally {
-      session.release()
       // When the connection is lost the backend hears of it late, perhaps only after what it waits for has been released:
       // it is cancelled first, or else it would go on to commit what hangs on a blob that was not written.
       if (!leases.isEmpty && session.signal.aborted) await session.cancelBackend()
       await leases.release().catch(error => session.log.warn({ err: error }, 'cannot give back what a script took'))
+      session.log.debug({ message, ms: Math.round(performance.now() - began) }, 'operation ended')
     }
   }
 
@@ -248,7 +256,7 @@ export class StatementInterceptor implements Interceptor {
     try {
       const lock = await leases.lock()
       locks.set(step.copy, lock)
-      return { steps: [...steps, { kind: 'settle' }], before, after: [settleText(step.copy, lock.key)], locks }
+      return { steps: [...steps, { kind: 'await-commit' }], before, after: [settleText(step.copy, lock.key)], locks }
     } catch (error) {
       return { steps: [{ kind: 'refuse', error: asPgError(error) }], before: [refusal()], after: [], locks }
     }
@@ -285,7 +293,7 @@ export class StatementInterceptor implements Interceptor {
       openCopy: (step, row) =>
         openCopy(this.#services, step, row, { pid: this.#session.backendPid, database: this.#database }),
       spool: { ...this.#services.config, backendPid: this.#session.backendPid },
-      settle: async copy => locks.get(copy)?.confirm(),
+      confirmCommit: async copy => locks.get(copy)?.confirm(),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
       replies,
     }
@@ -303,3 +311,7 @@ export class StatementInterceptor implements Interceptor {
     prepared.release().catch(error => this.#session.log.warn({ err: error }, 'cannot drop an installer function'))
   }
 }
+
+/** For the log. */
+const kindOf = (statement: Statement): string =>
+  statement.kind === 'copy' ? `copy-${statement.copy.direction}` : statement.kind

@@ -3,55 +3,58 @@ import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import { readErrorFields } from '../protocol/messages.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import type { BorrowedBackend } from './borrowed-backend.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
-import type { Session } from './session.ts'
 
-/** The look-up has failed, and the client's statement with it: the client has been told. */
-export const ANSWERED = Symbol()
+/** Thrown where a statement of ours has failed, and the client's with it: the client has been told. */
+export class Answered extends Error {
+  override readonly name = 'Answered'
+}
 
 /**
  * The one value that a query of ours gives in the client's own session, NULL as undefined; `none` where it gives no row,
  * or fails without harm to the client's transaction. When it is cancelled, it was the client's statement that was meant.
+ * @throws Answered
  */
 export async function lookUp(
-  session: Session,
+  backend: BorrowedBackend,
   text: string,
   values: Buffer[],
   none: string | undefined,
   inPipeline: boolean,
-): Promise<string | undefined | typeof ANSWERED> {
-  session.send(privateStatement(text, values))
-  session.send(inPipeline ? serialize.flush() : serialize.sync())
+): Promise<string | undefined> {
+  backend.send(privateStatement(text, values))
+  backend.send(inPipeline ? serialize.flush() : serialize.sync())
   let replies = 0
   let value = none
   let failure: Frame | undefined
   while (replies < REPLIES_OF_PRIVATE_STATEMENT || !inPipeline) {
-    const frame = await session.next()
+    const frame = await backend.next()
     switch (frame.code) {
       case BACKEND.dataRow:
         value = firstValue(frame)
         break
       case BACKEND.errorResponse:
         if (inPipeline) {
-          session.reply(frame)
-          return ANSWERED
+          backend.reply(frame)
+          throw new Answered()
         }
         failure = frame
         break
       case BACKEND.readyForQuery:
         if (failure === undefined) return value
-        if (session.pending.status !== STATUS.inTransaction && !isCancelled(failure)) return value
+        if (backend.pending.status !== STATUS.inTransaction && !isCancelled(failure)) return value
         // A Parse awaits its reply: again, where an error is one to it.
-        if (session.pending.inPipeline) return lookUp(session, text, values, none, true)
-        session.pending.sent(FRONTEND.query)
-        session.reply(failure)
-        session.reply(frame)
-        return ANSWERED
+        if (backend.pending.inPipeline) return lookUp(backend, text, values, none, true)
+        backend.pending.sent(FRONTEND.query)
+        backend.reply(failure)
+        backend.reply(frame)
+        throw new Answered()
       case BACKEND.noticeResponse:
         break // of a statement that is none of the client's
       case BACKEND.notificationResponse:
       case BACKEND.parameterStatus:
-        session.reply(frame)
+        backend.reply(frame)
         break
       default:
         replies++

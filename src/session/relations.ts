@@ -1,8 +1,8 @@
 import { STATUS } from '../protocol/codes.ts'
 import type { Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
-import { ANSWERED, lookUp } from './look-up.ts'
-import type { Session } from './session.ts'
+import type { BorrowedBackend } from './borrowed-backend.ts'
+import { lookUp } from './look-up.ts'
 
 /**
  * The columns to select from a relation that COPY TO refuses to read (view, materialised view, foreign and partitioned
@@ -27,29 +27,28 @@ const EVERYTHING: SelectList = '*'
 const CREATED = { table: undefined, view: EVERYTHING } as const
 
 /**
- * Finds out, in the client's own session, for which exports the rows must come from a query. Undefined where that has
- * failed, and with it the client's transaction: the client has been told.
+ * Finds out, in the client's own session, for which exports the rows must come from a query.
+ * @throws Answered
  */
 export async function selectListsFor(
-  session: Session,
+  backend: BorrowedBackend,
   statements: readonly Statement[],
   inPipeline: boolean,
-): Promise<((copy: CopyStatement) => SelectList) | undefined> {
+): Promise<(copy: CopyStatement) => SelectList> {
   const lists = new Map<CopyStatement, SelectList>()
   // The backend will say why it runs no statement, if the text has no mistake that comes first.
-  const hasFailed = session.pending.status === STATUS.failed
+  const hasFailed = backend.pending.status === STATUS.failed
   for (const [index, statement] of statements.entries()) {
     if (statement.kind !== 'copy' || statement.copy.direction !== 'to') continue
     const { copy } = statement
     // The statements before may create it, or end the failed transaction that hides it: it may be a view.
     const unknown = index > 0 || hasFailed ? EVERYTHING : undefined
-    const answered = statement.created
-      ? CREATED[statement.created]
-      : hasFailed
-        ? unknown
-        : await lookUp(session, LOOKUP, [Buffer.from(copy.relation, 'latin1')], unknown, inPipeline)
-    if (answered === ANSWERED) return undefined
-    lists.set(copy, answered)
+    if (statement.created) lists.set(copy, CREATED[statement.created])
+    else if (hasFailed) lists.set(copy, unknown)
+    else {
+      const relation = Buffer.from(copy.relation, 'latin1')
+      lists.set(copy, await lookUp(backend, LOOKUP, [relation], unknown, inPipeline))
+    }
   }
   return copy => lists.get(copy)
 }

@@ -17,7 +17,7 @@ export type Step =
   | { readonly kind: 'copy-from'; readonly copy: CopyStatement }
   | { readonly kind: 'copy-to'; readonly copy: CopyStatement }
   /** Ours: waits until the blob is committed. */
-  | { readonly kind: 'settle' }
+  | { readonly kind: 'await-commit' }
   /** Does the client's work under another name: only its command tag changes. */
   | { readonly kind: 'retag'; readonly tag: string }
   /** Fails, for a reason the proxy knows. */
@@ -58,7 +58,7 @@ export function writeScript(text: string, statements: readonly Statement[], reso
       steps.push({ kind: 'open', copy, challenge }, copyStep(copy))
       if (copy.direction === 'to') {
         rewrite.put(`; ${settleText(copy, resources.settleKey(copy))}`, statement.end)
-        steps.push({ kind: 'settle' })
+        steps.push({ kind: 'await-commit' })
       }
     } else if (statement.kind === 'with-secrets') {
       rewrite.append(rewriteSecrets(statement, statement.secrets, text, resources.seal))

@@ -1,22 +1,19 @@
 import type net from 'node:net'
-import { serialize } from 'pg-protocol'
 import type { BackendReader } from '../backend/connection.ts'
-import { ConnectionLost, type Wire } from '../handlers/wire.ts'
+import { ConnectionLost } from '../handlers/wire.ts'
 import type { Logger } from '../log.ts'
-import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
-import type { CopyDataSink, Frame } from '../protocol/frame-assembler.ts'
-import { copyDataHeader, errorFields, errorResponse, parameterStatus } from '../protocol/messages.ts'
-import { PgError } from '../protocol/pg-error.ts'
+import { BACKEND, FRONTEND } from '../protocol/codes.ts'
+import type { Frame } from '../protocol/frame-assembler.ts'
+import { fatalError, parameterStatus } from '../protocol/messages.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { type BackendEvents, BackendSide } from './backend-side.ts'
+import type { BorrowedBackend, Lender } from './borrowed-backend.ts'
+import { type ClientEvents, ClientSide } from './client-side.ts'
 import { ClientStream, type Interceptor } from './client-stream.ts'
-import { endSoon, endWhenTaken } from './farewell.ts'
-import { FrameTracker } from './frame-tracker.ts'
-import { Inbox } from './inbox.ts'
-import { Pending } from './pending.ts'
-import { ReadBuffer, readClient } from './read-buffer.ts'
-
-/** How often a half-closed client is probed while an operation runs. */
-const PROBE_INTERVAL_MS = 1_000
+import { traceConnection } from './connection-trace.ts'
+import { Operation } from './operation.ts'
+import type { Pending } from './pending.ts'
+import { SessionStatus } from './session-status.ts'
 
 export interface SessionOptions {
   readonly client: net.Socket
@@ -29,55 +26,70 @@ export interface SessionOptions {
   readonly onKey: (key: Buffer) => void
   /** Whether a function of the session's statement waits for the proxy. */
   readonly isCalling: () => boolean
-  readonly onClose: () => void
+  /** `why` in words for the log. */
+  readonly onClose: (why: string) => void
 }
 
-const FLUSH = serialize.flush()
+type State =
+  | { readonly kind: 'relaying' }
+  /** The client's messages wait. */
+  | { readonly kind: 'operating'; readonly operation: Operation }
+  /** An operation that was under way may still have to find out. */
+  | { readonly kind: 'closed'; readonly why: string }
 
-/** Why the backend's socket is not read from. */
-type Pause = 'client' | 'sink' | 'inbox'
+const RELAYING: State = { kind: 'relaying' }
 
 /**
  * One client connection and its one backend connection. Bytes pass through as they come, in both directions, with
- * back-pressure; only message headers are looked at. An operation (see Wire) takes the backend over for a while.
+ * back-pressure; only message headers are looked at. An operation (see Wire) borrows the backend for a while.
  */
-export class Session implements Wire, BackendReader {
-  readonly parameters = new Map<string, string>()
-  readonly pending = new Pending()
+export class Session {
   readonly log: Logger
-  readonly #client: net.Socket
-  readonly #backend: net.Socket
   readonly #options: SessionOptions
+  readonly #client: ClientSide
+  readonly #backend: BackendSide
   readonly #abort = new AbortController()
-  readonly #tracker = new FrameTracker((code, body) => this.#track(code, body))
-  readonly #pauses = new Set<Pause>()
+  readonly #status: SessionStatus
+  readonly #lender: Lender
+  #state: State = RELAYING
   #interceptor: Interceptor | undefined
+  /** None on a replication connection. */
   #stream: ClientStream | undefined
-  #key: Buffer | undefined
-  #clientEnded = false
-  #probe: NodeJS.Timeout | undefined
-
-  #operating = false
-  /** While the backend is an operation's. */
-  #inbox: Inbox | undefined
-  #quietWaiter: (() => void) | undefined
-  #flushed = false
-  #cancelListener: (() => void) | undefined
+  /** The session is to end with it when it is idle. */
   #lastWords: Buffer | undefined
-  #backendReached = false
-  #closed = false
-
-  readonly #fromBackend = new ReadBuffer()
-  readonly #fromClient = new ReadBuffer()
 
   constructor(options: SessionOptions) {
     this.#options = options
     this.log = options.log
-    this.#client = readClient(options.client, this.#fromClient, chunk => this.#onClientData(chunk))
-    this.#backend = options.connectBackend(this)
-    this.#backendReached = !this.#backend.connecting
-    this.#listen()
-    this.#backend.write(options.startupPacket)
+    this.#status = new SessionStatus(options.onKey)
+    const clientEvents: ClientEvents = {
+      read: chunk => this.#readClient(chunk),
+      drain: () => this.#backend.resume('client'),
+      end: () => this.#onClientEnd(),
+      close: () => this.#finish('client'),
+      error: error => this.log.debug({ err: error }, 'client connection failed'),
+    }
+    const backendEvents: BackendEvents = {
+      read: chunk => this.#readBackend(chunk),
+      drain: () => this.#regulateClient(),
+      end: () => this.#onBackendEnd(),
+      unreachable: error => this.#onBackendUnreachable(error),
+      error: error => this.log.debug({ err: error }, 'backend connection failed'),
+    }
+    const { client, connectBackend, startupPacket, log } = options
+    this.#client = new ClientSide(client, clientEvents, traceConnection(log, 'client'))
+    this.#backend = new BackendSide(connectBackend, startupPacket, backendEvents, traceConnection(log, 'backend'))
+    this.#lender = {
+      signal: this.signal,
+      backend: this.#backend,
+      pending: this.pending,
+      backendPid: () => this.backendPid,
+      reply: frame => this.#reply(frame),
+      passToClient: bytes => this.#passToClient(bytes),
+      passClientCopy: () => this.#passClientCopy(),
+      cancelBackend: () => this.cancelBackend(),
+    }
+    this.#client.resume()
   }
 
   /** From now on the client's messages are looked at. Not called for replication connections: those pass as they are. */
@@ -90,18 +102,27 @@ export class Session implements Wire, BackendReader {
     })
   }
 
+  /** Aborted when the client or the backend is gone. */
   get signal(): AbortSignal {
     return this.#abort.signal
   }
 
+  get parameters(): ReadonlyMap<string, string> {
+    return this.#status.parameters
+  }
+
+  get pending(): Pending {
+    return this.#status.pending
+  }
+
   /** Once logged in. */
   get backendPid(): number {
-    return this.#key?.readInt32BE(0) ?? 0
+    return this.#status.key?.readInt32BE(0) ?? 0
   }
 
   /** No transaction and nothing under way. */
   get idle(): boolean {
-    return !this.#operating && this.#isQuiet && this.pending.status === STATUS.idle
+    return !this.#isOperating && this.#status.isIdle
   }
 
   /** Ends the session with `lastWords` (an ErrorResponse) as soon as it is idle. */
@@ -113,320 +134,171 @@ export class Session implements Wire, BackendReader {
   /** Ends the session and what it has under way, with `lastWords` (an ErrorResponse) if the client can still be told. */
   close(lastWords?: Buffer): void {
     if (!this.pending.quiet) void this.cancelBackend()
-    endSoon(this.#client, this.#tracker.atBoundary ? lastWords : undefined)
+    this.#client.endSoon(this.#status.atBoundary ? lastWords : undefined)
     this.#backend.destroy()
-    this.#finish('backend')
+    this.#finish('backend', 'ended by the proxy')
   }
 
   /** A CancelRequest for this session was passed on to the backend. */
   cancelled(): void {
-    this.#cancelListener?.()
-  }
-
-  // ---- Wire -------------------------------------------------------------------------------------------------------
-
-  next(): Promise<Frame> {
-    return this.#inbox?.next() ?? Promise.reject(new Error("the backend is not the caller's"))
-  }
-
-  send(bytes: Buffer): boolean {
-    return this.#closed || this.#backend.write(bytes)
-  }
-
-  sendCopyData(payload: Buffer): boolean {
-    if (this.#closed) return true
-    this.#backend.cork()
-    this.#backend.write(copyDataHeader(payload.length))
-    const more = this.#backend.write(payload)
-    this.#backend.uncork()
-    return more
-  }
-
-  drained(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed) return reject(new ConnectionLost('backend'))
-      if (!this.#backend.writableNeedDrain) return resolve()
-      const lost = (): void => {
-        this.#backend.off('drain', drained)
-        reject(new ConnectionLost('backend'))
-      }
-      const drained = (): void => {
-        this.signal.removeEventListener('abort', lost)
-        resolve()
-      }
-      this.#backend.once('drain', drained)
-      this.signal.addEventListener('abort', lost, { once: true })
-    })
-  }
-
-  toClient(frame: Buffer): void {
-    if (this.#client.destroyed || this.#client.writableEnded) return
-    if (!this.#client.write(frame)) this.#pause('client')
-  }
-
-  setCopyDataSink(sink: CopyDataSink | undefined): void {
-    if (this.#inbox) this.#inbox.sink = sink
-  }
-
-  pauseBackend(): void {
-    this.#pause('sink')
-  }
-
-  resumeBackend(): void {
-    this.#resume('sink')
-  }
-
-  passClientCopy(): void {
-    this.#stream?.openCopyGate()
-    this.#regulateClient()
-    if (this.#clientEnded && this.#stream?.copyGate) this.#backend.end()
+    if (this.#state.kind === 'operating') this.#state.operation.cancelled()
   }
 
   async cancelBackend(): Promise<void> {
-    if (this.#key) await this.#options.cancelBackend(this.#key)
+    const { key } = this.#status
+    if (key) await this.#options.cancelBackend(key)
   }
 
+  /** See Operation. */
+  quiet(): Promise<boolean> {
+    return this.#operation().quiet()
+  }
+
+  /** See Operation; nobody is told once the operation is over. */
   onCancel(listener: (() => void) | undefined): void {
-    this.#cancelListener = listener
+    if (this.#state.kind === 'operating') this.#state.operation.onCancel(listener)
   }
 
-  // ---- operations -------------------------------------------------------------------------------------------------
-
-  /**
-   * Resolves when the backend has answered all it was sent. False: the client's next message must pass as it is, because
-   * the backend skips it (up to the next Sync) or waits for CopyData, or because it is not known what was answered.
-   */
-  async quiet(): Promise<boolean> {
-    this.#flushIfNeeded()
-    if (!this.#isSettled) {
-      await new Promise<void>(resolve => {
-        this.#quietWaiter = resolve
-      })
-    }
-    this.#flushed = false
-    if (this.#closed) throw new ConnectionLost('backend')
-    return !this.pending.skipping && !this.pending.copyIn && !this.pending.unsure
-  }
-
-  /** The backend is the caller's until release(). Only when quiet. */
-  seize(): void {
-    this.#inbox = new Inbox(isFull => (isFull ? this.#pause('inbox') : this.#resume('inbox')))
-  }
-
-  release(): void {
-    const rest = this.#inbox?.takeRest() ?? []
-    this.#inbox = undefined
-    this.#cancelListener = undefined
-    this.#resume('inbox')
-    this.#resume('sink')
-    for (const bytes of rest) this.#passToClient(bytes)
-  }
-
-  /** Passes a frame on to the client and books it as a reply to the client's own messages. */
-  reply(frame: Frame): void {
-    if (frame.code === BACKEND.errorResponse) this.#stream?.closeCopyGate()
-    this.#tracker.push(frame.bytes)
-    this.toClient(frame.bytes)
+  /** See Operation. */
+  withBackend(work: (backend: BorrowedBackend) => Promise<void>): Promise<void> {
+    return this.#operation().withBackend(work)
   }
 
   /** Passes a message of the client on to the backend. */
   forward(bytes: Buffer): void {
     this.pending.sent(bytes[0] as number)
-    this.send(bytes)
+    this.#backend.send(bytes)
   }
 
-  /**
-   * Makes the backend send replies that it would keep until a Sync. Whether one is needed may change while one waits: a
-   * Sync sent in the midst of a COPY turns out to be ignored when the COPY begins.
-   */
-  #flushIfNeeded(): void {
-    const isNeeded = this.pending.needsFlush
-    if (isNeeded && !this.#flushed) this.send(FLUSH)
-    this.#flushed = isNeeded
+  /** The one under way. @throws ConnectionLost */
+  #operation(): Operation {
+    if (this.#state.kind !== 'operating') throw new ConnectionLost('backend')
+    return this.#state.operation
   }
 
-  get #isQuiet(): boolean {
-    return this.pending.quiet && this.#tracker.atBoundary
-  }
-
-  /** There is nothing more to wait for. */
-  get #isSettled(): boolean {
-    return this.#isQuiet || this.pending.copyIn || this.pending.lost
+  get #isOperating(): boolean {
+    return this.#state.kind === 'operating'
   }
 
   #operate(operation: () => Promise<void>): void {
-    this.#operating = true
+    this.#state = { kind: 'operating', operation: new Operation(this.#lender, this.#status) }
     operation()
       .catch(error => {
         if (error instanceof ConnectionLost) return
         this.log.error({ err: error }, 'operation failed')
-        if (this.#closed) return
-        this.close(lastError('internal error of the proxy', SQLSTATE.internalError))
+        if (this.#state.kind === 'closed') return
+        this.close(fatalError({ message: 'blobgres: internal error of the proxy', code: SQLSTATE.internalError }))
       })
-      .finally(() => {
-        this.#operating = false
-        if (this.#closed) {
-          endWhenTaken(this.#client)
-          this.#options.onClose()
-          return
-        }
-        this.#stream?.unblock()
-        this.#regulateClient()
-        if (this.#clientEnded && !this.#operating) this.#backend.end()
-        this.#leaveIfDrained()
-      })
+      .finally(() => this.#operated())
   }
 
-  // ---- backend to client ------------------------------------------------------------------------------------------
-
-  read(chunk: Buffer): boolean {
-    const inbox = this.#inbox
-    if (inbox === undefined) {
-      this.#passToClient(chunk)
-      this.#fromBackend.keep(this.#client.writableLength > 0)
-    } else {
-      // With a sink nothing of the chunk is kept, else the messages are views of it.
-      this.#fromBackend.keep(inbox.sink === undefined)
-      inbox.push(chunk)
+  #operated(): void {
+    if (this.#state.kind === 'closed') {
+      this.#client.endWhenTaken()
+      this.#options.onClose(this.#state.why)
+      return
     }
-    return this.#pauses.size === 0
+    this.#state = RELAYING
+    this.#stream?.unblock() // and perhaps the next operation begins
+    this.#regulateClient()
+    if (this.#client.ended && !this.#isOperating) this.#backend.end()
+    this.#leaveIfDrained()
   }
 
-  readBuffer(): Buffer {
-    return this.#fromBackend.next()
+  #reply(frame: Frame): void {
+    if (frame.code === BACKEND.errorResponse) this.#stream?.closeCopyGate()
+    this.#status.told(frame.bytes)
+    this.#toClient(frame.bytes)
+  }
+
+  #passClientCopy(): void {
+    this.#stream?.openCopyGate()
+    this.#regulateClient()
+    if (this.#client.ended && this.#stream?.copyGate) this.#backend.end()
+  }
+
+  #readBackend(chunk: Buffer): boolean {
+    const borrowed = this.#state.kind === 'operating' ? this.#state.operation.borrowed : undefined
+    if (borrowed !== undefined) return borrowed.read(chunk)
+    this.#passToClient(chunk)
+    return this.#client.holdsBytes
   }
 
   #passToClient(chunk: Buffer): void {
-    this.#tracker.push(chunk)
-    this.toClient(chunk)
-    if (this.#quietWaiter) {
-      if (this.#isSettled) this.#wakeQuiet()
-      else this.#flushIfNeeded()
-    }
+    this.#status.told(chunk)
+    this.#toClient(chunk)
+    if (this.#state.kind === 'operating') this.#state.operation.answered()
     if (this.#lastWords) this.#leaveIfDrained()
   }
 
+  #toClient(bytes: Buffer): void {
+    if (!this.#client.send(bytes)) this.#backend.pause('client')
+  }
+
   #leaveIfDrained(): void {
-    if (this.#lastWords && !this.#closed && this.idle) this.close(this.#lastWords)
+    if (this.#lastWords && this.#state.kind !== 'closed' && this.idle) this.close(this.#lastWords)
   }
 
-  #wakeQuiet(): void {
-    const waiter = this.#quietWaiter
-    this.#quietWaiter = undefined
-    waiter?.()
-  }
-
-  #track(code: number, body: Buffer | undefined): void {
-    if (body === undefined) {
-      this.pending.received(code)
-    } else if (code === BACKEND.readyForQuery) {
-      this.pending.receivedReady(body[0] as number)
-    } else if (code === BACKEND.parameterStatus) {
-      const [name, value] = body.toString('latin1').split('\0')
-      this.parameters.set(name as string, value as string)
-    } else if (code === BACKEND.backendKeyData) {
-      this.#key = Buffer.from(body)
-      this.#options.onKey(this.#key)
-    }
-  }
-
-  #pause(reason: Pause): void {
-    this.#pauses.add(reason)
-    this.#backend.pause()
-  }
-
-  #resume(reason: Pause): void {
-    if (this.#pauses.delete(reason) && this.#pauses.size === 0) this.#backend.resume()
-  }
-
-  // ---- client to backend ------------------------------------------------------------------------------------------
-
-  #onClientData(chunk: Buffer): void {
-    if (this.#closed) return
-    if (this.#stream === undefined) {
+  #readClient(chunk: Buffer): boolean {
+    if (this.#state.kind === 'closed') return false
+    const stream = this.#stream
+    if (stream === undefined) {
       // On a replication connection commands come one by one.
       if (chunk[0] === FRONTEND.query && this.pending.quiet) this.pending.sent(FRONTEND.query)
       this.#toBackend(chunk)
     } else {
-      this.#stream.push(chunk)
-      if (this.#stream.full) this.#client.pause()
+      stream.push(chunk)
+      if (stream.full) this.#client.pause()
     }
-    this.#fromClient.keep(this.#backend.writableLength > 0 || this.#stream?.keeps === true)
+    return this.#backend.holdsBytes || stream?.keeps === true
   }
 
   #toBackend(bytes: Buffer): void {
-    if (!this.#backend.write(bytes)) this.#client.pause()
+    if (!this.#backend.send(bytes)) this.#client.pause()
   }
 
   #regulateClient(): void {
-    if (this.#stream?.full || this.#backend.writableNeedDrain) this.#client.pause()
+    if (this.#stream?.full || this.#backend.isFull) this.#client.pause()
     else this.#client.resume()
   }
 
-  // ---- lifetimes --------------------------------------------------------------------------------------------------
-
-  #listen(): void {
-    this.#client.on('drain', () => this.#resume('client'))
-    this.#client.on('end', () => this.#onClientEnd())
-    this.#client.on('error', error => this.log.debug({ err: error }, 'client connection failed'))
-    this.#client.on('close', () => this.#finish('client'))
-    this.#backend.on('connect', () => {
-      this.#backendReached = true
-    })
-    this.#backend.on('drain', () => this.#regulateClient())
-    this.#backend.on('end', () => this.#onBackendEnd())
-    this.#backend.on('error', error => this.#onBackendError(error))
-    this.#backend.on('close', () => this.#onBackendEnd())
-    this.#client.resume()
-  }
-
-  /**
-   * The client sends no more. It may be half closed and wait for its replies, or dead. To find out, it is told a parameter
-   * again, harmless at any time: the kernel of a dead client answers with a reset, and the next write fails.
-   */
   #onClientEnd(): void {
-    this.#clientEnded = true
-    if (this.#closed) return
-    if (!this.#operating || this.#stream?.copyGate) this.#backend.end()
-    this.#probe = setInterval(() => {
+    if (this.#state.kind === 'closed') return
+    if (!this.#isOperating || this.#stream?.copyGate) this.#backend.end()
+    this.#client.startProbing(() => {
       const encoding = this.parameters.get('client_encoding')
-      const isServed = this.#operating || this.#options.isCalling()
-      if (isServed && encoding !== undefined) this.toClient(parameterStatus('client_encoding', encoding))
-    }, PROBE_INTERVAL_MS).unref()
+      const isServed = this.#isOperating || this.#options.isCalling()
+      if (isServed && encoding !== undefined) this.#toClient(parameterStatus('client_encoding', encoding))
+    })
   }
 
-  #onBackendError(error: Error): void {
-    if (this.#backendReached) {
-      this.log.debug({ err: error }, 'backend connection failed')
-      return
-    }
+  #onBackendUnreachable(error: Error): void {
     this.log.warn({ err: error }, 'backend cannot be reached')
-    const message = `could not connect to the PostgreSQL server at ${this.#options.backendName}`
-    this.close(lastError(message, SQLSTATE.cannotConnectNow, (error as NodeJS.ErrnoException).code))
+    const message = `blobgres: could not connect to the PostgreSQL server at ${this.#options.backendName}`
+    const detail = (error as NodeJS.ErrnoException).code
+    this.close(fatalError({ message, code: SQLSTATE.cannotConnectNow, detail }))
   }
 
   /** What the backend said last may still be in an operation's hands. */
   #onBackendEnd(): void {
-    if (this.#closed) return
+    if (this.#state.kind === 'closed') return
+    const isOperating = this.#isOperating
     this.#backend.destroy()
     this.#finish('backend')
-    if (!this.#operating) endWhenTaken(this.#client)
+    if (!isOperating) this.#client.endWhenTaken()
   }
 
-  #finish(side: 'client' | 'backend'): void {
+  #finish(side: 'client' | 'backend', why?: string): void {
     if (side === 'client') this.#backend.destroy()
-    if (this.#closed) return
-    this.#closed = true
-    clearInterval(this.#probe)
+    const state = this.#state
+    if (state.kind === 'closed') return
+    const closed: State = { kind: 'closed', why: why ?? `ended by the ${this.#client.ended ? 'client' : side}` }
+    this.#state = closed
+    this.#client.stopProbing()
     this.#interceptor?.close()
     const lost = new ConnectionLost(side)
     this.#abort.abort(lost)
-    this.#inbox?.fail(lost)
-    this.#wakeQuiet()
-    if (!this.#operating) this.#options.onClose()
+    if (state.kind === 'operating') state.operation.fail(lost)
+    else this.#options.onClose(closed.why)
   }
-}
-
-function lastError(message: string, code: string, detail?: string): Buffer {
-  return errorResponse(errorFields(new PgError({ message: `blobgres: ${message}`, code, detail }), 'FATAL'))
 }

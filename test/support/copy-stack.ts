@@ -1,6 +1,7 @@
 import type { ContainerClient } from '@azure/storage-blob'
 import pg from 'pg'
 import type { Config } from '../../src/config/config.ts'
+import type { Logger } from '../../src/log.ts'
 import { createContainer } from './azurite.ts'
 import { account } from './blobs.ts'
 import { adminQuery, uniqueName } from './database.ts'
@@ -28,8 +29,12 @@ export interface CopyStack extends TestStack {
   script(sql: string): Promise<PsqlResult>
 }
 
-export async function startCopyStack(server: PostgresServer, overrides: Partial<Config> = {}): Promise<CopyStack> {
-  const stack = await startStack(server, overrides)
+export async function startCopyStack(
+  server: PostgresServer,
+  overrides: Partial<Config> = {},
+  log?: Logger,
+): Promise<CopyStack> {
+  const stack = await startStack(server, overrides, log)
   const container = await createContainer('copy')
   const clients: pg.Client[] = []
   const roles: string[] = []

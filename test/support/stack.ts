@@ -1,6 +1,6 @@
 import { backendConfig } from '../../src/config/backend-url.ts'
 import type { Config } from '../../src/config/config.ts'
-import { createLogger } from '../../src/log.ts'
+import { createLogger, type Logger } from '../../src/log.ts'
 import { type RunningProxy, startProxy } from '../../src/proxy.ts'
 import { adminQuery, createDatabase, type TestDatabase } from './database.ts'
 import { azurite, type PostgresServer } from './servers.ts'
@@ -32,10 +32,14 @@ export function testConfig(server: PostgresServer, overrides: Partial<Config> = 
 }
 
 /** A proxy in this process, in front of a server and the shared Azurite, with a database of its own. */
-export async function startStack(server: PostgresServer, overrides: Partial<Config> = {}): Promise<TestStack> {
+export async function startStack(
+  server: PostgresServer,
+  overrides: Partial<Config> = {},
+  log?: Logger,
+): Promise<TestStack> {
   const config = testConfig(server, overrides)
   const database = await createDatabase(server)
-  const proxy = await startProxy(config, createLogger(config.logLevel))
+  const proxy = await startProxy(config, log ?? createLogger(config.logLevel))
   await callProxyFrom(server, database.name, { address: config.loopback ?? proxy.address })
   return {
     proxy,

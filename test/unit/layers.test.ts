@@ -12,6 +12,7 @@ const LAYERS = [
   'loopback',
   'session',
   'handlers',
+  'transfer',
   'services.ts',
   'backend',
   'config.ts',

@@ -1,0 +1,112 @@
+import type { Wire } from '../handlers/wire.ts'
+import type { CopyDataSink, Frame } from '../protocol/frame-assembler.ts'
+import type { BackendSide } from './backend-side.ts'
+import { Inbox } from './inbox.ts'
+import type { Pending } from './pending.ts'
+
+/** What the session does for whoever has borrowed its backend. */
+export interface Lender extends Pick<Wire, 'signal' | 'reply' | 'passClientCopy' | 'cancelBackend'> {
+  readonly pending: Pending
+  readonly backend: BackendSide
+  readonly backendPid: () => number
+  /** Passes on what is the client's, headers looked at. */
+  passToClient(bytes: Buffer): void
+}
+
+/** A session's backend in the hands of one operation: what it says is for the operation alone to take. */
+export class BorrowedBackend implements Wire {
+  readonly #lender: Lender
+  readonly #inbox: Inbox
+  #cancelListener: (() => void) | undefined
+
+  constructor(lender: Lender) {
+    const { backend } = lender
+    this.#lender = lender
+    this.#inbox = new Inbox(isFull => (isFull ? backend.pause('inbox') : backend.resume('inbox')))
+  }
+
+  get signal(): AbortSignal {
+    return this.#lender.signal
+  }
+
+  /** What the client is owed: a message sent in its name is to be booked there. */
+  get pending(): Pending {
+    return this.#lender.pending
+  }
+
+  /** Its process's. */
+  get pid(): number {
+    return this.#lender.backendPid()
+  }
+
+  next(): Promise<Frame> {
+    return this.#inbox.next()
+  }
+
+  send(bytes: Buffer): boolean {
+    return this.#lender.backend.send(bytes)
+  }
+
+  sendCopyData(payload: Buffer): boolean {
+    return this.#lender.backend.sendCopyData(payload)
+  }
+
+  drained(): Promise<void> {
+    return this.#lender.backend.drained(this.signal)
+  }
+
+  reply(frame: Frame): void {
+    this.#lender.reply(frame)
+  }
+
+  setCopyDataSink(sink: CopyDataSink | undefined): void {
+    this.#inbox.sink = sink
+  }
+
+  pauseBackend(): void {
+    this.#lender.backend.pause('sink')
+  }
+
+  resumeBackend(): void {
+    this.#lender.backend.resume('sink')
+  }
+
+  passClientCopy(): void {
+    this.#lender.passClientCopy()
+  }
+
+  cancelBackend(): Promise<void> {
+    return this.#lender.cancelBackend()
+  }
+
+  onCancel(listener: (() => void) | undefined): void {
+    this.#cancelListener = listener
+  }
+
+  /** A chunk from the backend. Returns whether it is still needed: without a sink, the messages are views of it. */
+  read(chunk: Buffer): boolean {
+    const isKept = this.#inbox.sink === undefined
+    this.#inbox.push(chunk)
+    return isKept
+  }
+
+  /** A CancelRequest for the session was passed on. */
+  cancelled(): void {
+    this.#cancelListener?.()
+  }
+
+  /** The connection is over. */
+  fail(reason: Error): void {
+    this.#inbox.fail(reason)
+  }
+
+  /** Ends the loan. What the operation has not taken is the client's. */
+  giveBack(): Buffer[] {
+    const { backend } = this.#lender
+    const rest = this.#inbox.takeRest()
+    this.#cancelListener = undefined
+    backend.resume('inbox')
+    backend.resume('sink')
+    return rest
+  }
+}

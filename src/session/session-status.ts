@@ -1,0 +1,62 @@
+import { BACKEND, STATUS } from '../protocol/codes.ts'
+import { FrameTracker } from './frame-tracker.ts'
+import { Pending } from './pending.ts'
+
+/** What is known of a session by the messages of its backend, and by what the backend still owes. */
+export class SessionStatus {
+  /** As ParameterStatus has told them, in the bytes of the client's encoding. */
+  readonly parameters = new Map<string, string>()
+  readonly pending = new Pending()
+  readonly #tracker = new FrameTracker((code, body) => this.#take(code, body))
+  readonly #onKey: (key: Buffer) => void
+  #key: Buffer | undefined
+
+  /** `onKey` is called when the session is logged in. */
+  constructor(onKey: (key: Buffer) => void) {
+    this.#onKey = onKey
+  }
+
+  /** Bytes of the backend that go to the client. */
+  told(bytes: Buffer): void {
+    this.#tracker.push(bytes)
+  }
+
+  /** The body of BackendKeyData, once logged in. */
+  get key(): Buffer | undefined {
+    return this.#key
+  }
+
+  /** The client has the last message whole. */
+  get atBoundary(): boolean {
+    return this.#tracker.atBoundary
+  }
+
+  /** The backend has answered all it was sent. */
+  get isQuiet(): boolean {
+    return this.pending.quiet && this.#tracker.atBoundary
+  }
+
+  /** There is nothing more to wait for. */
+  get isSettled(): boolean {
+    return this.isQuiet || this.pending.copyIn || this.pending.lost
+  }
+
+  /** No transaction and nothing under way. */
+  get isIdle(): boolean {
+    return this.isQuiet && this.pending.status === STATUS.idle
+  }
+
+  #take(code: number, body: Buffer | undefined): void {
+    if (body === undefined) {
+      this.pending.received(code)
+    } else if (code === BACKEND.readyForQuery) {
+      this.pending.receivedReady(body[0] as number)
+    } else if (code === BACKEND.parameterStatus) {
+      const [name, value] = body.toString('latin1').split('\0')
+      this.parameters.set(name as string, value as string)
+    } else if (code === BACKEND.backendKeyData) {
+      this.#key = Buffer.from(body)
+      this.#onKey(this.#key)
+    }
+  }
+}
