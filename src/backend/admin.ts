@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'pg'
-import type { BackendConfig } from '../config.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { PINNED_OPTIONS, pinTheOthers } from './pinned-settings.ts'

@@ -1,5 +1,5 @@
 import type { Client } from 'pg'
-import type { BackendConfig } from '../config.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
 import { isInRecovery } from '../extension/install.ts'
 import { updateExtension } from '../extension/update.ts'
 import type { Logger } from '../log.ts'

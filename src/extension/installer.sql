@@ -13,7 +13,6 @@ DECLARE
   setting text[];
   member text;
   applied integer := 0; -- the last migration that this database has had
-  recorded text;
   unchanged tid[];
   remains boolean;
 BEGIN
@@ -90,8 +89,8 @@ BEGIN
       RAISE EXCEPTION 'extension "azure_storage" has no update path from version "1.9" to version "%"', version
         USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    recorded := obj_description('azure_storage_private'::regnamespace, 'pg_namespace');
-    applied := coalesce(substring(recorded FROM '^blobgres schema ([0-9]{1,9}),')::integer, 1);
+    applied := coalesce(substring(obj_description('azure_storage_private'::regnamespace, 'pg_namespace')
+      FROM '^blobgres schema ([0-9]{1,9}),')::integer, 1);
     IF applied > @number@ THEN
       RAISE EXCEPTION 'extension "azure_storage" is of a newer Blobgres than this one'
         USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Update the proxy.';
@@ -103,7 +102,7 @@ BEGIN
 
   -- What is not for users is dropped before it is made anew: so it may have another shape, or not be needed any more.
   -- But the transition function of an aggregate stays, and whatever somebody's view depends on nevertheless.
-  IF action = 'update' AND recorded IS DISTINCT FROM '@version@' THEN
+  IF action = 'update' THEN
     remains := true;
     WHILE remains LOOP -- views of views
       remains := false;

@@ -249,3 +249,7 @@ BEGIN
   END IF;
 END
 $function$;
+
+-- Of settings.sql, what only these functions need.
+REVOKE ALL ON FUNCTION azure_storage_private.check_account_name, azure_storage_private.check_container_name,
+  azure_storage_private.block_size_mb, azure_storage_private.statement_timeout_ms FROM PUBLIC;

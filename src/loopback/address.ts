@@ -1,5 +1,5 @@
 import type { Client } from 'pg'
-import type { Address } from '../options.ts'
+import type { Address } from '../config/values.ts'
 
 /** Host names under which a proxy is often reached from its server: the same machine, Docker's host, our compose file. */
 const USUAL_HOSTS = ['localhost', '127.0.0.1', 'blobgres', 'host.docker.internal']

@@ -1,6 +1,6 @@
 import { connectAdmin } from '../backend/admin.ts'
+import type { Address } from '../config/values.ts'
 import type { Logger } from '../log.ts'
-import type { Address } from '../options.ts'
 import type { Services } from '../services.ts'
 import { announceAddress, loopbackAddresses, ownHost, possibleAddresses, removeAddresses } from './address.ts'
 import { type Ask, askingProxies } from './ask.ts'
@@ -106,13 +106,14 @@ export class Registration {
       const addresses = await loopbackAddresses(admin)
       if (own !== undefined && !addresses.includes(own)) await announceAddress(admin, own, this.#place)
       const others = addresses.filter(address => address !== own)
-      if (others.length === 0) return
-      const dead = await askingProxies(admin, sealingKey, ask => deadAmong(ask, others))
-      if (dead.length === 0) return
-      await removeAddresses(admin, dead)
-      this.#log.warn({ addresses: dead }, 'no proxy is at these addresses any more')
+      const dead = others.length > 0 ? await askingProxies(admin, sealingKey, ask => deadAmong(ask, others)) : []
+      if (dead.length > 0) {
+        await removeAddresses(admin, dead)
+        this.#log.warn({ addresses: dead }, 'no proxy is at these addresses any more')
+      }
     } finally {
       await admin.end()
     }
+    this.#log.debug('looked after the loopback addresses')
   }
 }

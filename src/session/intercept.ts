@@ -13,11 +13,12 @@ import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { databaseName, sealForStatement } from '../storage/sealing.ts'
 import type { Interceptor } from './client-stream.ts'
+import { cstring } from './cstring.ts'
 import { mapErrorPosition } from './error-position.ts'
 import { gather, type SettleLocks } from './gather.ts'
 import { Leases } from './leases.ts'
 import { openCopy } from './open-copy.ts'
-import { passParsed } from './pass-parsed.ts'
+import { passParsed, unreadParse } from './pass-parsed.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
 import { readStatements } from './read-statements.ts'
 import { runScript, type ScriptContext } from './run-script.ts'
@@ -33,10 +34,6 @@ import {
 } from './script.ts'
 import { sealParameters } from './seal-parameters.ts'
 import type { Session } from './session.ts'
-
-/** In the place of a Parse's text that is refused unread: it does not parse either, and gives nothing away. */
-const UNREAD = 'azure_storage'
-const NO_PARAMETERS = Buffer.alloc(2)
 
 /** What a Close or Describe is about. */
 const STATEMENT = 'S'.charCodeAt(0)
@@ -166,7 +163,7 @@ export class StatementInterceptor implements Interceptor {
       let refused: PgErrorFields | undefined
       if (isOurs && statement.kind === 'refuse' && statement.isUnread) {
         refused = statement.error
-        bytes = parse(Buffer.from(name, 'latin1'), UNREAD, NO_PARAMETERS)
+        bytes = unreadParse(Buffer.from(name, 'latin1'))
       } else if (isOurs) {
         const gathered = await gather(session, [statement], leases, { seal: this.#seal, inPipeline, takeLocks: false })
         if (gathered === undefined) return
@@ -305,9 +302,4 @@ export class StatementInterceptor implements Interceptor {
     this.#prepared.delete(name)
     prepared.release().catch(error => this.#session.log.warn({ err: error }, 'cannot drop an installer function'))
   }
-}
-
-function cstring(body: Buffer, start: number): string {
-  const end = body.indexOf(0, start)
-  return body.toString('latin1', start, end < 0 ? body.length : end)
 }

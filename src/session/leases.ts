@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import { connectAdmin, type SettleLock, takeSettleLock } from '../backend/admin.ts'
-import type { BackendConfig } from '../config.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
 import { createInstaller, mayCreateExtension } from '../extension/install.ts'
 import { newSettleKey } from './script.ts'
 

@@ -57,7 +57,7 @@ const EXTENSION = 'azure_storage'
 
 /** Each takes some queries of the proxy's own, and each credential some work: a text of more is refused. */
 const MAX_STATEMENTS = 1000
-const MAX_SECRETS = 200
+const MAX_SECRETS = 100
 /** Parts that are told one by one, such as names of columns and options. */
 const MAX_PARTS = 10_000
 

@@ -5,7 +5,7 @@ export type SealOne = (clear: string, account?: string) => string
 const OPEN_KEYS: ReadonlySet<string> = new Set(['name', 'auth_type', 'type', 'storage_type'])
 
 /** More strings than this are no configuration: to seal them would only take time. */
-const MAX_STRINGS = 16
+const MAX_STRINGS = 4
 
 /** A JSON configuration for account_add() with its credentials sealed, in ASCII. What is no JSON at all is made unreadable. */
 export function sealConfig(json: string, seal: SealOne): string {

@@ -1,7 +1,9 @@
 /** A text for a parser that takes standard_conforming_strings to be on, and where its chars come from. */
 export interface EscapeStrings {
   readonly text: string
-  originOf(offset: number): number
+  /** Every char comes from its own place. */
+  readonly isVerbatim?: true
+  readonly originOf: (offset: number) => number
 }
 
 const INSERTED = ' E'

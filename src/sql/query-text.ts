@@ -59,44 +59,40 @@ export const isUnsafeEncoding = (encoding: string): boolean => encoding in UNSAF
  */
 export function* splitStatements(text: string, settings: TextSettings): Generator<RawStatement> {
   const parsable = parsableText(text, settings)
-  const words = parsable && scan(parsable.text)
   if (parsable === undefined) return
-  if (words === undefined) {
-    yield brokenText(text)
-    return
-  }
-  for (const statement of splitWords(words)) yield readStatement(statement, parsable)
+  const words = scan(parsable.text)
+  if (typeof words === 'string') yield unreadText(text, words)
+  else for (const statement of splitWords(words)) yield readStatement(statement, parsable)
 }
 
 function readStatement(words: readonly Token[], parsable: EscapeStrings): RawStatement {
   const from = (words[0] as Token).start
   const to = (words.at(-1) as Token).end
   const source = parsable.text.slice(from, to)
-  const tokens = words.map(({ text, start, end }) => ({
-    text,
-    start: parsable.originOf(start),
-    end: parsable.originOf(end),
-  }))
+  const { isVerbatim, originOf } = parsable
+  const tokens = isVerbatim
+    ? words
+    : words.map(({ text, start, end }) => ({ text, start: originOf(start), end: originOf(end) }))
   const node = mayMatter(words) ? parse(source) : NOTHING
   let toChar: ((byteOffset: number) => number) | undefined
   return {
     node: typeof node === 'string' ? NOTHING : node,
     reading: typeof node === 'string' ? node : 'read',
-    start: parsable.originOf(from),
-    end: parsable.originOf(to),
+    start: originOf(from),
+    end: originOf(to),
     tokens,
     offsetOf(location) {
       toChar ??= byteToChar(source)
-      return parsable.originOf(from + toChar(location))
+      return originOf(from + toChar(location))
     },
   }
 }
 
 const NOTHING = {} as RawStatement['node']
 
-/** An open quote, or the like: the server will say what. */
-function brokenText(text: string): RawStatement {
-  return { node: NOTHING, start: 0, end: text.length, tokens: [], reading: 'broken', offsetOf: location => location }
+/** All of it: broken because of an open quote, or the like. */
+function unreadText(text: string, reading: RawStatement['reading']): RawStatement {
+  return { node: NOTHING, start: 0, end: text.length, tokens: [], reading, offsetOf: location => location }
 }
 
 /** A semicolon ends a statement, but not in parentheses (rules) and not in the body of an SQL function. */
@@ -139,9 +135,7 @@ function parse(source: string): RawStatement['node'] | 'broken' | 'too complex' 
   try {
     return (parseSync(source).stmts?.[0]?.stmt ?? NOTHING) as RawStatement['node']
   } catch (error) {
-    if (error instanceof SqlError) return 'broken'
-    parserHealth.isShaken = true
-    return 'too complex'
+    return error instanceof SqlError ? 'broken' : tooComplex()
   }
 }
 
@@ -149,7 +143,7 @@ function parse(source: string): RawStatement['node'] | 'broken' | 'too complex' 
 function parsableText(text: string, settings: TextSettings): EscapeStrings | undefined {
   const masked = maskTrailBytes(text, settings.encoding)
   const escapes = !settings.standardConformingStrings && masked.includes('\\')
-  return escapes ? withEscapeStrings(masked) : { text: masked, originOf: offset => offset }
+  return escapes ? withEscapeStrings(masked) : { text: masked, isVerbatim: true, originOf: offset => offset }
 }
 
 /** The parser counts bytes of its UTF-8 form of the text; this is where they are in the text. */
@@ -165,16 +159,26 @@ function byteToChar(text: string): (byteOffset: number) => number {
   return byteOffset => chars[byteOffset] ?? text.length
 }
 
-/** The words of a text without its comments; undefined where it does not consist of words, as behind an open quote. */
-function scan(text: string): Token[] | undefined {
+/** The words of a text without its comments; broken where it does not consist of words, as behind an open quote. */
+function scan(text: string): Token[] | 'broken' | 'too complex' {
   const toChar = byteToChar(text)
   try {
-    return scanSync(text)
-      .tokens.filter(token => token.tokenName !== 'SQL_COMMENT' && token.tokenName !== 'C_COMMENT')
-      .map(token => ({ text: token.text, start: toChar(token.start), end: toChar(token.end) }))
-  } catch {
-    return undefined
+    const { tokens } = scanSync(text)
+    // Where its memory does not suffice, the scanner may end early without a word.
+    if (/\S/.test(text.slice(toChar(tokens.at(-1)?.end ?? 0)))) return tooComplex()
+    const words = tokens.filter(({ tokenName }) => tokenName !== 'SQL_COMMENT' && tokenName !== 'C_COMMENT')
+    return isAscii(text)
+      ? words
+      : words.map(({ text, start, end }) => ({ text, start: toChar(start), end: toChar(end) }))
+  } catch (error) {
+    // What the scanner says of a text that it refuses is no JSON.
+    return error instanceof SyntaxError ? 'broken' : tooComplex()
   }
+}
+
+function tooComplex(): 'too complex' {
+  parserHealth.isShaken = true
+  return 'too complex'
 }
 
 /** A trail byte that looks like a backslash or a letter must not be read as one. */

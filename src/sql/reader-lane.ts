@@ -8,11 +8,19 @@ import { type ReaderAnswer, unpackStatements } from './statement-message.ts'
 
 /** A thread keeps the memory that its longest text took. */
 const IDLE_MS = 10_000
-const MAX_HEAP_MB = 256
+/** Beside this there is the parser's own memory, up to three times as much. */
+const MAX_HEAP_MB = 128
 
 /** A text that was not read: it took too long, or more memory than there is for it. */
 export class UnreadText extends Error {
   override readonly name = 'UnreadText'
+  /** With more time it may be read. */
+  readonly isLate: boolean
+
+  constructor(message: string, isLate = false) {
+    super(message)
+    this.isLate = isLate
+  }
 }
 
 export interface ReadRequest extends ReaderRequest {
@@ -30,6 +38,7 @@ interface Job {
 /** One thread that reads texts, each for a limited time, and those that wait for it. */
 export class ReaderLane {
   readonly #limitMs: number
+  readonly #heapMb: number
   /** By client, the one whose turn is next first. */
   readonly #waiting = new Map<string, Set<Job>>()
   #running: Job | undefined
@@ -38,8 +47,9 @@ export class ReaderLane {
   /** Of the text that is read; between texts, of the thread. */
   #timer: NodeJS.Timeout | undefined
 
-  constructor(limitMs: number) {
+  constructor(limitMs: number, heapMb = MAX_HEAP_MB) {
     this.#limitMs = limitMs
+    this.#heapMb = heapMb
   }
 
   /** The statements of a text, as classify() has them. @throws UnreadText */
@@ -96,7 +106,7 @@ export class ReaderLane {
     const { text, settings } = this.#running.request
     this.#thread?.postMessage({ text, settings } satisfies ReaderRequest)
     this.#timer = setTimeout(
-      () => this.#replace(new UnreadText(`it took more than ${this.#limitMs} ms`)),
+      () => this.#replace(new UnreadText(`it took more than ${this.#limitMs} ms`, true)),
       this.#limitMs,
     )
   }
@@ -114,7 +124,7 @@ export class ReaderLane {
   }
 
   #start(): Worker {
-    const thread = startThread()
+    const thread = startThread(this.#heapMb)
     const isOurs = (): boolean => this.#thread === thread
     thread.on('message', (answer: ReaderAnswer) => {
       if (!isOurs()) return
@@ -124,7 +134,10 @@ export class ReaderLane {
         this.#hand()
       }
     })
-    thread.on('error', error => isOurs() && this.#replace(new UnreadText(error.message, { cause: error })))
+    // What else the parser says may quote its memory, with other people's texts in it.
+    thread.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (isOurs()) this.#replace(new UnreadText(`the thread ended (${code ?? 'unknown error'})`))
+    })
     thread.on('exit', () => isOurs() && this.#replace(new UnreadText('the thread ended')))
     thread.unref()
     return thread
@@ -158,13 +171,22 @@ export class ReaderLane {
   }
 }
 
-function startThread(): Worker {
+function startThread(heapMb: number): Worker {
   const script = new URL(`reader-thread${extname(import.meta.filename)}`, import.meta.url)
   // Not the proxy's environment: that may hold secrets.
-  const options = { env: {}, resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB } }
-  return script.pathname.endsWith('.ts')
+  const options = {
+    env: {},
+    resourceLimits: { maxOldGenerationSizeMb: heapMb },
+    stdout: true,
+    stderr: true,
+  }
+  const thread = script.pathname.endsWith('.ts')
     ? new Worker(withLoader(script), { ...options, eval: true })
     : new Worker(script, options)
+  // Its parser prints what is in its memory.
+  thread.stdout.resume()
+  thread.stderr.resume()
+  return thread
 }
 
 /** Runs TypeScript as it is: in a thread, tsx does not load what is run first. */

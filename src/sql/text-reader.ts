@@ -34,7 +34,7 @@ export class TextReader {
     try {
       return await this.#quick.read(request)
     } catch (error) {
-      if (!(error instanceof UnreadText)) throw error
+      if (!(error instanceof UnreadText && error.isLate)) throw error
       return await this.#slow.read(request)
     }
   }

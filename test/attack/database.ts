@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { backendConfig } from '../../src/config.ts'
+import { backendConfig } from '../../src/config/backend-url.ts'
 import { createLogger } from '../../src/log.ts'
 import { startProxy } from '../../src/proxy.ts'
 import { createContainer } from '../support/azurite.ts'
@@ -66,7 +66,7 @@ const transfers = (url: string, container: string): string[] => {
     `SELECT path FROM azure_storage.blob_list('${account.name}', '${container}')`,
     // The upload is quiet for longer than the proxy takes to ask what has become of it.
     `SELECT azure_storage.blob_put('${account.name}', '${container}', 'slow.csv', t)
-     FROM (VALUES (1), (2)) AS v (n), LATERAL (SELECT n, pg_catalog.pg_sleep(CASE n WHEN 2 THEN 1.5 ELSE 0 END)::pg_catalog.text) AS t`,
+     FROM (VALUES (1, 0.0), (2, 1.5)) AS v (n, seconds), LATERAL (SELECT n, pg_catalog.pg_sleep(seconds)::pg_catalog.text) AS t`,
   ]
 }
 
@@ -89,7 +89,8 @@ export const hostileDatabase: Attack = {
     let attempts = await plant(owner, cast.attacker, ['public', cast.superuser])
     try {
       do {
-        const path = ['public', cast.superuser, 'pg_catalog', 'pg_temp'].sort(() => random() - 0.5)
+        const path = shuffled(['public', cast.superuser, 'pg_catalog', 'pg_temp'], random)
+        if (random() < 0.3) path.splice(path.indexOf('pg_catalog'), 1) // then it comes first, for what suits as well
         const settings = SETTINGS.filter(() => random() < 0.4)
         for (const setting of [...settings, `search_path = ${path}`]) {
           await owner.query(`ALTER DATABASE ${database.name} SET ${setting}`)
@@ -177,6 +178,13 @@ async function caught(owner: pg.Client): Promise<string[]> {
   if (calls.length === 0 && counted[0].is_called) calls.push('something called in a transaction that was rolled back')
   await owner.query('DELETE FROM evil.calls; ALTER SEQUENCE evil.called RESTART')
   return calls
+}
+
+function shuffled<T>(values: readonly T[], random: () => number): T[] {
+  return values
+    .map(value => ({ value, place: random() }))
+    .sort((one, other) => one.place - other.place)
+    .map(({ value }) => value)
 }
 
 /** The same numbers for the same seed, from 0 to 1 (mulberry32). */

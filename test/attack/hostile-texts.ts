@@ -158,9 +158,9 @@ const SPECIAL: readonly ((random: Random) => HostileText)[] = [
     }
   },
   () => {
-    const calls = Array.from({ length: 200 }, (_, i) => `${ADD}('a', $${i + 1})`)
+    const calls = Array.from({ length: 100 }, (_, i) => `${ADD}('a', $${i + 1})`)
     return {
-      name: '200 credentials in a Bind',
+      name: '100 credentials in a Bind',
       messages: Buffer.concat([
         wire.parse(`SELECT ${calls}`),
         wire.bind(calls.map(() => '{"credentials":"a"}'.padEnd(4000))),

@@ -70,8 +70,8 @@ BEGIN
       unnest(ARRAY['text', 'name', 'anyelement']) AS type
     WHERE schema !~ '^pg_temp'
     UNION ALL
-    SELECT format('CREATE FUNCTION %I.%I(%s, %s) RETURNS bool LANGUAGE plpgsql AS %L; '
-        'CREATE OPERATOR %1$I.%s (FUNCTION = %1$I.%2$I, LEFTARG = %3$s, RIGHTARG = %4$s)', schema, 'operator_' || o,
+    SELECT format('CREATE FUNCTION %1$I.%2$I(%3$s, %4$s) RETURNS bool LANGUAGE plpgsql AS %5$L; '
+        'CREATE OPERATOR %1$I.%6$s (FUNCTION = %1$I.%2$I, LEFTARG = %3$s, RIGHTARG = %4$s)', schema, 'operator_' || o,
       l, r, format('BEGIN PERFORM evil.caught(%L); RETURN true; END', format('operator %s (%s, %s)', operator, l, r)), operator)
     FROM unnest(operators) WITH ORDINALITY AS t (operator, o), unnest(types) AS l, unnest(types) AS r
     WHERE schema !~ '^pg_temp' AND operator IN (SELECT oprname FROM pg_operator)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { backendConfig } from '../../src/config.ts'
+import { backendConfig } from '../../src/config/backend-url.ts'
 import { createLogger } from '../../src/log.ts'
 import { startProxy } from '../../src/proxy.ts'
 import { adminQuery, createDatabase, type TestDatabase, uniqueName } from '../support/database.ts'

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
+import { needTool } from '../support/tools.ts'
 
 const run = promisify(execFile)
 
@@ -121,6 +122,7 @@ describe.each(servers)('tables and functions behind the accounts on PostgreSQL $
   test.runIf(server.version === 15)(
     'pg_dump: a storage admin gets the accounts sealed, a plain role an error',
     async () => {
+      needTool('pg_dump')
       const dump = async (what: string, ...args: string[]): Promise<string> => {
         const { stdout } = await run('pg_dump', ['-d', stack.url(session(what).user), ...args])
         return stdout.replace(/^\\(un)?restrict .*$/gm, '') // a random word in each dump

@@ -1,4 +1,4 @@
-import type { Config } from '../../src/config.ts'
+import type { Config } from '../../src/config/config.ts'
 import { freePort } from '../../src/dev/free-port.ts'
 import { standBetween } from './socket-server.ts'
 

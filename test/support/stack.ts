@@ -1,4 +1,5 @@
-import { backendConfig, type Config } from '../../src/config.ts'
+import { backendConfig } from '../../src/config/backend-url.ts'
+import type { Config } from '../../src/config/config.ts'
 import { createLogger } from '../../src/log.ts'
 import { type RunningProxy, startProxy } from '../../src/proxy.ts'
 import { adminQuery, createDatabase, type TestDatabase } from './database.ts'

@@ -1,4 +1,4 @@
-import type { Config } from '../../src/config.ts'
+import type { Config } from '../../src/config/config.ts'
 import { account } from './blobs.ts'
 import { type CopyStack, startCopyStack } from './copy-stack.ts'
 import type { TestServer } from './servers.ts'

@@ -1,2 +1,0 @@
-export { type BackendConfig, backendConfig } from './config/backend-url.ts'
-export type { Config } from './config/config.ts'

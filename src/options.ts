@@ -1,1 +1,0 @@
-export type { Address } from './config/values.ts'

@@ -1,1 +1,0 @@
-export type { BackendTls, TlsConfig } from './config/tls-files.ts'

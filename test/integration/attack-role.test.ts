@@ -1,0 +1,4 @@
+import { testAttack } from '../attack/attack.ts'
+import { roleAttack } from '../attack/role.ts'
+
+testAttack(roleAttack)
