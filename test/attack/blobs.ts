@@ -120,7 +120,7 @@ function rowShots(container: string): Shot[] {
 
 /** Names as long as they may be, full of what means something to XML, SQL and terminals. */
 function listing(container: string): Shot {
-  const name = (i: number): string => `${i}-${`<&>"'%;--\u001b[31m\u202e€😀`.repeat(60)}`.slice(0, 900)
+  const name = (i: number): string => `${i}-${`<&>"'%;--\u202e€😀`.repeat(60)}`.slice(0, 900)
   const upload = async (client: ContainerClient): Promise<void> => {
     for (let i = 0; i < 300; i++) await client.getBlockBlobClient(name(i)).upload('', 0)
   }

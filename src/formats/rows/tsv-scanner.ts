@@ -149,8 +149,10 @@ export class TsvScanner implements RowScanner {
     const first = bytes[at + 1] as number
     const hex = first === LETTER_X && length > 2
     if (!hex && !isOctal(first)) return UNESCAPED[first] as number
-    const digits = bytes.toString('latin1', hex ? at + 2 : at + 1, at + length)
-    const byte = Number.parseInt(digits, hex ? 16 : 8) & 0xff
+    let number = 0
+    for (let i = hex ? at + 2 : at + 1; i < at + length; i++)
+      number = number * (hex ? 16 : 8) + digit(bytes[i] as number)
+    const byte = number & 0xff
     // The bytes of the file are valid, but not what is made of them.
     if (byte === 0 || byte >= 0x80) this.#needsCheck = true
     return byte
@@ -218,6 +220,9 @@ function mayGoOn(bytes: Buffer, at: number, length: number): boolean {
 const isOctal = (byte = 0): boolean => byte >= 0x30 && byte <= 0x37
 const isHex = (byte = 0): boolean =>
   (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)
+
+/** Of a hexadecimal or octal one. */
+const digit = (byte: number): number => (byte <= 0x39 ? byte - 0x30 : (byte & 0x0f) + 9)
 
 function literalLineEnd(byte: number, line: number): Error {
   const [name, letter] = byte === LF ? ['newline', 'n'] : ['carriage return', 'r']
