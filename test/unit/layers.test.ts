@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import ts from 'typescript'
 import { expect, test } from 'vitest'
 
 /** From the top down: a folder of src, or a file beside them, imports only what stands below it. */
@@ -29,15 +30,21 @@ const LAYERS = [
 ]
 
 const SRC = join(import.meta.dirname, '../../src')
+const FILES = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))
 const layerOf = (path: string): string => relative(SRC, path).split('/')[0] as string
+
+test('every file is in a layer, and every layer has files', () => {
+  expect(new Set(FILES.map(file => layerOf(join(SRC, file))))).toEqual(new Set(LAYERS))
+})
 
 test('imports go downwards', () => {
   const upwards: string[] = []
-  for (const file of readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'))) {
+  for (const file of FILES) {
     const path = join(SRC, file)
-    for (const [, imported] of readFileSync(path, 'utf8').matchAll(/from '(\.[^']+)'/g)) {
-      const [from, to] = [path, join(dirname(path), imported as string)].map(layerOf) as [string, string]
-      if (from !== to && LAYERS.indexOf(from) >= LAYERS.indexOf(to)) upwards.push(`${file} imports ${imported}`)
+    for (const { fileName } of ts.preProcessFile(readFileSync(path, 'utf8')).importedFiles) {
+      if (!fileName.startsWith('.')) continue
+      const [from, to] = [path, join(dirname(path), fileName)].map(layerOf) as [string, string]
+      if (from !== to && LAYERS.indexOf(from) >= LAYERS.indexOf(to)) upwards.push(`${file} imports ${fileName}`)
     }
   }
   expect(upwards).toEqual([])

@@ -12,13 +12,15 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true }))
 
 it('is self-signed, for its hosts, for years, and no authority', async () => {
-  const { cert, key } = await ensureCertificate(dir, 'server', ['storage.test', 'localhost', '127.0.0.1'])
+  const { cert, key } = await ensureCertificate(dir, 'server', ['storage.test', 'localhost', '127.0.0.1', '::1'])
   const certificate = new X509Certificate(await readFile(cert))
   expect(certificate.verify(certificate.publicKey)).toBe(true)
   expect(certificate.checkIssued(certificate)).toBe(true)
   expect(certificate.ca).toBe(false)
   expect(certificate.subject).toBe('CN=storage.test')
-  expect(certificate.subjectAltName).toBe('DNS:storage.test, DNS:localhost, IP Address:127.0.0.1')
+  expect(certificate.subjectAltName).toBe(
+    'DNS:storage.test, DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1',
+  )
   const [from, to] = [certificate.validFrom, certificate.validTo].map(date => new Date(date).getTime())
   expect(from).toBeLessThan(Date.now())
   expect(to).toBeGreaterThan(Date.now() + 9 * 365 * 86_400_000)
