@@ -12,7 +12,7 @@ import {
 } from '../protocol/messages.ts'
 import { asPgError, PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { endSoon } from '../session/farewell.ts'
+import { lingeringClose } from '../session/lingering-close.ts'
 import type { Requests } from './requests.ts'
 import { MECHANISM, ScramServer } from './scram.ts'
 
@@ -127,7 +127,7 @@ export class LoopbackConnection {
       message: `password authentication failed for user "${LOOPBACK_NAME}"`,
       code: SQLSTATE.invalidPassword,
     })
-    endSoon(this.#socket, errorResponse(errorFields(error, 'FATAL')))
+    lingeringClose(this.#socket, errorResponse(errorFields(error, 'FATAL')))
   }
 
   async #answer(frame: Frame): Promise<void> {
