@@ -12,7 +12,7 @@ import {
 } from '../protocol/messages.ts'
 import { asPgError, PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { endSoon } from '../session/farewell.ts'
+import { lingeringClose } from '../session/lingering-close.ts'
 import type { Requests } from './requests.ts'
 import type { UnprovedConnections } from './unproved.ts'
 
@@ -149,7 +149,7 @@ export class LoopbackConnection {
   #end(last?: Buffer): void {
     this.#ended = true
     this.#requests.close()
-    endSoon(this.#socket, last)
+    lingeringClose(this.#socket, last)
   }
 
   async #write(bytes: Buffer): Promise<void> {

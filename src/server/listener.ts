@@ -14,8 +14,8 @@ import { fatalError } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
-import { endSoon } from '../session/farewell.ts'
 import { StatementInterceptor } from '../session/intercept.ts'
+import { lingeringClose } from '../session/lingering-close.ts'
 import { Session } from '../session/session.ts'
 import { addParameter, isReplication, readStartupRequest, type StartupRequest } from '../session/startup.ts'
 import { logInSecurely } from './secure-login.ts'
@@ -210,5 +210,5 @@ export class Listener {
 
 /** Where stock PostgreSQL says something before it hangs up, so do we. */
 function refuse(socket: net.Socket, error: PgError): void {
-  endSoon(socket, fatalError(error))
+  lingeringClose(socket, fatalError(error))
 }

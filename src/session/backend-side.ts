@@ -1,8 +1,9 @@
 import type net from 'node:net'
 import type { BackendReader } from '../backend/connection.ts'
 import { ConnectionLost } from '../handlers/wire.ts'
+import type { Logger } from '../log.ts'
 import { copyDataHeader } from '../protocol/messages.ts'
-import type { ConnectionTrace } from './connection-trace.ts'
+import { type ConnectionTrace, traceConnection } from './connection-trace.ts'
 import { ReadBuffer } from './read-buffer.ts'
 
 /** Why the backend is not read from: the client, the sink of an operation or its inbox takes no more. */
@@ -25,12 +26,8 @@ export class BackendSide {
   readonly #trace: ConnectionTrace | undefined
 
   /** Sends `first`: what the login begins, or goes on, with. */
-  constructor(
-    connect: (reader: BackendReader) => net.Socket,
-    first: Buffer,
-    events: BackendEvents,
-    trace: ConnectionTrace | undefined,
-  ) {
+  constructor(connect: (reader: BackendReader) => net.Socket, first: Buffer, events: BackendEvents, log: Logger) {
+    const trace = traceConnection(log, 'backend')
     this.#trace = trace
     const buffer = new ReadBuffer()
     const socket = connect({

@@ -1,6 +1,7 @@
 import type net from 'node:net'
-import type { ConnectionTrace } from './connection-trace.ts'
-import { endSoon, endWhenTaken } from './farewell.ts'
+import type { Logger } from '../log.ts'
+import { type ConnectionTrace, traceConnection } from './connection-trace.ts'
+import { lingeringClose, lingeringCloseWhenFlushed } from './lingering-close.ts'
 import { ReadBuffer, readClient } from './read-buffer.ts'
 
 /** How often a half-closed client is probed. */
@@ -24,12 +25,18 @@ export class ClientSide {
   #ended = false
   #probe: NodeJS.Timeout | undefined
 
-  constructor(accepted: net.Socket, events: ClientEvents, trace: ConnectionTrace | undefined) {
+  constructor(accepted: net.Socket, events: ClientEvents, log: Logger) {
+    const trace = traceConnection(log, 'client')
     this.#trace = trace
-    this.#socket = readClient(accepted, this.#buffer, chunk => {
-      trace?.received.push(chunk)
-      this.#buffer.keep(events.read(chunk))
-    })
+    this.#socket = readClient(
+      accepted,
+      this.#buffer,
+      chunk => {
+        trace?.received.push(chunk)
+        this.#buffer.keep(events.read(chunk))
+      },
+      log,
+    )
     this.#socket.on('drain', events.drain)
     this.#socket.on('end', () => {
       this.#ended = true
@@ -77,12 +84,12 @@ export class ClientSide {
   }
 
   /** Closes the connection after `last`. */
-  endSoon(last: Buffer | undefined): void {
-    endSoon(this.#socket, last)
+  close(last: Buffer | undefined): void {
+    lingeringClose(this.#socket, last)
   }
 
   /** Closes the connection when the client has taken all that was sent. */
-  endWhenTaken(): void {
-    endWhenTaken(this.#socket)
+  closeWhenFlushed(): void {
+    lingeringCloseWhenFlushed(this.#socket)
   }
 }

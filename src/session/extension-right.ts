@@ -1,8 +1,8 @@
 import { mayCreateExtension as mayCreateSql } from '../extension/install.ts'
 import { STATUS } from '../protocol/codes.ts'
 import type { BorrowedBackend } from './borrowed-backend.ts'
-import type { Leases } from './leases.ts'
 import { lookUp } from './look-up.ts'
+import type { ResourceOwner } from './resource-owner.ts'
 
 const LOOKUP = `SELECT ${mayCreateSql('pg_catalog.pg_backend_pid()')}`
 
@@ -12,11 +12,11 @@ const LOOKUP = `SELECT ${mayCreateSql('pg_catalog.pg_backend_pid()')}`
  */
 export async function mayCreateExtension(
   backend: BorrowedBackend,
-  leases: Leases,
+  owner: ResourceOwner,
   inPipeline: boolean,
 ): Promise<boolean> {
   // A failed transaction answers nothing; but the text may begin with its ROLLBACK.
   const hasFailed = backend.pending.status === STATUS.failed && !inPipeline
   const answer = hasFailed ? undefined : await lookUp(backend, LOOKUP, [], undefined, inPipeline)
-  return answer === undefined ? leases.mayCreateExtension(backend.pid) : answer === 't'
+  return answer === undefined ? owner.mayCreateExtension(backend.pid) : answer === 't'
 }

@@ -1,54 +1,36 @@
 import { serialize } from 'pg-protocol'
-import type { SettleLock } from '../backend/admin.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import { type ErrorFields, errorFields, errorResponse, parse, query, readErrorFields } from '../protocol/messages.ts'
-import { asPgError, PgError, type PgErrorFields } from '../protocol/pg-error.ts'
+import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { Secret } from '../sql/account-secrets.ts'
 import type { Statement } from '../sql/classify.ts'
-import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { databaseName, sealForStatement } from '../storage/sealing.ts'
+import { acquireResources, type CommitLocks } from './acquire-resources.ts'
 import type { BorrowedBackend } from './borrowed-backend.ts'
 import type { Interceptor } from './client-stream.ts'
 import { cstring } from './cstring.ts'
 import { mapErrorPosition } from './error-position.ts'
-import { gather, type SettleLocks } from './gather.ts'
-import { Leases } from './leases.ts'
 import { Answered } from './look-up.ts'
 import { openCopy } from './open-copy.ts'
 import { passParsed, unreadParse } from './pass-parsed.ts'
+import { type Prepared, PreparedStatements } from './prepared-statements.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
 import { readStatements } from './read-statements.ts'
+import { ResourceOwner } from './resource-owner.ts'
 import { runScript } from './run-script.ts'
-import {
-  newChallenge,
-  openText,
-  refusal,
-  type Script,
-  type Step,
-  settleText,
-  writePrepared,
-  writeScript,
-} from './script.ts'
+import { type Script, type Step, writePrepared, writeScript } from './script.ts'
 import type { ScriptContext } from './script-run.ts'
 import { sealParameters } from './seal-parameters.ts'
 import type { Session } from './session.ts'
+import { surroundExecute } from './surround-execute.ts'
 
 /** What a Close or Describe is about. */
 const STATEMENT = 'S'.charCodeAt(0)
-
-/** A prepared statement of ours, under the client's name for it. */
-interface Prepared {
-  readonly step: Step
-  /** Credentials among its parameters. */
-  readonly secrets: readonly Secret[]
-  readonly rewrite: Rewrite
-  readonly release: () => Promise<void>
-}
 
 /**
  * The journey of a statement: a message of the client is looked at, waits until the backend has answered all before it,
@@ -60,14 +42,14 @@ export class StatementInterceptor implements Interceptor {
   readonly #services: Services
   readonly #user: string
   readonly #database: string
-  readonly #prepared = new Map<string, Prepared>()
-  readonly #portals = new Map<string, Prepared>()
+  readonly #prepared: PreparedStatements
 
   constructor(session: Session, services: Services, login: { readonly user: string; readonly database: string }) {
     this.#session = session
     this.#services = services
     this.#user = login.user
     this.#database = login.database
+    this.#prepared = new PreparedStatements(session.log)
   }
 
   wants(code: number): boolean {
@@ -78,7 +60,7 @@ export class StatementInterceptor implements Interceptor {
       case FRONTEND.bind:
       case FRONTEND.execute:
       case FRONTEND.close:
-        return this.#prepared.size > 0 || this.#portals.size > 0
+        return !this.#prepared.isEmpty
       default:
         return false
     }
@@ -89,7 +71,7 @@ export class StatementInterceptor implements Interceptor {
     switch (frame.code) {
       case FRONTEND.query: {
         const { pending } = this.#session
-        if (pending.quiet && !pending.skipping) this.#forget('') // the backend does too
+        if (pending.quiet && !pending.skipping) this.#prepared.forget('') // the backend does too
         const text = body.toString('latin1', 0, body.length - 1)
         const isOurs = mayBeOurs(text) && body.indexOf(0) === body.length - 1
         return isOurs ? () => this.#query(frame, text) : undefined
@@ -103,20 +85,18 @@ export class StatementInterceptor implements Interceptor {
       case FRONTEND.bind: {
         this.#forgetPortals()
         const portal = cstring(body, 0)
-        const prepared = this.#prepared.get(cstring(body, portal.length + 1))
-        if (prepared) this.#portals.set(portal, prepared)
-        else this.#portals.delete(portal)
+        const prepared = this.#prepared.bind(portal, cstring(body, portal.length + 1))
         return prepared && prepared.secrets.length > 0 ? () => this.#bind(frame, prepared) : undefined
       }
       case FRONTEND.execute: {
         this.#forgetPortals()
-        const prepared = this.#portals.get(cstring(body, 0))
+        const prepared = this.#prepared.ofPortal(cstring(body, 0))
         return prepared && prepared.step.kind !== 'pass' ? () => this.#execute(frame, prepared) : undefined
       }
       case FRONTEND.close: {
         const name = cstring(body, 1)
         if (body[0] === STATEMENT) return this.#prepared.has(name) ? () => this.#close(frame, name) : undefined
-        this.#portals.delete(name)
+        this.#prepared.forgetPortal(name)
         return undefined
       }
     }
@@ -124,7 +104,7 @@ export class StatementInterceptor implements Interceptor {
   }
 
   close(): void {
-    for (const name of [...this.#prepared.keys()]) this.#forget(name)
+    this.#prepared.forgetAll()
   }
 
   async #query(frame: Frame, text: string): Promise<void> {
@@ -134,10 +114,14 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend('Query', statements.map(kindOf), async (backend, leases) => {
+    await this.#withBackend('Query', statements.map(kindOf), async (backend, owner) => {
       const { inPipeline } = session.pending
-      const gathered = await gather(backend, statements, leases, { seal: this.#seal, inPipeline, takeLocks: true })
-      const { runnable, resources, locks } = gathered
+      const acquired = await acquireResources(backend, statements, owner, {
+        seal: this.#seal,
+        inPipeline,
+        takeLocks: true,
+      })
+      const { runnable, resources, locks } = acquired
       session.pending.sent(FRONTEND.query)
       const script = writeScript(text, runnable, resources)
       backend.send(query(script.text))
@@ -155,7 +139,7 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend('Parse', statement ? [kindOf(statement)] : [], async (backend, leases) => {
+    await this.#withBackend('Parse', statement ? [kindOf(statement)] : [], async (backend, owner) => {
       // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
       const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
       session.pending.sent(FRONTEND.parse)
@@ -167,10 +151,11 @@ export class StatementInterceptor implements Interceptor {
         refused = statement.error
         bytes = unreadParse(Buffer.from(name, 'latin1'))
       } else if (isOurs) {
-        const gathered = await gather(backend, [statement], leases, { seal: this.#seal, inPipeline, takeLocks: false })
-        const [runnable] = gathered.runnable
+        const options = { seal: this.#seal, inPipeline, takeLocks: false }
+        const acquired = await acquireResources(backend, [statement], owner, options)
+        const [runnable] = acquired.runnable
         if (runnable && runnable.kind !== 'pass') {
-          script = writePrepared(text, runnable, gathered.resources)
+          script = writePrepared(text, runnable, acquired.resources)
           if (runnable.kind === 'with-secrets') secrets = runnable.secrets
           const tail = frameBody(frame).subarray(name.length + text.length + 2)
           bytes = parse(Buffer.from(name, 'latin1'), script.text, tail)
@@ -182,10 +167,10 @@ export class StatementInterceptor implements Interceptor {
         if (refused) return errorResponse(errorFields(new PgError(refused)))
         return script ? this.#describe(error, script.rewrite, text) : error.bytes
       })
-      if (accepted || name === '') this.#forget(name)
+      if (accepted || name === '') this.#prepared.forget(name)
       if (!accepted || script === undefined) return
       const { steps, rewrite } = script
-      this.#prepared.set(name, { step: steps[0] as Step, secrets, rewrite, release: leases.handOver() })
+      this.#prepared.add(name, { step: steps[0] as Step, secrets, rewrite, release: owner.handOver() })
     })
   }
 
@@ -194,7 +179,7 @@ export class StatementInterceptor implements Interceptor {
   }
 
   async #close(frame: Frame, name: string): Promise<void> {
-    if (await this.#session.quiet()) this.#forget(name)
+    if (await this.#session.quiet()) this.#prepared.forget(name)
     this.#session.forward(frame.bytes)
   }
 
@@ -207,8 +192,8 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend('Execute', [step.kind], async (backend, leases) => {
-      const { steps, before, after, locks } = await this.#surround(step, leases)
+    await this.#withBackend('Execute', [step.kind], async (backend, owner) => {
+      const { steps, before, after, locks } = await surroundExecute(step, owner)
       for (const text of before) backend.send(privateStatement(text))
       session.pending.sent(FRONTEND.execute)
       if (steps.includes(step)) backend.send(frame.bytes)
@@ -219,46 +204,26 @@ export class StatementInterceptor implements Interceptor {
     })
   }
 
-  /** The backend is ours alone while `work` runs; what that leases is given back at its end. */
+  /** The backend is ours alone while `work` runs; what that acquires is released at its end. */
   async #withBackend(
     message: 'Query' | 'Parse' | 'Execute',
     statements: readonly string[],
-    work: (backend: BorrowedBackend, leases: Leases) => Promise<void>,
+    work: (backend: BorrowedBackend, owner: ResourceOwner) => Promise<void>,
   ): Promise<void> {
     const session = this.#session
     const began = performance.now()
     session.log.debug({ message, statements }, 'operation begun')
-    const leases = new Leases(this.#services.config.backend, this.#database)
+    const owner = new ResourceOwner(this.#services.config.backend, this.#database)
     try {
-      await session.withBackend(backend => work(backend, leases))
+      await session.withBackend(backend => work(backend, owner))
     } catch (error) {
       if (!(error instanceof Answered)) throw error
     } finally {
       // When the connection is lost the backend hears of it late, perhaps only after what it waits for has been released:
       // it is cancelled first, or else it would go on to commit what hangs on a blob that was not written.
-      if (!leases.isEmpty && session.signal.aborted) await session.cancelBackend()
-      await leases.release().catch(error => session.log.warn({ err: error }, 'cannot give back what a script took'))
+      if (!owner.isEmpty && session.signal.aborted) await session.cancelBackend()
+      await owner.release().catch(error => session.log.warn({ err: error }, 'cannot give back what a script took'))
       session.log.debug({ message, ms: Math.round(performance.now() - began) }, 'operation ended')
-    }
-  }
-
-  /** The statements of ours that run before and after the client's Execute; without its needs met, one that fails instead. */
-  async #surround(
-    step: Step,
-    leases: Leases,
-  ): Promise<{ steps: Step[]; before: string[]; after: string[]; locks: SettleLocks }> {
-    const locks = new Map<CopyStatement, SettleLock>()
-    if (step.kind !== 'copy-from' && step.kind !== 'copy-to') return { steps: [step], before: [], after: [], locks }
-    const challenge = newChallenge()
-    const steps: Step[] = [{ kind: 'open', copy: step.copy, challenge }, step]
-    const before = [openText(step.copy, challenge)]
-    if (step.kind === 'copy-from') return { steps, before, after: [], locks }
-    try {
-      const lock = await leases.lock()
-      locks.set(step.copy, lock)
-      return { steps: [...steps, { kind: 'await-commit' }], before, after: [settleText(step.copy, lock.key)], locks }
-    } catch (error) {
-      return { steps: [{ kind: 'refuse', error: asPgError(error) }], before: [refusal()], after: [], locks }
     }
   }
 
@@ -287,7 +252,7 @@ export class StatementInterceptor implements Interceptor {
     return readStatements(this.#session, this.#services.texts, { text, settings, client: this.#user })
   }
 
-  #context(rewrite: Rewrite, original: string, locks: SettleLocks, replies: number | undefined): ScriptContext {
+  #context(rewrite: Rewrite, original: string, locks: CommitLocks, replies: number | undefined): ScriptContext {
     const encoding = this.#encoding
     return {
       openCopy: (step, row) =>
@@ -301,14 +266,7 @@ export class StatementInterceptor implements Interceptor {
 
   /** Portals end with their transactions. */
   #forgetPortals(): void {
-    if (this.#session.idle && !this.#session.pending.inPipeline) this.#portals.clear()
-  }
-
-  #forget(name: string): void {
-    const prepared = this.#prepared.get(name)
-    if (prepared === undefined) return
-    this.#prepared.delete(name)
-    prepared.release().catch(error => this.#session.log.warn({ err: error }, 'cannot drop an installer function'))
+    if (this.#session.idle && !this.#session.pending.inPipeline) this.#prepared.forgetPortals()
   }
 }
 

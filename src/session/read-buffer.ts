@@ -1,5 +1,6 @@
 import net from 'node:net'
 import tls from 'node:tls'
+import type { Logger } from '../log.ts'
 
 /** Where a socket reads to, again and again: a new buffer for each read would cost more than all else done to a message. */
 export class ReadBuffer {
@@ -30,12 +31,20 @@ interface Handle {
 /**
  * Reads what a client sends, into one buffer. Node has that (`onread`) for sockets that it connects, and not for those it
  * accepts: so the connection gets another socket, by way of what Node's own modules use and its documentation leaves out.
- * Where that is not there, and with TLS, each read has a buffer of its own. Returns the socket to use from now on.
+ * Where that is not there, which `log` is told once, and with TLS, each read has a buffer of its own. Returns the socket
+ * to use from now on.
  */
-export function readClient(accepted: net.Socket, buffer: ReadBuffer, read: (chunk: Buffer) => void): net.Socket {
+export function readClient(
+  accepted: net.Socket,
+  buffer: ReadBuffer,
+  read: (chunk: Buffer) => void,
+  log: Logger,
+): net.Socket {
   const holder = accepted as unknown as { _handle: Handle | null }
   const handle = holder._handle
-  if (accepted instanceof tls.TLSSocket || handle?.useUserBuffer === undefined) {
+  const isSecure = accepted instanceof tls.TLSSocket
+  if (!isSecure && handle && handle.useUserBuffer === undefined) warnOnce(log)
+  if (isSecure || handle?.useUserBuffer === undefined) {
     return accepted.on('data', chunk => {
       read(chunk)
       buffer.keep(true)
@@ -60,4 +69,15 @@ export function readClient(accepted: net.Socket, buffer: ReadBuffer, read: (chun
   const socket = new net.Socket(options)
   if (early) queueMicrotask(() => read(early))
   return socket
+}
+
+let isWarned = false
+
+function warnOnce(log: Logger): void {
+  if (isWarned) return
+  isWarned = true
+  log.warn(
+    { node: process.version },
+    'clients are read from with a new buffer each time, which is slower: this Node lacks useUserBuffer',
+  )
 }

@@ -31,7 +31,7 @@ export interface Resources {
   readonly selectList: (copy: CopyStatement) => string | undefined
   /** The installer function in the session's database; none where the client may not create extensions. */
   readonly installer: string | undefined
-  readonly settleKey: (copy: CopyStatement) => bigint
+  readonly commitKey: (copy: CopyStatement) => bigint
   /** Seals a credential that is written in a statement. */
   readonly seal: SealOne
 }
@@ -57,7 +57,7 @@ export function writeScript(text: string, statements: readonly Statement[], reso
       rewrite.put(`${openText(copy, challenge)}; `, statement.start).append(rewritten(copy, text, resources))
       steps.push({ kind: 'open', copy, challenge }, copyStep(copy))
       if (copy.direction === 'to') {
-        rewrite.put(`; ${settleText(copy, resources.settleKey(copy))}`, statement.end)
+        rewrite.put(`; ${awaitCommitText(copy, resources.commitKey(copy))}`, statement.end)
         steps.push({ kind: 'await-commit' })
       }
     } else if (statement.kind === 'with-secrets') {
@@ -103,7 +103,7 @@ export const openText = (copy: CopyStatement, challenge: string): string => {
   return `SELECT *${parquetText(copy)} FROM ${call}`
 }
 
-export const settleText = (copy: CopyStatement, key: bigint): string =>
+export const awaitCommitText = (copy: CopyStatement, key: bigint): string =>
   `SELECT azure_storage_private.copy_settle(${key})` +
   (copy.format.format === 'parquet' ? ', azure_storage_private.restore_styles()' : '')
 
@@ -131,7 +131,7 @@ export function refusal(copy?: string): string {
 /** A fresh random number, which makes what the database says of an account good for this once. */
 export const newChallenge = (): string => randomBytes(16).toString('hex')
 
-export const newSettleKey = (): bigint => randomBytes(8).readBigInt64BE()
+export const newCommitKey = (): bigint => randomBytes(8).readBigInt64BE()
 
 const copyStep = (copy: CopyStatement): Step => ({ kind: copy.direction === 'from' ? 'copy-from' : 'copy-to', copy })
 

@@ -10,7 +10,6 @@ import { type BackendEvents, BackendSide } from './backend-side.ts'
 import type { BorrowedBackend, Lender } from './borrowed-backend.ts'
 import { type ClientEvents, ClientSide } from './client-side.ts'
 import { ClientStream, type Interceptor } from './client-stream.ts'
-import { traceConnection } from './connection-trace.ts'
 import { Operation } from './operation.ts'
 import type { Pending } from './pending.ts'
 import { SessionStatus } from './session-status.ts'
@@ -77,8 +76,8 @@ export class Session {
       error: error => this.log.debug({ err: error }, 'backend connection failed'),
     }
     const { client, connectBackend, startupPacket, log } = options
-    this.#client = new ClientSide(client, clientEvents, traceConnection(log, 'client'))
-    this.#backend = new BackendSide(connectBackend, startupPacket, backendEvents, traceConnection(log, 'backend'))
+    this.#client = new ClientSide(client, clientEvents, log)
+    this.#backend = new BackendSide(connectBackend, startupPacket, backendEvents, log)
     this.#lender = {
       signal: this.signal,
       backend: this.#backend,
@@ -134,7 +133,7 @@ export class Session {
   /** Ends the session and what it has under way, with `lastWords` (an ErrorResponse) if the client can still be told. */
   close(lastWords?: Buffer): void {
     if (!this.pending.quiet) void this.cancelBackend()
-    this.#client.endSoon(this.#status.atBoundary ? lastWords : undefined)
+    this.#client.close(this.#status.atBoundary ? lastWords : undefined)
     this.#backend.destroy()
     this.#finish('backend', 'ended by the proxy')
   }
@@ -194,7 +193,7 @@ export class Session {
 
   #operated(): void {
     if (this.#state.kind === 'closed') {
-      this.#client.endWhenTaken()
+      this.#client.closeWhenFlushed()
       this.#options.onClose(this.#state.why)
       return
     }
@@ -285,7 +284,7 @@ export class Session {
     const isOperating = this.#isOperating
     this.#backend.destroy()
     this.#finish('backend')
-    if (!isOperating) this.#client.endWhenTaken()
+    if (!isOperating) this.#client.closeWhenFlushed()
   }
 
   #finish(side: 'client' | 'backend', why?: string): void {

@@ -2,13 +2,13 @@ import type { Client } from 'pg'
 import { connectAdmin, type SettleLock, takeSettleLock } from '../backend/admin.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { createInstaller, mayCreateExtension } from '../extension/install.ts'
-import { newSettleKey } from './script.ts'
+import { newCommitKey } from './script.ts'
 
 /**
- * What a script takes of the proxy's own connections, to be given back when it is over. Anybody can write a script: it
+ * What a script acquires over the proxy's own connections, to be released when it is over. Anybody can write a script: it
  * takes two connections at most, and a prepared statement keeps none.
  */
-export class Leases {
+export class ResourceOwner {
   readonly #backend: BackendConfig
   readonly #database: string
   readonly #releases: (() => Promise<void>)[] = []
@@ -26,7 +26,7 @@ export class Leases {
       this.#releases.push(() => admin.end())
       this.#lockHolder = admin
     }
-    return takeSettleLock(this.#lockHolder, newSettleKey())
+    return takeSettleLock(this.#lockHolder, newCommitKey())
   }
 
   /** Whether the role that the backend `pid` has let in may create extensions, for when it cannot be asked. @throws PgError */
@@ -52,9 +52,9 @@ export class Leases {
     for (const release of this.#releases.splice(0).reverse()) await release()
   }
 
-  /** From now on the returned function gives back what is leased, and release() does not. */
+  /** From now on the returned function releases what was acquired, and release() does not. */
   handOver(): () => Promise<void> {
-    const others = new Leases(this.#backend, this.#database)
+    const others = new ResourceOwner(this.#backend, this.#database)
     others.#releases.push(...this.#releases.splice(0))
     return () => others.release()
   }

@@ -8,9 +8,9 @@ const UNTAKEN_MS = 5_000
 
 /**
  * Ends a connection after `last`; the peer has a moment to take it. Closing at once, with bytes unread, would reset the
- * connection and could cost the peer what was sent last: what it still sends is read and dropped.
+ * connection and could cost the peer what was sent last: what it still sends is read and dropped ("lingering close").
  */
-export function endSoon(socket: net.Socket, last?: Buffer): void {
+export function lingeringClose(socket: net.Socket, last?: Buffer): void {
   if (socket.destroyed) return
   if (last && !socket.writableEnded) socket.write(last)
   socket.end()
@@ -19,11 +19,11 @@ export function endSoon(socket: net.Socket, last?: Buffer): void {
 }
 
 /** The same, but what was sent before may take the peer as long as it likes. */
-export function endWhenTaken(socket: net.Socket): void {
-  if (socket.writableFinished) endSoon(socket)
+export function lingeringCloseWhenFlushed(socket: net.Socket): void {
+  if (socket.writableFinished) lingeringClose(socket)
   else if (!socket.destroyed) {
     // Node shows a TLS connection that was reset as one that the client has ended, with writes that neither fail nor finish.
     if (socket instanceof TLSSocket && socket.readableEnded) socket.setTimeout(UNTAKEN_MS, () => socket.destroy())
-    socket.end(() => endSoon(socket))
+    socket.end(() => lingeringClose(socket))
   }
 }

@@ -6,21 +6,21 @@ import type { SealOne } from '../sql/credential-config.ts'
 import { accountAddIsOurs } from './account-function.ts'
 import type { BorrowedBackend } from './borrowed-backend.ts'
 import { mayCreateExtension } from './extension-right.ts'
-import type { Leases } from './leases.ts'
 import { Answered } from './look-up.ts'
 import { selectListsFor } from './relations.ts'
+import type { ResourceOwner } from './resource-owner.ts'
 import type { Resources } from './script.ts'
 
-export type SettleLocks = ReadonlyMap<CopyStatement, SettleLock>
+export type CommitLocks = ReadonlyMap<CopyStatement, SettleLock>
 
-export interface Gathered {
+export interface Acquired {
   /** The statements, but one whose needs cannot be met is refused, and account_add() of somebody else's passes. */
   readonly runnable: readonly Statement[]
   readonly resources: Resources
-  readonly locks: SettleLocks
+  readonly locks: CommitLocks
 }
 
-export interface GatherOptions {
+export interface AcquireOptions {
   readonly seal: SealOne
   /** The client's transaction is under way, or begins with what was sent: look-ups are part of it. */
   readonly inPipeline: boolean
@@ -32,12 +32,12 @@ export interface GatherOptions {
  * Looks up and makes what the statements of a text need.
  * @throws Answered where a look-up has failed, and with it the client's transaction.
  */
-export async function gather(
+export async function acquireResources(
   backend: BorrowedBackend,
   statements: readonly Statement[],
-  leases: Leases,
-  { seal, inPipeline, takeLocks }: GatherOptions,
-): Promise<Gathered> {
+  owner: ResourceOwner,
+  { seal, inPipeline, takeLocks }: AcquireOptions,
+): Promise<Acquired> {
   const selectList = await selectListsFor(backend, statements, inPipeline)
   let mayInstall: boolean | undefined
   let installer: string | undefined
@@ -51,10 +51,10 @@ export async function gather(
     }
     try {
       if (statement.kind === 'extension' || statement.kind === 'create-extension-call') {
-        mayInstall ??= await mayCreateExtension(backend, leases, inPipeline)
-        if (mayInstall) installer ??= await leases.installer()
+        mayInstall ??= await mayCreateExtension(backend, owner, inPipeline)
+        if (mayInstall) installer ??= await owner.installer()
       } else if (takeLocks && statement.kind === 'copy' && statement.copy.direction === 'to') {
-        locks.set(statement.copy, await leases.lock())
+        locks.set(statement.copy, await owner.lock())
       }
       runnable.push(statement)
     } catch (error) {
@@ -62,6 +62,6 @@ export async function gather(
       runnable.push({ kind: 'refuse', start: statement.start, end: statement.end, error: asPgError(error) })
     }
   }
-  const settleKey = (copy: CopyStatement): bigint => (locks.get(copy) as SettleLock).key
-  return { runnable, resources: { selectList, installer, settleKey, seal }, locks }
+  const commitKey = (copy: CopyStatement): bigint => (locks.get(copy) as SettleLock).key
+  return { runnable, resources: { selectList, installer, commitKey, seal }, locks }
 }
