@@ -3,8 +3,11 @@
  * memory it takes. It reaches no file but the two that it is told to open.
  */
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
-import { type DuckDBConnection, DuckDBInstance, type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
-import type { EngineAnswer, EngineColumn, EngineRequest, EngineType } from './engine-messages.ts'
+import { type DuckDBConnection, DuckDBInstance, type DuckDBType } from '@duckdb/node-api'
+import { PgError } from '../../protocol/pg-error.ts'
+import { engineColumns } from './engine-columns.ts'
+import type { EngineAnswer, EngineColumn, EngineRequest } from './engine-messages.ts'
+import { prepareSource } from './source-file.ts'
 
 const MEMORY_LIMIT = '768MB'
 
@@ -54,12 +57,15 @@ class Job {
     return { kind: 'opened', source: ownFile(source), target: ownFile(target) }
   }
 
-  async describe(sql: string): Promise<EngineColumn[]> {
-    const statement = await this.#connection.prepare(sql)
-    return Array.from({ length: statement.columnCount }, (_, i) => ({
-      name: statement.columnName(i),
-      type: engineType(statement.columnType(i)),
-    }))
+  async describe(): Promise<EngineColumn[]> {
+    const source = ownFile(this.#files[0] as number)
+    const file = prepareSource(source)
+    const statement = await this.#connection.prepare(`SELECT * FROM read_parquet('${source}')`)
+    const columns = Array.from(
+      { length: statement.columnCount },
+      (_, i) => [statement.columnName(i), statement.columnType(i)] as [string, DuckDBType],
+    )
+    return engineColumns(columns, file)
   }
 
   async run(sql: string): Promise<unknown[][]> {
@@ -74,27 +80,6 @@ class Job {
 }
 
 const ownFile = (descriptor: number): string => `/proc/self/fd/${descriptor}`
-
-function engineType(type: DuckDBType): EngineType {
-  const name = type.toString()
-  switch (type.typeId) {
-    case DuckDBTypeId.LIST:
-      return { kind: 'list', name, element: engineType(type.valueType) }
-    case DuckDBTypeId.STRUCT:
-      return {
-        kind: 'struct',
-        name,
-        fields: type.entryNames.map((entry, i) => ({
-          name: entry,
-          type: engineType(type.entryTypes[i] as DuckDBType),
-        })),
-      }
-    case DuckDBTypeId.MAP:
-      return { kind: 'map', name }
-    default:
-      return { kind: 'scalar', name }
-  }
-}
 
 // If memory runs out, the kernel is to end this process and not the proxy or PostgreSQL.
 try {
@@ -113,7 +98,7 @@ async function answer(request: EngineRequest): Promise<EngineAnswer> {
   if (job === undefined) throw new Error(`${request.kind} without files`)
   switch (request.kind) {
     case 'describe':
-      return { kind: 'columns', columns: await job.describe(request.sql) }
+      return { kind: 'columns', columns: await job.describe() }
     case 'run':
       return { kind: 'rows', rows: await job.run(request.sql) }
     case 'close':
@@ -123,14 +108,16 @@ async function answer(request: EngineRequest): Promise<EngineAnswer> {
   }
 }
 
+function failure(error: unknown): EngineAnswer {
+  if (!(error instanceof PgError)) {
+    return { kind: 'failed', message: error instanceof Error ? error.message : String(error) }
+  }
+  const { message, code, detail } = error
+  return { kind: 'refused', message, code, detail }
+}
+
 process.on('message', async (request: EngineRequest) => {
-  const reply = await answer(request).catch(
-    (error: unknown): EngineAnswer => ({
-      kind: 'failed',
-      message: error instanceof Error ? error.message : String(error),
-    }),
-  )
-  process.send?.(reply)
+  process.send?.(await answer(request).catch(failure))
 })
 
 // The parent is gone. A thread in the middle of a statement would keep an orderly exit waiting.

@@ -169,11 +169,9 @@ describe('by Arrow', () => {
   })
 
   test('the compression that Parquet has given up', async () => {
-    const file = written(new arrow.Utf8(), ['abc'.repeat(100)], to => to.setCompression(Compression.LZ4))
-    await expect(rowsOf(file, unnamed(scalar('text')))).rejects.toMatchObject({
-      code: '22P04',
-      detail: expect.stringContaining('Unsupported compression codec "LZ4"'),
-    })
+    const texts = ['abc'.repeat(100), null, 'é']
+    const file = written(new arrow.Utf8(), texts, to => to.setCompression(Compression.LZ4))
+    expect(await rowsOf(file, unnamed(scalar('text')))).toBe(lines([texts[0] as string, '\\N', 'é']))
   })
 })
 
@@ -194,7 +192,7 @@ describe('by hyparquet-writer', () => {
     })
     const types = ['bool', 'int4', 'int8', 'float8', 'text', 'jsonb', 'timestamptz', 'uuid', 'float4']
     const [values, nulls] = [
-      'true\t-1\t9223372036854775807\t0.1\ta\\tb\t{"a":[1]}\t1969-12-31 23:59:59.999',
+      'true\t-1\t9223372036854775807\t0.1\ta\\tb\t{"a":[1]}\t1969-12-31 23:59:59.999+00',
       Array(9).fill('\\N').join('\t'),
     ]
     expect(await rowsOf(new Uint8Array(file), unnamed(...types.map(scalar)))).toBe(
