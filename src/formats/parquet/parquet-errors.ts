@@ -23,7 +23,7 @@ export function unreadable(error: unknown): unknown {
       cause: error,
     })
   }
-  if (/\bnot (?:supported|implemented)|unsupported/i.test(error.message)) {
+  if (/^INTERNAL Error|\bnot (?:supported|implemented)|unsupported/i.test(error.message)) {
     return new PgError({
       message: 'azure_storage: the Parquet file has something that is not supported',
       code: SQLSTATE.featureNotSupported,

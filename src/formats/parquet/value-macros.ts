@@ -26,7 +26,7 @@ CREATE MACRO zero_before_point(t) AS
   CASE WHEN starts_with(t, '.') THEN '0' || t WHEN starts_with(t, '-.') THEN '-0' || substr(t, 2) ELSE t END;
 CREATE MACRO whole_text(f) AS CASE WHEN f = trunc(f) THEN format('{:.0f}', f::DOUBLE) ELSE f::VARCHAR END;
 CREATE MACRO json_float(f) AS CASE WHEN isfinite(f) THEN f::VARCHAR
-  WHEN isnan(f) THEN '"NaN"' WHEN f > 0 THEN '"Infinity"' ELSE '"-Infinity"' END;
+  WHEN isnan(f) THEN '"NaN"' WHEN f > 0 THEN '"Infinity"' WHEN f < 0 THEN '"-Infinity"' END;
 CREATE MACRO quoted_numbers(t) AS CASE WHEN contains(t, 'NaN') OR contains(t, 'Infinity')
   THEN left(regexp_replace(t, '${outsideQuotes('(-?(?:NaN|Infinity))')}', '\\1"\\2"', 'g'), -2) ELSE t END;
 CREATE MACRO variant_json(t) AS CASE WHEN regexp_matches(t, '(?:^|[:,\\[])-?\\.')
