@@ -35,15 +35,17 @@ function sameScalar(ours: unknown, reference: unknown): boolean {
   if (typeof ours !== 'string') return false
   const number = ours.startsWith('#') ? ours.slice(1) : ours
   if (typeof reference === 'bigint') return number === String(reference) || ours === timeText(reference)
-  if (reference instanceof Date) return microsOf(ours)! / 1000n === BigInt(reference.getTime())
+  if (reference instanceof Instant) return microsOf(ours) === roundedMicros(reference.nanos)
+  if (reference instanceof Date) return (microsOf(ours) ?? 0n) / 1000n === BigInt(reference.getTime())
   if (typeof reference === 'number') return sameNumber(numberOf(number), reference)
   if (reference instanceof Uint8Array) {
     return [hexText(reference), engineText(reference), Buffer.from(reference).toString()].includes(ours)
   }
-  if (reference instanceof Instant)
-    return microsOf(ours) === (reference.nanos + 500n) / 1000n - ((reference.nanos + 500n) % 1000n < 0n ? 1n : 0n)
   return ours === reference
 }
+
+/** As PostgreSQL rounds. */
+const roundedMicros = (nanos: bigint): bigint => (nanos + 500n - ((((nanos + 500n) % 1000n) + 1000n) % 1000n)) / 1000n
 
 function numberOf(text: string): number {
   const special = /^(-?)(nan|inf)/i.exec(text)

@@ -2,10 +2,11 @@ import { parquetMetadata, parquetRead, parquetSchema, type SchemaElement, type S
 import { compressors } from 'hyparquet-compressors'
 import type { ParquetColumn } from '../../src/formats/parquet/shape.ts'
 
-/** A point in time as the reference reads it; text of ours is compared in microseconds. */
-export class Instant {
+/** A point in time as the reference reads it, exactly. hyparquet lets only a Date be one in a VARIANT. */
+export class Instant extends Date {
   readonly nanos: bigint
   constructor(nanos: bigint) {
+    super(Number(nanos / 1_000_000n))
     this.nanos = nanos
   }
 }

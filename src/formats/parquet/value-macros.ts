@@ -24,7 +24,8 @@ CREATE MACRO iso(t) AS
   CASE WHEN ends_with(t, ' BC') THEN replace(left(t, -3), ' ', 'T') || ' BC' ELSE replace(replace(t, ' ', 'T'), '+00', '+00:00') END;
 CREATE MACRO zero_before_point(t) AS
   CASE WHEN starts_with(t, '.') THEN '0' || t WHEN starts_with(t, '-.') THEN '-0' || substr(t, 2) ELSE t END;
-CREATE MACRO whole_text(f) AS CASE WHEN f = trunc(f) THEN format('{:.0f}', f::DOUBLE) ELSE f::VARCHAR END;
+CREATE MACRO whole_text(f) AS CASE WHEN f != trunc(f) THEN f::VARCHAR
+  WHEN abs(f) < 9223372036854775808 THEN f::BIGINT::VARCHAR ELSE format('{:.0f}', f::DOUBLE) END;
 CREATE MACRO json_float(f) AS CASE WHEN isfinite(f) THEN f::VARCHAR
   WHEN isnan(f) THEN '"NaN"' WHEN f > 0 THEN '"Infinity"' WHEN f < 0 THEN '"-Infinity"' END;
 CREATE MACRO quoted_numbers(t) AS CASE WHEN contains(t, 'NaN') OR contains(t, 'Infinity')
