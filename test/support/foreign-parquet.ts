@@ -22,6 +22,11 @@ export function byArrow(
 
 export const field = (type: arrow.DataType, name = 'item'): arrow.Field => new arrow.Field(name, type, true)
 
+export function mapOf(key: arrow.DataType, value: arrow.DataType): arrow.DataType {
+  const entry = new arrow.Struct([new arrow.Field('key', key, false), field(value, 'value')])
+  return new arrow.Map_(new arrow.Field('entries', entry, false) as never)
+}
+
 /** The unscaled value of a decimal, in words of 32 bits. */
 export const decimal = (value: bigint, words: number): Uint32Array =>
   Uint32Array.from({ length: words }, (_, i) => Number((value >> BigInt(32 * i)) & 0xffffffffn))

@@ -10,7 +10,8 @@ const INSTANT = /^TIMESTAMP.* WITH TIME ZONE$/
 const INTEGER_TARGETS: ReadonlySet<string> = new Set(['int2', 'int4', 'int8', 'oid'])
 const NUMBER_TARGETS: ReadonlySet<string> = new Set([...INTEGER_TARGETS, 'numeric', 'float4', 'float8'])
 const ZONELESS_TARGETS: ReadonlySet<string> = new Set(['timestamp', 'date', 'time'])
-const POSTGIS_TARGETS: ReadonlySet<string> = new Set(['geometry', 'geography'])
+/** PostGIS's, of whatever schema it is in. */
+const POSTGIS_TARGET = /(?:^|\.)geo(?:metry|graphy)$/
 
 /** Arrow's types, of which the file has plain numbers: how many make a second. */
 const DURATIONS: Readonly<Record<string, number>> = {
@@ -48,7 +49,7 @@ export function scalarText(sql: string, source: string, target: string): string 
 /** Well-known binary for bytes, its hex digits for PostGIS, which takes no other text of all of it, and words to read. */
 function geometryText(sql: string, target: string): string {
   if (target === 'bytea') return `'\\x' || lower(hex(${sql}))`
-  if (POSTGIS_TARGETS.has(target)) return `hex(${sql})`
+  if (POSTGIS_TARGET.test(target)) return `hex(${sql})`
   return `ST_AsText(ST_GeomFromWKB(${sql}))`
 }
 

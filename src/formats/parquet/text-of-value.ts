@@ -6,6 +6,8 @@ import type { Shape } from './shape.ts'
 const JSON_TARGETS: ReadonlySet<string> = new Set(['json', 'jsonb'])
 /** Their text is JSON already, if it is meant for such a column. */
 const JSON_TEXT = /^(?:VARCHAR|JSON|BLOB|VARIANT)$/
+/** Of whatever schema its extension is in. */
+const HSTORE = /(?:^|\.)hstore$/
 const TEXT: Shape = { kind: 'scalar', type: 'text' }
 
 /** The statement's expression for column `sql` of a file, as a value in COPY's text format. */
@@ -34,7 +36,7 @@ function textOf(sql: string, source: EngineType, target: Shape, depth: number): 
       if (target.kind === 'array' && target.element.kind === 'composite') {
         return arrayLiteral(`map_entries(${sql})`, entryType(source), target, depth)
       }
-      if (target.kind === 'scalar' && target.type === 'hstore') return hstoreLiteral(sql, source, depth)
+      if (target.kind === 'scalar' && HSTORE.test(target.type)) return hstoreLiteral(sql, source, depth)
       return jsonOf(sql, source, depth)
     }
   }

@@ -1,6 +1,6 @@
 import * as arrow from 'apache-arrow'
 import { describe, expect, test } from 'vitest'
-import { byArrow, decimal, field, lines } from '../../../support/foreign-parquet.ts'
+import { byArrow, decimal, field, lines, mapOf } from '../../../support/foreign-parquet.ts'
 import { array, composite, rowsOf, scalar, unnamed } from '../../../support/parquet-files.ts'
 
 const unescapedJson = (text: string): unknown => JSON.parse(text.replaceAll('\\\\', '\\'))
@@ -11,15 +11,6 @@ async function jsonOf(type: arrow.DataType, value: unknown): Promise<string> {
   unescapedJson(rows)
   return rows.slice('{"v":'.length, -'}\n'.length)
 }
-
-const map = (key: arrow.DataType, value: arrow.DataType) =>
-  new arrow.Map_(
-    new arrow.Field(
-      'entries',
-      new arrow.Struct([new arrow.Field('key', key, false), field(value, 'value')]),
-      false,
-    ) as never,
-  )
 
 // What PostgreSQL 18 gives of the same values: to_json(row(…)).
 test.each<[string, arrow.DataType, unknown, string]>([
@@ -46,14 +37,19 @@ test.each<[string, arrow.DataType, unknown, string]>([
   ['an empty list', new arrow.List(field(new arrow.Int32())), [], '[]'],
   [
     'a map',
-    map(new arrow.Utf8(), new arrow.Float64()),
+    mapOf(new arrow.Utf8(), new arrow.Float64()),
     new Map([
       ['a"', Number.NaN],
       ['b', null],
     ]),
     '{"a\\\\"":"NaN","b":null}',
   ],
-  ['a map by numbers', map(new arrow.Int32(), new arrow.Decimal(2, 5)), new Map([[1, decimal(110n, 4)]]), '{"1":1.10}'],
+  [
+    'a map by numbers',
+    mapOf(new arrow.Int32(), new arrow.Decimal(2, 5)),
+    new Map([[1, decimal(110n, 4)]]),
+    '{"1":1.10}',
+  ],
 ])('%s', async (_name, type, value, json) => {
   expect(await jsonOf(type, value)).toBe(json)
 })
@@ -64,7 +60,7 @@ test('a column of doubles into json', async () => {
 })
 
 describe('a map', () => {
-  const file = byArrow(map(new arrow.Utf8(), new arrow.Utf8()), [
+  const file = byArrow(mapOf(new arrow.Utf8(), new arrow.Utf8()), [
     new Map([
       ['a"\\', '1'],
       ['b', null],
@@ -74,7 +70,7 @@ describe('a map', () => {
   ])
 
   test('into hstore', async () => {
-    const rows = await rowsOf(file, unnamed(scalar('hstore')))
+    const rows = await rowsOf(file, unnamed(scalar('public.hstore')))
     expect(rows.replaceAll('\\\\', '\\')).toBe(lines(['"a\\"\\\\"=>"1","b"=>NULL', '', '\\N']))
   })
 
@@ -86,7 +82,7 @@ describe('a map', () => {
   test('into an array of key and value', async () => {
     const pair = composite({ key: scalar('text'), value: scalar('text') })
     const rows = await rowsOf(
-      byArrow(map(new arrow.Utf8(), new arrow.Int32()), [new Map([['a', 1]])]),
+      byArrow(mapOf(new arrow.Utf8(), new arrow.Int32()), [new Map([['a', 1]])]),
       unnamed(array(pair)),
     )
     expect(rows.replaceAll('\\\\', '\\')).toBe('{"(\\"a\\",\\"1\\")"}\n')

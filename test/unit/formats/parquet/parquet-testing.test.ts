@@ -36,8 +36,8 @@ test('geometries for PostGIS, and as text', async () => {
       .split('\n')
       .slice(0, -1)
       .map(row => row.split('\t')[2] as string)
-  expect(columnOf(await read(name, 'text', 'text', 'geometry'))).toEqual(expected)
-  expect(columnOf(await read(name, 'text', 'text', 'geography'))).toEqual(expected)
+  expect(columnOf(await read(name, 'text', 'text', 'public.geometry'))).toEqual(expected)
+  expect(columnOf(await read(name, 'text', 'text', 'gis.geography'))).toEqual(expected)
   expect(columnOf(await read(name, 'text', 'text', 'text'))[0]).toBe('POINT ZM (10 20 30 40)')
 })
 
