@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { DEFAULT_LISTEN, parseConfig } from './config.ts'
+import { type Invocation, parseCommandLine } from './config/command-line.ts'
+import { readConfig } from './config/config.ts'
+import { readDevConfig } from './config/dev-config.ts'
+import { type Flags, readOptions } from './config/read-options.ts'
+import { ConfigError } from './config/values.ts'
 import { isAnswering } from './healthcheck.ts'
 import { createLogger } from './log.ts'
-import { ConfigError, parseAddress, readOptions } from './options.ts'
 import { startProxy } from './proxy.ts'
-import { USAGE } from './usage.ts'
 
 /** Something that runs until it is told to end, or fails on its own. */
 interface Service {
@@ -13,43 +15,39 @@ interface Service {
   close(): Promise<void>
 }
 
-async function serve(argv: readonly string[]): Promise<Service> {
-  const config = parseConfig(argv, process.env)
+async function serve(flags: Flags): Promise<Service> {
+  const config = readConfig(flags, process.env)
   const proxy = await startProxy(config, createLogger(config.logLevel))
   return { close: () => proxy.close(config.drainTimeoutMs) }
 }
 
-async function dev(argv: readonly string[]): Promise<Service> {
+async function dev(flags: Flags): Promise<Service> {
+  const config = readDevConfig(flags, process.env)
   // Loaded only here: it needs packages that a production install has not.
-  const [{ parseDevConfig }, { startDevStack }] = await Promise.all([
-    import('./dev/dev-config.ts'),
-    import('./dev/dev.ts'),
-  ])
-  const config = parseDevConfig(argv, process.env)
+  const { startDevStack } = await import('./dev/dev.ts')
   const stack = await startDevStack(config, createLogger(config.logLevel))
   process.stdout.write(stack.banner)
   return stack
 }
 
 /** For the emulator in a container: what the dev stack does for its own. */
-async function certificate([dir, ...hosts]: readonly string[]): Promise<number> {
-  if (dir === undefined || hosts.length === 0) throw new ConfigError('usage: blobgres certificate DIRECTORY HOST…')
+async function certificate([dir = '', ...hosts]: readonly string[]): Promise<number> {
   const { ensureCertificate } = await import('./dev/certificate.ts')
   const { cert, key } = await ensureCertificate(dir, 'server', hosts)
   process.stdout.write(`${cert}\n${key}\n`)
   return 0
 }
 
-async function healthcheck(argv: readonly string[]): Promise<number> {
-  const listen = readOptions(argv, process.env, ['listen'])('listen')
-  return (await isAnswering(listen ? parseAddress(listen) : DEFAULT_LISTEN)) ? 0 : 1
+async function healthcheck(flags: Flags): Promise<number> {
+  const { listen } = readOptions('healthcheck', flags, process.env)
+  return (await isAnswering(listen)) ? 0 : 1
 }
 
 /** npm passes Ctrl-C on to a child that has it from the terminal already: two signals this close are one. */
 const SAME_SIGNAL_MS = 500
 
 /** Runs a service until the first SIGTERM or SIGINT; a second one ends the process at once. */
-async function run(start: (argv: readonly string[]) => Promise<Service>, argv: readonly string[]): Promise<number> {
+async function run(start: (flags: Flags) => Promise<Service>, flags: Flags): Promise<number> {
   const signalled = new Promise<void>(resolve => {
     let first: number | undefined
     const onSignal = (): void => {
@@ -59,7 +57,7 @@ async function run(start: (argv: readonly string[]) => Promise<Service>, argv: r
     }
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
   })
-  const service = await start(argv)
+  const service = await start(flags)
   try {
     await Promise.race([signalled, ...(service.failure ? [service.failure] : [])])
   } finally {
@@ -72,25 +70,17 @@ function version(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 
-async function main([command, ...argv]: readonly string[]): Promise<number> {
-  if (command === '--help' || command === '-h' || argv.includes('--help')) {
-    process.stdout.write(USAGE)
-    return 0
-  }
+/** Resolves with the exit status. */
+async function execute({ command, flags, args }: Invocation): Promise<number> {
   switch (command) {
     case 'serve':
-      return run(serve, argv)
+      return run(serve, flags)
     case 'dev':
-      return run(dev, argv)
+      return run(dev, flags)
     case 'certificate':
-      return certificate(argv)
+      return certificate(args)
     case 'healthcheck':
-      return healthcheck(argv)
-    case '--version':
-      process.stdout.write(`blobgres ${version()}\n`)
-      return 0
-    default:
-      throw new ConfigError(`${command ? `no command ${command}` : 'a command is missing'}; see blobgres --help`)
+      return healthcheck(flags)
   }
 }
 
@@ -102,7 +92,8 @@ function describe(error: unknown): string {
 }
 
 try {
-  process.exit(await main(process.argv.slice(2)))
+  const asked = parseCommandLine(process.argv.slice(2), version())
+  process.exit('status' in asked ? asked.status : await execute(asked))
 } catch (error) {
   process.stderr.write(`blobgres: ${describe(error)}\n`)
   process.exit(error instanceof ConfigError ? 2 : 1)

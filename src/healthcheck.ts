@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { serialize } from 'pg-protocol'
-import type { Address } from './options.ts'
+import type { Address } from './config/values.ts'
 
 const TIMEOUT_MS = 3000
 

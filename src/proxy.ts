@@ -1,12 +1,16 @@
 import net from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { connectAdmin } from './backend/admin.ts'
-import type { Config } from './config.ts'
+import { updateDatabases } from './backend/update-databases.ts'
+import type { Config } from './config/config.ts'
 import { prepareServer, readSealingKey } from './extension/install.ts'
+import { limitEngines } from './formats/parquet/engine-places.ts'
 import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'
+import { MemoryBudget } from './memory-budget.ts'
 import { Listener } from './server/listener.ts'
 import type { Services } from './services.ts'
+import { TextReader } from './sql/text-reader.ts'
 import { ManagedIdentity } from './storage/managed-identity.ts'
 import { withProxyKey } from './storage/sealing.ts'
 
@@ -18,7 +22,8 @@ export interface RunningProxy {
 
 /** Starts a proxy in front of a PostgreSQL that is up. @throws when the server or the address cannot be had. */
 export async function startProxy(config: Config, log: Logger): Promise<RunningProxy> {
-  const services = await prepareServices(config)
+  const services = await prepareServices(config, log)
+  if (config.parquetEngines !== undefined) limitEngines(config.parquetEngines)
   const secureContext = config.tls && createSecureContext({ cert: config.tls.cert, key: config.tls.key })
   const loopback = new LoopbackService(services, log)
   const listener = new Listener(services, secureContext, loopback, log)
@@ -42,21 +47,32 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
       await loopback.drain(deadline - performance.now())
       const closed = new Promise<void>(resolve => server.close(() => resolve()))
       listener.close()
+      services.texts.close()
       await loopback.close()
       await closed
     },
   }
 }
 
-async function prepareServices(config: Config): Promise<Services> {
+async function prepareServices(config: Config, log: Logger): Promise<Services> {
   const admin = await connectAdmin(config.backend)
   try {
     await prepareServer(admin)
-    const { rows } = await admin.query<{ version: string }>("SELECT current_setting('server_version_num') AS version")
+    await updateDatabases(admin, config.backend, log)
+    const { rows } = await admin.query<{ version: string }>(
+      "SELECT pg_catalog.current_setting('server_version_num') AS version",
+    )
     const serverMajorVersion = Math.floor(Number(rows[0]?.version) / 10_000)
     const identity = new ManagedIdentity(config)
     const sealingKey = withProxyKey(await readSealingKey(admin), config.credentialKey)
-    return { config, sealingKey, identity, serverMajorVersion }
+    return {
+      config,
+      sealingKey,
+      identity,
+      serverMajorVersion,
+      texts: new TextReader(),
+      memory: new MemoryBudget(config),
+    }
   } finally {
     await admin.end()
   }

@@ -1,4 +1,6 @@
-import type { Config } from './config.ts'
+import type { Config } from './config/config.ts'
+import type { MemoryBudget } from './memory-budget.ts'
+import type { TextReader } from './sql/text-reader.ts'
 import type { ManagedIdentity } from './storage/managed-identity.ts'
 import type { SealingKey } from './storage/sealing.ts'
 
@@ -8,4 +10,7 @@ export interface Services {
   readonly sealingKey: SealingKey
   readonly identity: ManagedIdentity
   readonly serverMajorVersion: number
+  readonly texts: TextReader
+  /** For large rows of the functions. */
+  readonly memory: MemoryBudget
 }

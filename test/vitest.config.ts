@@ -6,6 +6,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 export default defineConfig({
   root,
   test: {
+    reporters: ['default', 'test/support/run-reporter.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,
@@ -20,6 +21,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           globalSetup: 'test/support/global-setup.ts',
           // Some tests give a fault a second or two to show; on a CI machine that is busy elsewhere it may take longer.
+          // The end of the run names those that passed only then.
           retry: process.env.CI ? 1 : 0,
         },
       },

@@ -1,14 +1,11 @@
 import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'pg'
-import type { BackendConfig } from '../config.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { PINNED_OPTIONS, pinTheOthers } from './pinned-settings.ts'
 import { backendTls, tlsOptions } from './tls.ts'
 
-/** What a proxy holds ends within half a minute after its machine has vanished, as the functions' connections do. */
-const KEEPALIVES = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3'
-/** And no sooner: a lock is held as long as an export takes. */
-const NO_TIMEOUTS = '-c idle_session_timeout=0 -c statement_timeout=0'
 /** A server that accepts connections and stays silent. */
 const CONNECT_TIMEOUT_MS = 30_000
 
@@ -19,7 +16,10 @@ export interface SettleLock {
   confirm(): Promise<void>
 }
 
-/** A connection of the proxy's own, as the configured superuser; the caller ends it. @throws PgError */
+/**
+ * A connection of the proxy's own, as the configured superuser; the caller ends it. Its settings are pinned: whoever owns
+ * the database has no say in what its statements do. @throws PgError
+ */
 export async function connectAdmin(backend: BackendConfig, database = backend.database): Promise<Client> {
   const tls = backendTls(backend)
   try {
@@ -49,12 +49,18 @@ async function connect(backend: BackendConfig, database: string, ssl: Connection
     application_name: 'blobgres',
     keepAlive: true,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    options: `${KEEPALIVES} ${NO_TIMEOUTS}`,
+    options: PINNED_OPTIONS,
   })
   // A lost connection shows in the next query; without a listener it would end the process.
   client.on('error', () => {})
   await client.connect()
-  return client
+  try {
+    await pinTheOthers(client)
+    return client
+  } catch (error) {
+    await client.end()
+    throw error
+  }
 }
 
 /** The driver's words for a server that answers a request for TLS with no. */

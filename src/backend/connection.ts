@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import net from 'node:net'
-import type { BackendConfig } from '../config.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
 import { STARTUP } from '../protocol/codes.ts'
 import { backendTls, startTls } from './tls.ts'
 

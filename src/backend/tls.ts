@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import net from 'node:net'
 import tls from 'node:tls'
 import { serialize } from 'pg-protocol'
-import type { BackendConfig } from '../config.ts'
-import type { BackendTls } from '../tls-options.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
+import type { BackendTls } from '../config/tls-files.ts'
 
 /** A server that says no to TLS where TLS is required. */
 class TlsRefused extends Error {

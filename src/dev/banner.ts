@@ -1,4 +1,4 @@
-import type { Address } from '../options.ts'
+import type { Address } from '../config/values.ts'
 
 export interface BannerFacts {
   readonly listen: Address

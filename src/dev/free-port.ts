@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
-import type { Address } from '../options.ts'
+import type { Address } from '../config/values.ts'
 
 /** A port of 127.0.0.1 that nobody listens on at this moment, for servers that cannot be asked to pick one. */
 export async function freePort(): Promise<number> {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
-import type { Address } from '../options.ts'
+import type { Address } from '../config/values.ts'
 
 export interface StorageFront extends Address {
   close(): Promise<void>

@@ -1,42 +1,69 @@
 -- Accounts: their management (azure_storage_admin only, by EXECUTE privilege) and who may use them.
 
--- Good for this statement of this backend only, whoever asks: so what it proves cannot be kept for later.
-CREATE OR REPLACE FUNCTION azure_storage_private.ticket_mac(
-  mac_key bytea, account text, auth azure_storage.auth_type, sealed text
-) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
-BEGIN
-  RETURN encode(sha256(mac_key || sha256(mac_key || convert_to(concat_ws('|', 'ticket',
-    pg_backend_pid(), azure_storage_private.statement_microseconds(), account, auth, sealed), 'UTF8'))), 'hex');
-END
-$function$;
+-- Who calls, for the functions that are SECURITY DEFINER. current_user in a view is the invoker, while the view reads the
+-- key with its owner's rights: so this shows the caller, through SET ROLE and SECURITY DEFINER chains, and proves it, for
+-- one statement of one backend.
+CREATE OR REPLACE VIEW azure_storage_private.caller WITH (security_barrier) AS
+SELECT r.oid AS role, azure_storage_private.mac(k.mac_key, 'blobgres/2 caller', pg_backend_pid()::text,
+    azure_storage_private.statement_microseconds(), current_database()::text, r.oid::text) AS proof
+FROM pg_roles AS r LEFT JOIN azure_storage_private.sealing_key AS k ON true
+WHERE r.rolname = current_user;
+GRANT SELECT ON azure_storage_private.caller TO PUBLIC;
 
--- current_user in a view is the invoker, while the view reads its tables with its owner's rights: so this shows the
--- caller, through SET ROLE and SECURITY DEFINER chains, just the accounts it may use. Superusers are members of all.
--- grant_mac proves a row to the proxy (storage/grants.ts): without it, a look-alike of this schema in a database
--- without the extension could hand the proxy what a role has kept from the time when it was allowed. ticket_mac does
--- the same within the backend, for the functions of loopback.sql.
-CREATE OR REPLACE VIEW azure_storage_private.usable_accounts WITH (security_barrier) AS
-SELECT a.account_name, a.auth_type, a.sealed_credentials,
-  encode(sha256(k.mac_key || sha256(k.mac_key || convert_to(concat_ws('|', 'grant',
-    coalesce(current_setting('azure_storage.challenge', true), ''),
-    a.account_name, a.auth_type, coalesce(a.sealed_credentials, '')), 'UTF8'))), 'hex') AS grant_mac,
-  azure_storage_private.ticket_mac(k.mac_key, a.account_name, a.auth_type, a.sealed_credentials) AS ticket_mac
-FROM azure_storage.accounts AS a
-LEFT JOIN azure_storage_private.sealing_key AS k ON true
-WHERE pg_has_role(current_user, 'azure_storage_admin', 'MEMBER')
-  OR EXISTS (
-    SELECT FROM azure_storage_private.account_users AS u
-    JOIN pg_roles AS r ON r.oid = u.allowed_user
-    WHERE u.account_name = a.account_name AND pg_has_role(current_user, r.oid, 'MEMBER')
-  );
-GRANT SELECT ON azure_storage_private.usable_accounts TO PUBLIC;
-
--- Tells "not allowed" from "not registered" without showing the list of accounts.
 CREATE OR REPLACE FUNCTION azure_storage_private.is_registered(name text) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT EXISTS (SELECT FROM azure_storage.accounts WHERE account_name = name)
 $function$;
+REVOKE ALL ON FUNCTION azure_storage_private.is_registered FROM PUBLIC;
+
+-- Superusers are members of all roles.
+CREATE OR REPLACE FUNCTION azure_storage_private.may_use(role oid, account text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT coalesce(pg_has_role(role, 'azure_storage_admin', 'MEMBER'), false)
+    OR EXISTS (
+      SELECT FROM azure_storage_private.account_users AS u
+      JOIN pg_roles AS r ON r.oid = u.allowed_user
+      WHERE u.account_name = account AND pg_has_role(role, r.oid, 'MEMBER')
+    )
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.may_use FROM PUBLIC;
+
+-- How the caller may reach an account now: {auth_type, sealed, passphrase}, or JSON's null for anonymously, as with a
+-- credential of its own. Throws where it may not. All that reaches a storage goes through here.
+CREATE OR REPLACE FUNCTION azure_storage_private.access(
+  caller azure_storage_private.caller, account text, container text, own_credentials boolean
+) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  registered azure_storage.accounts;
+BEGIN
+  IF (caller.proof = azure_storage_private.proof('blobgres/2 caller', pg_backend_pid()::text,
+      azure_storage_private.statement_microseconds(), current_database()::text, caller.role::text)) IS NOT TRUE THEN
+    RAISE EXCEPTION 'azure_storage: the caller has not proved that it may use storage account %', account
+      USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  IF NOT azure_storage_private.setting_on('allow_network_access') THEN
+    RAISE EXCEPTION 'azure_storage: network access is disabled' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  PERFORM azure_storage_private.check_account_name(account);
+  PERFORM azure_storage_private.check_container_name(container);
+  IF own_credentials THEN RETURN 'null'; END IF;
+
+  SELECT * INTO registered FROM azure_storage.accounts WHERE account_name = account;
+  IF NOT FOUND THEN
+    IF azure_storage_private.setting_on('public_account_access') THEN RETURN 'null'; END IF;
+    RAISE EXCEPTION 'azure_storage: missing storage credentials'
+      USING ERRCODE = 'invalid_authorization_specification',
+        HINT = $hint$Use SELECT azure_storage.account_add('<account name>', '<access key>')$hint$;
+  ELSIF NOT azure_storage_private.may_use(caller.role, account) THEN
+    RAISE EXCEPTION 'azure_storage: current user % is not allowed to use storage account %',
+      pg_get_userbyid(caller.role), account USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN jsonb_build_object('auth_type', registered.auth_type, 'sealed', registered.sealed_credentials,
+    'passphrase', CASE WHEN starts_with(registered.sealed_credentials, 'p1:') THEN azure_storage_private.passphrase() END);
+END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.access FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION azure_storage_private.register(
   name text, auth azure_storage.auth_type, storage azure_storage.storage_type, credentials text
@@ -62,6 +89,7 @@ BEGIN
     USING ERRCODE = 'undefined_object';
 END
 $function$;
+REVOKE ALL ON FUNCTION azure_storage_private.check_registered FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION azure_storage.account_add(account_name_p text, account_key_p text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$

@@ -60,7 +60,7 @@ $function$;
 
 -- Throws a better error than the one that it is told of, if it can.
 CREATE OR REPLACE FUNCTION azure_storage_private.explain_failure(
-  sqlstate_p text, message text, detail text, context text, account text, request jsonb, columns jsonb
+  sqlstate_p text, context text, account text, request jsonb, columns jsonb
 ) RETURNS void
 LANGUAGE plpgsql AS $function$
 DECLARE
@@ -70,18 +70,22 @@ DECLARE
   types pg_catalog.text[];
   titles pg_catalog.text[];
 BEGIN
-  PERFORM azure_storage_private.check_connected(sqlstate_p, message, detail);
   IF NOT azure_storage_private.is_conversion_error(sqlstate_p, context) THEN RETURN; END IF;
   BEGIN
-    blob_rows := azure_storage_private.get_open(account,
-      azure_storage_private.ticket(account, pg_catalog.jsonb_extract_path_text(request, 'container')),
-      request, columns, true);
+    SELECT azure_storage_private.get_open(c, account, request, columns, true) INTO blob_rows
+    FROM azure_storage_private.caller AS c;
     MOVE FORWARD 0 FROM blob_rows; -- so that it is read now
   EXCEPTION WHEN OTHERS THEN RETURN; -- it is not what it was a moment ago
   END;
   SELECT * INTO place, names, types, titles FROM azure_storage_private.converted_columns(request, columns);
-  PERFORM azure_storage_private.check_rows(blob_rows, place, names, types, titles);
-  CLOSE blob_rows;
+  BEGIN
+    PERFORM azure_storage_private.check_rows(blob_rows, place, names, types, titles);
+    CLOSE blob_rows;
+  EXCEPTION WHEN OTHERS OR query_canceled THEN
+    PERFORM azure_storage_private.close_connection(blob_rows);
+    RAISE;
+  END;
+  PERFORM azure_storage_private.close_connection(blob_rows);
 END
 $function$;
 
@@ -89,7 +93,7 @@ $function$;
 CREATE OR REPLACE FUNCTION azure_storage_private.is_conversion_error(sqlstate_p text, context text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT left(sqlstate_p, 2) IN ('22', '23', '42', 'P0')
-    AND strpos(context, 'while executing query on unnamed dblink connection') = 0
+    AND strpos(context, 'while executing query on dblink connection named "azure_storage_') = 0
 $function$;
 
 CREATE OR REPLACE FUNCTION azure_storage_private.converted_columns(

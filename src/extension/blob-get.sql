@@ -78,14 +78,16 @@ $function$;
 -- cursor may use what is ours alone, because it is opened here. But it runs as whoever fetches from it, and so does the
 -- code that the types bring along, such as the CHECK constraint of a domain.
 CREATE OR REPLACE FUNCTION azure_storage_private.get_open(
-  account text, ticket jsonb, request jsonb, columns jsonb, with_line boolean
+  caller azure_storage_private.caller, account text, request jsonb, columns jsonb, with_line boolean
 ) RETURNS refcursor
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   sent_columns jsonb;
   selected text;
   definitions text;
-  blob_rows refcursor;
+  blob_rows refcursor; -- named like its connection, for close_connection()
+  sent_request text;
+  access CONSTANT jsonb := azure_storage_private.access(caller, account, request ->> 'container', false);
 BEGIN
   -- A direct caller may not slip anything but the name of a type into the statement below.
   PERFORM (c ->> 'type')::regtype FROM jsonb_array_elements(columns) AS c;
@@ -105,11 +107,11 @@ BEGIN
   IF azure_storage_private.is_parquet(request ->> 'path', request ->> 'decoder') THEN
     sent_columns := azure_storage_private.with_shapes(sent_columns);
   END IF;
-  request := request || jsonb_build_object('columns', sent_columns, 'with_line', with_line);
+  SELECT * INTO blob_rows, sent_request FROM azure_storage_private.connect_for('GET', request || jsonb_build_object(
+    'access', access, 'account', account, 'columns', sent_columns, 'with_line', with_line));
   OPEN blob_rows NO SCROLL FOR EXECUTE format(
-    'SELECT %s FROM azure_storage_private.dblink(azure_storage_private.loopback_connection(), $1) AS t (%s)',
-    selected, definitions)
-    USING azure_storage_private.authorized('GET', account, ticket, request);
+    'SELECT %s FROM azure_storage_private.dblink($1, $2) AS t (%s)', selected, definitions)
+    USING blob_rows::text, sent_request;
   RETURN blob_rows;
 END
 $function$;
@@ -141,13 +143,15 @@ BEGIN
     columns := azure_storage_private.learn_result(columns, detail);
   END LOOP;
   BEGIN
-    blob_rows := azure_storage_private.get_open(
-      account_name, azure_storage_private.ticket(account_name, container_name), request, columns, false);
+    SELECT azure_storage_private.get_open(c, account_name, request, columns, false) INTO blob_rows
+    FROM azure_storage_private.caller AS c;
     RETURN QUERY EXECUTE pg_catalog.format('FETCH ALL FROM %I', blob_rows);
     CLOSE blob_rows;
-  EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, context = PG_EXCEPTION_CONTEXT;
-    PERFORM azure_storage_private.explain_failure(SQLSTATE, SQLERRM, detail, context, account_name, request, columns);
+    PERFORM azure_storage_private.close_connection(blob_rows);
+  EXCEPTION WHEN OTHERS OR query_canceled THEN
+    GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+    PERFORM azure_storage_private.close_connection(blob_rows);
+    PERFORM azure_storage_private.explain_failure(SQLSTATE, context, account_name, request, columns);
     RAISE;
   END;
 END
@@ -163,16 +167,17 @@ DECLARE
     account_name, container_name, path, decoder, compression, options);
   columns CONSTANT pg_catalog.jsonb := azure_storage_private.columns_of_type(pg_catalog.pg_typeof(rec));
   blob_rows pg_catalog.refcursor;
-  detail pg_catalog.text;
   context pg_catalog.text;
 BEGIN
-  blob_rows := azure_storage_private.get_open(
-    account_name, azure_storage_private.ticket(account_name, container_name), request, columns, false);
+  SELECT azure_storage_private.get_open(c, account_name, request, columns, false) INTO blob_rows
+  FROM azure_storage_private.caller AS c;
   RETURN QUERY EXECUTE pg_catalog.format('FETCH ALL FROM %I', blob_rows);
   CLOSE blob_rows;
-EXCEPTION WHEN OTHERS THEN
-  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, context = PG_EXCEPTION_CONTEXT;
-  PERFORM azure_storage_private.explain_failure(SQLSTATE, SQLERRM, detail, context, account_name, request, columns);
+  PERFORM azure_storage_private.close_connection(blob_rows);
+EXCEPTION WHEN OTHERS OR query_canceled THEN
+  GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
+  PERFORM azure_storage_private.close_connection(blob_rows);
+  PERFORM azure_storage_private.explain_failure(SQLSTATE, context, account_name, request, columns);
   RAISE;
 END
 $function$;

@@ -2,53 +2,29 @@
 --   mode        1: t, rows are record literals one behind the other; c, the same for Parquet in a session whose styles
 --               are not the canonical ones; b, rows are the hexadecimal of record_send, each with a newline
 --   upload     12: the proxy's name of it
---   connection 16: see put_connection
+--   connection 16: see connection_mark
 -- It stays short, because PostgreSQL copies it for each row; and not shorter, because sending takes a round trip.
 
--- The end of the name of the dblink connection that all groups of a statement share. Nobody can guess it, so nobody can
--- lay a connection of that name in our way. A procedure is one statement, but can have many transactions: each one's
--- connection is its own, for put_connect to end what failed in an earlier one.
-CREATE OR REPLACE FUNCTION azure_storage_private.put_connection() RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
-  SELECT left(encode(sha256(mac_key || sha256(mac_key || convert_to(concat_ws('|', 'connection', pg_backend_pid(),
-    azure_storage_private.statement_microseconds(), extract(epoch FROM transaction_timestamp())), 'UTF8'))), 'hex'), 16)
-  FROM azure_storage_private.sealing_key
-$function$;
-REVOKE ALL ON FUNCTION azure_storage_private.put_connection FROM PUBLIC;
-
--- Closes what statements before this one have left, because they failed.
-CREATE OR REPLACE FUNCTION azure_storage_private.put_connect(connection text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
-DECLARE
-  open_connection text;
-  detail text;
-BEGIN
-  FOREACH open_connection IN ARRAY coalesce(azure_storage_private.dblink_get_connections(), '{}') LOOP
-    IF open_connection = 'azure_storage_' || connection THEN RETURN; END IF;
-    IF open_connection ~ '^azure_storage_[0-9a-f]{16}$' THEN
-      PERFORM azure_storage_private.dblink_disconnect(open_connection);
-    END IF;
-  END LOOP;
-  PERFORM azure_storage_private.dblink_connect(
-    'azure_storage_' || connection, azure_storage_private.loopback_connection());
-EXCEPTION WHEN sqlclient_unable_to_establish_sqlconnection THEN
-  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-  PERFORM azure_storage_private.check_connected(SQLSTATE, SQLERRM, detail);
-  RAISE;
-END
-$function$;
-REVOKE ALL ON FUNCTION azure_storage_private.put_connect FROM PUBLIC;
-
-CREATE OR REPLACE FUNCTION azure_storage_private.put_open(account text, ticket jsonb, request jsonb) RETURNS text
+-- All groups of a statement share a connection.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_open(
+  caller azure_storage_private.caller, account text, request jsonb
+) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  connection text := azure_storage_private.put_connection();
-  authorized_request text := azure_storage_private.authorized('OPEN', account, ticket, request);
+  access CONSTANT jsonb := azure_storage_private.access(caller, account, request ->> 'container', false);
+  mark CONSTANT text := azure_storage_private.connection_mark();
+  connection CONSTANT text := 'azure_storage_' || mark;
+  nonces text[];
 BEGIN
-  PERFORM azure_storage_private.put_connect(connection);
+  IF connection = ANY (azure_storage_private.dblink_get_connections()) THEN
+    nonces := azure_storage_private.greet(connection, NULL); -- a proxy that has proved itself already
+  ELSE
+    nonces := azure_storage_private.connect(connection);
+  END IF;
   RETURN (
-    SELECT mode || upload || connection
-    FROM azure_storage_private.dblink('azure_storage_' || connection, authorized_request)
+    SELECT mode || upload || mark
+    FROM azure_storage_private.dblink(connection, azure_storage_private.proved_request(
+        nonces, 'OPEN', request || jsonb_build_object('access', access, 'account', account)))
       AS t (upload text, mode text));
 END
 $function$;
@@ -147,10 +123,10 @@ BEGIN
     columns := azure_storage_private.with_shapes(columns);
   END IF;
   IF state IS NULL THEN
-    state := azure_storage_private.put_open(
-      account_name, azure_storage_private.ticket(account_name, container_name),
-      jsonb_build_object('container', container_name, 'path', path, 'encoder', encoder, 'compression', compression,
-        'options', options, 'columns', columns));
+    state := azure_storage_private.put_open(c, account_name,
+        jsonb_build_object('container', container_name, 'path', path, 'encoder', encoder, 'compression', compression,
+          'options', options, 'columns', columns))
+      FROM azure_storage_private.caller AS c;
     IF parquet AND NOT azure_storage_private.has_canonical_styles() THEN
       state := overlay(state PLACING 'c' FROM 1 FOR 1);
     END IF;

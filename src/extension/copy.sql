@@ -1,56 +1,42 @@
 -- What the proxy runs in the client's own session around a COPY from or to a URL, with the client's own rights.
 
--- Throws, or says how to reach the account: auth_type NULL is without credentials of ours. `challenge` is the proxy's
--- fresh random number, for grant_mac. No SET search_path here and no operator: `statement` needs the client's.
+-- Throws, or says how to reach the account, in hexadecimal, with the proof that the proxy asks for: `challenge` is its
+-- fresh random number. Anybody with a database of its own can make a function that looks like this one. No SET
+-- search_path here and no operator: `statement` needs the client's.
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_open(
   account_name text, container_name text, statement text, own_credentials boolean, challenge text
-) RETURNS TABLE (
-  sealed text, auth_type text, statement_timeout_ms bigint, block_size_mb integer, grant_mac text,
-  passphrase text
-)
+) RETURNS TABLE (access text, proof text)
 LANGUAGE plpgsql AS $function$
 BEGIN
   IF NOT azure_storage_private.setting_on('enable_copy_command') THEN
     EXECUTE statement; -- PostgreSQL's own refusal of the URL
     RAISE EXCEPTION 'azure_storage: COPY with URLs is disabled' USING ERRCODE = 'feature_not_supported';
   END IF;
-  RETURN QUERY SELECT c.sealed, c.auth_type, c.statement_timeout_ms, c.block_size_mb, c.grant_mac, c.passphrase
-    FROM azure_storage_private.credential(account_name, container_name, own_credentials, challenge) AS c;
+  RETURN QUERY SELECT a.access, a.proof
+    FROM azure_storage_private.caller AS c,
+      azure_storage_private.copy_access(c, account_name, container_name, own_credentials, challenge) AS a;
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION azure_storage_private.credential(
-  account text, container text, own_credentials boolean, challenge text
-) RETURNS TABLE (
-  sealed text, auth_type text, statement_timeout_ms bigint, block_size_mb integer, grant_mac text,
-  passphrase text, ticket_mac text
+-- What is proved is a JSON text, byte for byte; see storage/access.ts.
+CREATE OR REPLACE FUNCTION azure_storage_private.copy_access(
+  caller azure_storage_private.caller, account text, container text, own_credentials boolean, challenge text,
+  OUT access text, OUT proof text
 )
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp SET azure_storage.challenge = '' -- the latter to forget it at the end
-AS $function$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  usable azure_storage_private.usable_accounts;
+  granted CONSTANT jsonb := azure_storage_private.access(caller, account, container, own_credentials IS TRUE);
+  told text;
 BEGIN
-  IF NOT azure_storage_private.setting_on('allow_network_access') THEN
-    RAISE EXCEPTION 'azure_storage: network access is disabled' USING ERRCODE = 'insufficient_privilege';
+  IF (challenge ~ '^[0-9a-f]{32}$') IS NOT TRUE THEN
+    RAISE EXCEPTION 'azure_storage: a challenge has 32 hexadecimal digits' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  PERFORM azure_storage_private.check_account_name(account);
-  PERFORM azure_storage_private.check_container_name(container);
-  IF NOT own_credentials THEN
-    PERFORM set_config('azure_storage.challenge', challenge, true);
-    SELECT * INTO usable FROM azure_storage_private.usable_accounts AS u WHERE u.account_name = account;
-    IF NOT FOUND AND azure_storage_private.is_registered(account) THEN
-      RAISE EXCEPTION 'azure_storage: current user % is not allowed to use storage account %', current_user, account
-        USING ERRCODE = 'insufficient_privilege';
-    ELSIF NOT FOUND AND NOT azure_storage_private.setting_on('public_account_access') THEN
-      RAISE EXCEPTION 'azure_storage: missing storage credentials'
-        USING ERRCODE = 'invalid_authorization_specification',
-          HINT = $hint$Use SELECT azure_storage.account_add('<account name>', '<access key>')$hint$;
-    END IF;
-  END IF;
-  RETURN QUERY SELECT usable.sealed_credentials, usable.auth_type::text,
-    azure_storage_private.statement_timeout_ms(), azure_storage_private.block_size_mb(), usable.grant_mac,
-    azure_storage_private.passphrase(), usable.ticket_mac;
+  told := jsonb_build_object('account', account, 'grant', granted, 'pid', pg_backend_pid(),
+    'database', azure_storage_private.database_in_hex(),
+    'statement_timeout_ms', azure_storage_private.statement_timeout_ms(),
+    'block_size_mb', azure_storage_private.block_size_mb());
+  access := encode(convert_to(told, 'UTF8'), 'hex');
+  proof := azure_storage_private.proof('blobgres/2 access', challenge, told);
 END
 $function$;
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { type Client, escapeLiteral } from 'pg'
 import { parseSealingKey, type SealingKey } from '../storage/sealing.ts'
+import { formatVersion, readScript, readScripts } from './scripts.ts'
 
 export interface Installer {
   /** pg_catalog.blobgres_installer_…(action text, caller name, if_not_exists boolean, schema_name text, version text) */
@@ -19,25 +19,16 @@ export interface InstallRequest {
 export const INSTALLER_PREFIX = 'blobgres_installer_'
 export const CREATE_EXTENSION_DENIED = 'permission denied to create extension "azure_storage"'
 
-/** Holds the tables, so it runs once; the others are CREATE OR REPLACE throughout and in the order they need. */
-const CREATE_SCRIPT = 'azure_storage--1.9.sql'
-const FUNCTION_SCRIPTS = [
-  'settings.sql',
-  'sealing.sql',
-  'accounts.sql',
-  'options.sql',
-  'parquet.sql',
-  'copy.sql',
-  'loopback.sql',
-  'blob-list.sql',
-  'blob-get.sql',
-  'blob-get-errors.sql',
-  'blob-put.sql',
-]
-
 /** Makes the roles and the sealing key of this server, where they are missing. `admin` is a superuser. */
 export async function prepareServer(admin: Client): Promise<void> {
+  if (await isInRecovery(admin)) return
   await admin.query(await readScript('server.sql'))
+}
+
+/** Of a standby, whose primary has made all there is. */
+export async function isInRecovery(admin: Client): Promise<boolean> {
+  const { rows } = await admin.query<{ recovery: boolean }>('SELECT pg_catalog.pg_is_in_recovery() AS recovery')
+  return rows[0]?.recovery ?? false
 }
 
 export async function readSealingKey(admin: Client): Promise<SealingKey> {
@@ -52,18 +43,8 @@ export async function readSealingKey(admin: Client): Promise<SealingKey> {
  * transaction. It is committed at once, because that session must see it; so drop it right after use.
  */
 export async function createInstaller(admin: Client): Promise<Installer> {
-  const [template, create, ...functions] = await Promise.all(
-    ['installer.sql', CREATE_SCRIPT, ...FUNCTION_SCRIPTS].map(readScript),
-  )
-  const parts: Record<string, string> = {
-    name: `pg_catalog.${INSTALLER_PREFIX}${Math.floor(Date.now() / 1000)}_${randomBytes(8).toString('hex')}`,
-    create: create ?? '',
-    functions: functions.join('\n'),
-  }
-  const qualifiedName = parts.name as string
-  await admin.query(
-    DROP_LEFTOVERS + template?.replace(/@(name|create|functions)@/g, (_, part) => parts[part] as string),
-  )
+  const qualifiedName = `pg_catalog.${INSTALLER_PREFIX}${Math.floor(Date.now() / 1000)}_${randomBytes(8).toString('hex')}`
+  await admin.query(DROP_LEFTOVERS + (await installerText(qualifiedName)))
   return {
     qualifiedName,
     async drop(admin) {
@@ -72,23 +53,46 @@ export async function createInstaller(admin: Client): Promise<Installer> {
   }
 }
 
+async function installerText(qualifiedName: string): Promise<string> {
+  const [template, { migrations, functions, version }] = await Promise.all([readScript('installer.sql'), readScripts()])
+  const parts: Record<string, string> = {
+    name: qualifiedName,
+    migrations: migrations
+      .map(({ number, text }) => `IF applied < ${number} THEN EXECUTE $script$${text}$script$; END IF;`)
+      .join('\n'),
+    functions,
+    number: String(version.number),
+    version: formatVersion(version),
+  }
+  return template.replace(/@([a-z]+)@/g, (_, part: string) => parts[part] as string)
+}
+
+/**
+ * SQL: whether the role that a backend has let in may create extensions. Not its session_user, which a superuser can
+ * change back in the text before; nobody else can change it.
+ */
+export const mayCreateExtension = (pid: string): string =>
+  `(SELECT coalesce(pg_catalog.pg_has_role(a.usesysid, pg_catalog.to_regrole('azure_pg_admin'), 'MEMBER'), false)
+    FROM pg_catalog.pg_stat_get_activity(${pid}) AS a)`
+
 /**
  * The statement that takes the place of CREATE or ALTER EXTENSION in the client's session. It says, as PostgreSQL
- * does, "already exists" to anybody, and refuses those who may not create extensions.
+ * does, "already exists" to anybody, and refuses those who may not create extensions: all, without an installer.
  */
-export function installerStatement(qualifiedName: string, request: InstallRequest): string {
+export function installerStatement(qualifiedName: string | undefined, request: InstallRequest): string {
   const text = (value: string | undefined) => (value === undefined ? 'NULL' : escapeLiteral(value))
   const { action, ifNotExists = false, schema, version } = request
   const exists = 'extension "azure_storage" already exists'
   const refusal = action === 'create' ? CREATE_EXTENSION_DENIED : 'must be owner of extension azure_storage'
+  const install = `pg_catalog.pg_has_role(current_user, 'azure_pg_admin', 'USAGE') THEN
+    PERFORM ${qualifiedName}(${text(action)}, current_user, ${ifNotExists}, target, ${text(version)});
+  ELSIF `
   const body = `
 DECLARE
-  target text := ${text(schema)};
+  target pg_catalog.text := ${text(schema)};
 BEGIN
   IF target IS NULL AND pg_catalog.to_regnamespace('public') IS NULL THEN target := pg_catalog.current_schema(); END IF;
-  IF pg_catalog.pg_has_role(current_user, 'azure_pg_admin', 'USAGE') THEN
-    PERFORM ${qualifiedName}(${text(action)}, current_user, ${ifNotExists}, target, ${text(version)});
-  ELSIF ${action === 'create'} AND EXISTS (
+  IF ${qualifiedName === undefined ? '' : install}${action === 'create'} AND EXISTS (
     SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'azure_storage'
   ) THEN
     RAISE ${ifNotExists ? `NOTICE '${exists}, skipping'` : `EXCEPTION '${exists}'`} USING ERRCODE = 'duplicate_object';
@@ -98,6 +102,11 @@ BEGIN
 END`
   return `DO ${escapeLiteral(body)}`
 }
+
+/** Fails as a call of create_extension() does for those who may not. */
+export const CREATE_EXTENSION_REFUSAL = `DO ${escapeLiteral(
+  `BEGIN RAISE EXCEPTION '${CREATE_EXTENSION_DENIED}' USING ERRCODE = 'insufficient_privilege'; END`,
+)}`
 
 /** What a crashed proxy left behind; a young one may still be in use. The lock is for proxies that clean up together. */
 const DROP_LEFTOVERS = `
@@ -118,7 +127,3 @@ BEGIN
 END
 $leftovers$;
 `
-
-function readScript(name: string): Promise<string> {
-  return readFile(new URL(name, import.meta.url), 'utf8')
-}

@@ -2,7 +2,9 @@
 -- It runs as the proxy's superuser, as PostgreSQL runs the script of a trusted extension. install.ts fills in @...@.
 CREATE FUNCTION @name@(action text, caller name, if_not_exists boolean, schema_name text, version text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
+-- Of the caller's settings, those that what is made here would depend on.
+SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on SET check_function_bodies = on
+SET row_security = off SET default_tablespace = '' SET default_table_access_method = heap SET plpgsql.extra_errors = none
 AS $installer$
 DECLARE
   installed oid;
@@ -10,6 +12,9 @@ DECLARE
   owner oid;
   setting text[];
   member text;
+  applied integer := 0; -- the last migration that this database has had
+  unchanged tid[];
+  remains boolean;
 BEGIN
   IF NOT pg_has_role(session_user, caller, 'MEMBER') THEN
     RAISE EXCEPTION 'permission denied to set role "%"', caller USING ERRCODE = 'insufficient_privilege';
@@ -61,7 +66,6 @@ BEGIN
     SELECT oid, 'pg_extension'::regclass, installed, 0, 'pg_authid'::regclass, owner, 'o'
     FROM pg_database WHERE datname = current_database() AND owner >= 12000;
 
-    EXECUTE $script$@create@$script$;
     COMMENT ON EXTENSION azure_storage IS 'Azure integration for PostgreSQL';
 
     -- So that SHOW knows them, from the next session on.
@@ -85,12 +89,58 @@ BEGIN
       RAISE EXCEPTION 'extension "azure_storage" has no update path from version "1.9" to version "%"', version
         USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    applied := coalesce(substring(obj_description('azure_storage_private'::regnamespace, 'pg_namespace')
+      FROM '^blobgres schema ([0-9]{1,9}),')::integer, 1);
+    IF applied > @number@ THEN
+      RAISE EXCEPTION 'extension "azure_storage" is of a newer Blobgres than this one'
+        USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Update the proxy.';
+    END IF;
     RAISE NOTICE 'version "1.9" of extension "azure_storage" is already installed';
   ELSE
     RAISE EXCEPTION 'unknown action "%"', action USING ERRCODE = 'invalid_parameter_value';
   END IF;
 
+  -- What is not for users is dropped before it is made anew: so it may have another shape, or not be needed any more.
+  -- But the transition function of an aggregate stays, and whatever somebody's view depends on nevertheless.
+  IF action = 'update' THEN
+    remains := true;
+    WHILE remains LOOP -- views of views
+      remains := false;
+      FOR member IN
+        SELECT CASE WHEN classid = 'pg_proc'::regclass THEN 'ROUTINE ' || objid::regprocedure ELSE 'VIEW ' || objid::regclass END
+        FROM pg_depend LEFT JOIN pg_proc AS p ON classid = 'pg_proc'::regclass AND p.oid = objid
+          LEFT JOIN pg_class AS c ON classid = 'pg_class'::regclass AND c.oid = objid AND relkind = 'v'
+        WHERE refclassid = 'pg_extension'::regclass AND refobjid = installed AND deptype = 'e'
+          AND 'azure_storage_private'::regnamespace IN (pronamespace, relnamespace)
+        ORDER BY classid, objid DESC
+      LOOP
+        BEGIN
+          EXECUTE 'ALTER EXTENSION azure_storage DROP ' || member;
+          EXECUTE 'DROP ' || member;
+          remains := true;
+        EXCEPTION WHEN dependent_objects_still_exist THEN NULL;
+        END;
+      END LOOP;
+    END LOOP;
+    unchanged := ARRAY(SELECT ctid FROM pg_proc WHERE pronamespace = 'azure_storage_private'::regnamespace);
+  END IF;
+
+  @migrations@
+
   EXECUTE $script$@functions@$script$;
+
+  -- A kept function that the scripts have not replaced is not needed any more, but perhaps by that view.
+  FOR member IN
+    SELECT 'ROUTINE ' || p.oid::regprocedure FROM pg_proc AS p JOIN pg_depend AS d ON d.objid = p.oid
+    WHERE p.ctid = ANY (unchanged) AND pronamespace = 'azure_storage_private'::regnamespace
+      AND d.classid = 'pg_proc'::regclass AND refclassid = 'pg_extension'::regclass AND refobjid = installed
+  LOOP
+    BEGIN
+      EXECUTE 'ALTER EXTENSION azure_storage DROP ' || member;
+      EXECUTE 'DROP ' || member;
+    EXCEPTION WHEN dependent_objects_still_exist THEN NULL;
+    END;
+  END LOOP;
 
   FOR member IN
     WITH namespaces AS (
@@ -115,6 +165,7 @@ BEGIN
   LOOP
     EXECUTE 'ALTER EXTENSION azure_storage ADD ' || member;
   END LOOP;
+  COMMENT ON SCHEMA azure_storage_private IS '@version@';
 END
 $installer$;
 REVOKE ALL ON FUNCTION @name@ FROM PUBLIC;

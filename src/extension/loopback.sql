@@ -1,7 +1,7 @@
 -- What the database cannot do itself, it asks of a proxy, over a connection that dblink's C functions make.
 --
--- Each request has two halves. The first runs with the rights of the caller and gets a ticket, which shows who that is;
--- the second is SECURITY DEFINER, trusts nothing but the ticket, and knows how to reach a proxy.
+-- Each request has two halves. The first runs with the rights of the caller, and shows who that is (`caller`); the second
+-- is SECURITY DEFINER, trusts nothing else of what it is given, and knows how to reach a proxy.
 
 -- Bound here for ourselves, so that it takes no CREATE EXTENSION dblink. Every stock package has the library.
 DO $bind$
@@ -12,7 +12,10 @@ BEGIN
     ['dblink(text, text) RETURNS SETOF record', 'dblink_record'],
     ['dblink_connect(text, text) RETURNS text', 'dblink_connect'],
     ['dblink_disconnect(text) RETURNS text', 'dblink_disconnect'],
-    ['dblink_get_connections() RETURNS text[]', 'dblink_get_connections']
+    ['dblink_get_connections() RETURNS text[]', 'dblink_get_connections'],
+    ['dblink_send_query(text, text) RETURNS integer', 'dblink_send_query'],
+    ['dblink_is_busy(text) RETURNS integer', 'dblink_is_busy'],
+    ['dblink_get_result(text) RETURNS SETOF record', 'dblink_get_result']
   ] LOOP
     BEGIN
       EXECUTE format('CREATE OR REPLACE FUNCTION azure_storage_private.%s LANGUAGE c STRICT AS %L, %L',
@@ -26,10 +29,13 @@ BEGIN
 END
 $bind$;
 REVOKE ALL ON FUNCTION azure_storage_private.dblink, azure_storage_private.dblink_connect,
-  azure_storage_private.dblink_disconnect, azure_storage_private.dblink_get_connections FROM PUBLIC;
+  azure_storage_private.dblink_disconnect, azure_storage_private.dblink_get_connections,
+  azure_storage_private.dblink_send_query, azure_storage_private.dblink_is_busy,
+  azure_storage_private.dblink_get_result FROM PUBLIC;
 
--- The proxies that answer, as they have registered themselves for all databases of the server; a database can have a
--- setting of its own (ALTER ROLE azure_storage_key IN DATABASE d SET azure_storage.loopback_addresses = ...).
+-- The proxies that answer, as they have registered themselves for all databases of the server. A superuser can set others
+-- for a database, under names that they know themselves by
+-- (ALTER ROLE azure_storage_key IN DATABASE d SET azure_storage.loopback_addresses = ...).
 CREATE OR REPLACE FUNCTION azure_storage_private.loopback_addresses() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT substr(setting, length('azure_storage.loopback_addresses=') + 1)
@@ -39,69 +45,171 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
     AND starts_with(setting, 'azure_storage.loopback_addresses=')
   ORDER BY s.setdatabase DESC LIMIT 1
 $function$;
+REVOKE ALL ON FUNCTION azure_storage_private.loopback_addresses FROM PUBLIC;
 
--- How to reach a proxy: first the one that the session came through, which has written its address into
--- azure_storage.proxy. That is a session's to change, hence no more than a choice among those that are registered.
--- Called where dblink is, as its argument, so that the secret is in no statement and no parameter that could be
--- logged. The password comes first: dblink takes a text whose first 63 characters are the name of one of its
--- connections for that name, and names are anybody's to give.
-CREATE OR REPLACE FUNCTION azure_storage_private.loopback_connection() RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
-DECLARE
-  hosts text;
-  ports text;
+CREATE OR REPLACE FUNCTION azure_storage_private.nonce() RETURNS text
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT replace(concat(gen_random_uuid(), gen_random_uuid()), '-', '')
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.nonce FROM PUBLIC;
+
+-- There is no secret in it: a proxy asks for none, and whoever else asks for a password gets this one. Without any, libpq
+-- would look for one in the server's environment; and it stands first because dblink takes a text whose first 63
+-- characters are the name of a foreign server for that server, and names are anybody's to give.
+CREATE OR REPLACE FUNCTION azure_storage_private.connection_string(address text) RETURNS text
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT format('password=%s host=%s port=%s', azure_storage_private.nonce(), part[1], part[2])
+    || ' user=azure_storage_loopback dbname=azure_storage_loopback sslmode=disable gssencmode=disable connect_timeout=5'
+    || ' keepalives_idle=10 keepalives_interval=5 keepalives_count=3 application_name=azure_storage client_encoding='
+    || getdatabaseencoding()
+  FROM regexp_match(address, '^[[]?([^][ ]+)[]]?:([0-9]+)$') AS part
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.connection_string FROM PUBLIC;
+
+-- In the names of this statement's connections: nobody can guess it, so nobody can lay one in our way. A procedure is one
+-- statement, but can have many transactions; each one's connections are its own.
+CREATE OR REPLACE FUNCTION azure_storage_private.connection_mark() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT left(azure_storage_private.proof('blobgres/2 connection', pg_backend_pid()::text,
+    azure_storage_private.statement_microseconds(), extract(epoch FROM transaction_timestamp())::text), 16)
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.connection_mark FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.disconnect(connection text) RETURNS void
+LANGUAGE plpgsql STRICT SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
-  SELECT string_agg(part[1], ',' ORDER BY n), string_agg(part[2], ',' ORDER BY n) INTO hosts, ports
-  FROM (
-    SELECT text, row_number() OVER (ORDER BY text IS DISTINCT FROM current_setting('azure_storage.proxy', true), n)
-    FROM string_to_table(azure_storage_private.loopback_addresses(), ',') WITH ORDINALITY AS address (text, n)
-  ) AS address (text, n), regexp_match(address.text, '^[[]?([^][ ]+)[]]?:([0-9]+)$') AS part;
-  IF hosts IS NULL THEN
+  IF connection = ANY (azure_storage_private.dblink_get_connections()) THEN
+    PERFORM azure_storage_private.dblink_disconnect(connection);
+  END IF;
+END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.disconnect FROM PUBLIC;
+
+-- For the caller's half: the connection of a cursor that list_open() or get_open() has given.
+CREATE OR REPLACE FUNCTION azure_storage_private.close_connection(connection refcursor) RETURNS void
+LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF connection::text ~ '^azure_storage_[0-9a-f]{32}$' THEN
+    PERFORM azure_storage_private.disconnect(connection::text);
+  END IF;
+END
+$function$;
+
+-- Waits for an answer so that it can be cancelled, and no longer than a proxy takes to prove itself.
+CREATE OR REPLACE FUNCTION azure_storage_private.await_answer(connection text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  deadline CONSTANT timestamptz := clock_timestamp() + interval '5 s';
+  looks integer := 0;
+BEGIN
+  WHILE azure_storage_private.dblink_is_busy(connection) = 1 LOOP
+    looks := looks + 1;
+    CONTINUE WHEN looks < 50;
+    IF clock_timestamp() > deadline THEN
+      RAISE EXCEPTION 'no answer within 5 seconds' USING ERRCODE = 'connection_failure';
+    END IF;
+    PERFORM pg_sleep(0.001);
+  END LOOP;
+END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.await_answer FROM PUBLIC;
+
+-- Nothing is asked of who has not proved to know the server's key, and to be what was dialled: else somebody who listens
+-- where a proxy has died could pass everything on to another. NULL is for who has proved that before, over this
+-- connection, and can be waited for. Gives the nonces of both sides, for one request.
+CREATE OR REPLACE FUNCTION azure_storage_private.greet(connection text, address text) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  pid CONSTANT text := pg_backend_pid();
+  statement CONSTANT text := azure_storage_private.statement_microseconds();
+  own_nonce CONSTANT text := azure_storage_private.nonce();
+  hello CONSTANT text := 'HELLO ' || encode(convert_to(jsonb_build_object(
+    'nonce', own_nonce, 'pid', pid, 'statement', statement, 'address', address)::text, 'UTF8'), 'hex');
+  its_nonce text;
+  its_proof text;
+  is_all boolean := true;
+BEGIN
+  IF address IS NULL THEN
+    SELECT t.nonce, t.proof INTO its_nonce, its_proof
+    FROM azure_storage_private.dblink(connection, hello) AS t (nonce text, proof text);
+  ELSE
+    PERFORM azure_storage_private.dblink_send_query(connection, hello);
+    PERFORM azure_storage_private.await_answer(connection);
+    SELECT t.nonce, t.proof INTO its_nonce, its_proof
+    FROM azure_storage_private.dblink_get_result(connection) AS t (nonce text, proof text);
+    -- libpq wants to be told that this is all.
+    PERFORM azure_storage_private.await_answer(connection);
+    SELECT count(*) = 0 INTO is_all
+    FROM azure_storage_private.dblink_get_result(connection) AS t (nonce text, proof text);
+  END IF;
+  IF (is_all AND its_proof = azure_storage_private.proof(
+      'blobgres/2 peer', own_nonce, its_nonce, pid, statement, address)) IS NOT TRUE THEN
+    RAISE EXCEPTION 'who listens there has not proved to be a proxy of this server'
+      USING ERRCODE = 'invalid_authorization_specification';
+  END IF;
+  RETURN ARRAY[own_nonce, its_nonce];
+END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.greet FROM PUBLIC;
+
+-- Connects to the first proxy that proves itself: the one that the session came through, if it can be had, which has
+-- written its address into azure_storage.proxy. That is a session's to change, hence no more than a choice among those
+-- that are registered. Closes what statements before this one have left, because they failed.
+CREATE OR REPLACE FUNCTION azure_storage_private.connect(connection text) RETURNS text[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  mark CONSTANT text := azure_storage_private.connection_mark();
+  address text;
+  detail text;
+  tried text;
+BEGIN
+  PERFORM azure_storage_private.dblink_disconnect(name)
+  FROM unnest(azure_storage_private.dblink_get_connections()) AS name
+  WHERE name ~ '^azure_storage_([0-9a-f]{16}|[0-9a-f]{32})$' AND substr(name, 15, 16) <> mark;
+
+  FOR address IN
+    SELECT a.address
+    FROM string_to_table(azure_storage_private.loopback_addresses(), ',') WITH ORDINALITY AS a (address, n)
+    ORDER BY a.address IS DISTINCT FROM current_setting('azure_storage.proxy', true), n
+  LOOP
+    BEGIN
+      PERFORM azure_storage_private.dblink_connect(connection, azure_storage_private.connection_string(address));
+      RETURN azure_storage_private.greet(connection, address);
+    EXCEPTION
+      WHEN query_canceled THEN
+        PERFORM azure_storage_private.disconnect(connection);
+        RAISE;
+      WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+        tried := concat_ws('; ', tried, format('%s: %s', address, left(coalesce(nullif(detail, ''), SQLERRM), 500)));
+        PERFORM azure_storage_private.disconnect(connection);
+    END;
+  END LOOP;
+  IF tried IS NULL THEN
     RAISE EXCEPTION 'azure_storage: no proxy can be reached from this server'
       USING ERRCODE = 'sqlclient_unable_to_establish_sqlconnection',
         HINT = 'Tell the proxy with --loopback at which host and port this server reaches it.';
   END IF;
-  RETURN format('password=%s host=%s port=%s', encode(sha256(mac_key || 'loopback'::bytea), 'hex'), hosts, ports)
-    || ' user=azure_storage_loopback dbname=azure_storage_loopback sslmode=disable gssencmode=disable connect_timeout=5'
-    || ' keepalives_idle=10 keepalives_interval=5 keepalives_count=3 application_name=azure_storage client_encoding='
-    || getdatabaseencoding()
-    FROM azure_storage_private.sealing_key;
+  RAISE EXCEPTION 'azure_storage: the server cannot reach the proxy'
+    USING ERRCODE = 'sqlclient_unable_to_establish_sqlconnection', DETAIL = format('It tried %s', tried),
+      HINT = 'Tell the proxy with --loopback at which host and port this server reaches it.';
 END
 $function$;
-REVOKE ALL ON FUNCTION azure_storage_private.loopback_connection FROM PUBLIC;
+REVOKE ALL ON FUNCTION azure_storage_private.connect FROM PUBLIC;
 
--- The caller's half: throws where the caller may not use the account. NULL is for anonymous use.
-CREATE OR REPLACE FUNCTION azure_storage_private.ticket(account text, container text) RETURNS jsonb
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $function$
-  SELECT CASE WHEN c.auth_type IS NOT NULL THEN
-      jsonb_build_object('auth_type', c.auth_type, 'sealed', c.sealed, 'mac', c.ticket_mac)
-    END
-  FROM azure_storage_private.credential(account, container, false, '') AS c
+-- The bytes of its name, whatever they mean in the database's encoding.
+CREATE OR REPLACE FUNCTION azure_storage_private.database_in_hex() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT encode(convert_to(current_database()::text, getdatabaseencoding()), 'hex')
 $function$;
+REVOKE ALL ON FUNCTION azure_storage_private.database_in_hex FROM PUBLIC;
 
--- The text of a request, for the halves that are SECURITY DEFINER. The ticket goes with it, for the proxy to check:
--- where the extension dblink is installed, a role finds the connection that blob_put has open, and can speak over it.
-CREATE OR REPLACE FUNCTION azure_storage_private.authorized(verb text, account text, ticket jsonb, request jsonb)
-RETURNS text
+-- The text of a request. The proof is over its bytes, and good for one request over the connection that the nonces are
+-- of: where the extension dblink is installed, a role finds the connection that blob_put has open, and can speak over it.
+CREATE OR REPLACE FUNCTION azure_storage_private.proved_request(nonces text[], verb text, request jsonb) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  is_proved boolean;
-BEGIN
-  IF ticket IS NULL THEN
-    is_proved := NOT azure_storage_private.is_registered(account)
-      AND azure_storage_private.setting_on('public_account_access');
-  ELSE
-    is_proved := ticket ->> 'mac' = azure_storage_private.ticket_mac(
-        mac_key, account, (ticket ->> 'auth_type')::azure_storage.auth_type, ticket ->> 'sealed')
-      FROM azure_storage_private.sealing_key;
-  END IF;
-  IF is_proved IS NOT TRUE THEN
-    RAISE EXCEPTION 'azure_storage: the caller has not proved that it may use storage account %', account
-      USING ERRCODE = 'insufficient_privilege';
-  END IF;
-  RETURN verb || ' ' || (request || jsonb_build_object(
-    'account', account,
-    'grant', ticket || jsonb_build_object('passphrase', azure_storage_private.passphrase()),
+  content CONSTANT text := request || jsonb_build_object(
     'encoding', getdatabaseencoding(),
     'call', jsonb_build_object(
       'pid', pg_backend_pid(),
@@ -109,10 +217,29 @@ BEGIN
       'statement', azure_storage_private.statement_microseconds(),
       'timeout_ms', azure_storage_private.statement_timeout_ms(),
       'database', current_database(),
-      'block_size_mb', azure_storage_private.block_size_mb())))::text;
+      'database_in_hex', azure_storage_private.database_in_hex(),
+      'block_size_mb', azure_storage_private.block_size_mb()));
+BEGIN
+  RETURN concat_ws(' ', verb,
+    azure_storage_private.proof('blobgres/2 request', nonces[1], nonces[2], verb, content),
+    encode(convert_to(content, 'UTF8'), 'hex'));
 END
 $function$;
-REVOKE ALL ON FUNCTION azure_storage_private.authorized FROM PUBLIC;
+REVOKE ALL ON FUNCTION azure_storage_private.proved_request FROM PUBLIC;
+
+-- A connection for one request, which must follow at once. One each, because a type's input function may ask for another
+-- blob while the first is being read.
+CREATE OR REPLACE FUNCTION azure_storage_private.connect_for(
+  verb text, request jsonb, OUT connection text, OUT proved_request text
+)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  connection := concat('azure_storage_', azure_storage_private.connection_mark(), left(azure_storage_private.nonce(), 16));
+  proved_request := azure_storage_private.proved_request(
+    azure_storage_private.connect(connection), verb, request);
+END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.connect_for FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION azure_storage_private.check_argument(name text, missing boolean) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $function$
@@ -123,16 +250,6 @@ BEGIN
 END
 $function$;
 
--- dblink's own message says nothing about us. The caller re-throws whatever is not for this function.
-CREATE OR REPLACE FUNCTION azure_storage_private.check_connected(sqlstate_p text, message text, detail text)
-RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
-BEGIN
-  IF sqlstate_p = '08001' AND message = 'could not establish connection' THEN
-    RAISE EXCEPTION 'azure_storage: the server cannot reach the proxy'
-      USING ERRCODE = sqlstate_p,
-        DETAIL = format('It tried %s: %s', azure_storage_private.loopback_addresses(), detail),
-        HINT = 'Tell the proxy with --loopback at which host and port this server reaches it.';
-  END IF;
-END
-$function$;
+-- Of settings.sql, what only these functions need.
+REVOKE ALL ON FUNCTION azure_storage_private.check_account_name, azure_storage_private.check_container_name,
+  azure_storage_private.block_size_mb, azure_storage_private.statement_timeout_ms FROM PUBLIC;

@@ -6,31 +6,54 @@ FROM pg_catalog.pg_authid,
   regexp_match(rolpassword, '^SCRAM-SHA-256[$][0-9]+:[^$]+[$][^:]{44}:(.{44})$') AS part
 WHERE rolname = 'azure_storage_key';
 
+-- What every proof is; its twin is in storage/mac.ts. The words say what it is about, the first of them what it is for.
+-- Each has its length before it (int4, -1 for NULL), so that no two lists of words are one message. PUBLIC may call it,
+-- because the view `caller` does so in the name of whoever reads that; it is nothing without the key.
+CREATE OR REPLACE FUNCTION azure_storage_private.mac(key bytea, VARIADIC words text[]) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  message bytea := '';
+  word text;
+BEGIN
+  FOREACH word IN ARRAY words LOOP
+    message := message || CASE WHEN word IS NULL THEN int4send(-1)
+      ELSE int4send(octet_length(convert_to(word, 'UTF8'))) || convert_to(word, 'UTF8') END;
+  END LOOP;
+  RETURN encode(sha256(key || sha256(key || message)), 'hex');
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.proof(VARIADIC words text[]) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT azure_storage_private.mac(mac_key, VARIADIC words) FROM azure_storage_private.sealing_key
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.proof FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION azure_storage_private.passphrase() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT coalesce(current_setting('azure_storage.credential_encryption_key', true), '')
 $function$;
+REVOKE ALL ON FUNCTION azure_storage_private.passphrase FROM PUBLIC;
 
--- Has a proxy seal `clear`, or what is `sealed` already, under the passphrase if there is one. The proof is for the
--- whole request: only what an azure_storage_admin may call comes here.
+-- Has a proxy seal `clear`, or what is `sealed` already, under the passphrase if there is one: what only an
+-- azure_storage_admin may call does so.
 CREATE OR REPLACE FUNCTION azure_storage_private.seal(
   account text, auth azure_storage.auth_type, clear text, sealed text DEFAULT NULL
 ) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  request CONSTANT text := jsonb_build_object('account', account, 'auth_type', auth, 'credentials', clear,
-    'sealed', sealed, 'passphrase', azure_storage_private.passphrase(), 'pid', pg_backend_pid());
-  proof CONSTANT text := encode(sha256(mac_key || sha256(mac_key || convert_to('seal|' || request, 'UTF8'))), 'hex')
-    FROM azure_storage_private.sealing_key;
-  detail text;
+  connection text;
+  request text;
+  result text;
 BEGIN
-  RETURN (
-    SELECT t.sealed
-    FROM azure_storage_private.dblink(
-      azure_storage_private.loopback_connection(), concat_ws(' ', 'SEAL', proof, request)) AS t (sealed text));
-EXCEPTION WHEN sqlclient_unable_to_establish_sqlconnection THEN
-  GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-  PERFORM azure_storage_private.check_connected(SQLSTATE, SQLERRM, detail);
+  SELECT * INTO connection, request FROM azure_storage_private.connect_for('SEAL', jsonb_build_object(
+    'account', account, 'auth_type', auth, 'credentials', clear, 'sealed', sealed,
+    'passphrase', azure_storage_private.passphrase()));
+  SELECT t.result INTO result FROM azure_storage_private.dblink(connection, request) AS t (result text);
+  PERFORM azure_storage_private.disconnect(connection);
+  RETURN result;
+EXCEPTION WHEN OTHERS OR query_canceled THEN
+  PERFORM azure_storage_private.disconnect(connection);
   RAISE;
 END
 $function$;

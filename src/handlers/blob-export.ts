@@ -38,11 +38,7 @@ export class BlobExport {
   })
   #waiting = false
 
-  constructor(
-    wire: Wire,
-    openBlob: () => Blob,
-    { format, columns, spool: { tempDir }, maxBlockBytes, timeoutMs }: ExportOptions,
-  ) {
+  constructor(wire: Wire, openBlob: () => Blob, { format, columns, spool, maxBlockBytes, timeoutMs }: ExportOptions) {
     this.#wire = wire
     wire.onCancel(() => this.#fail(queryCanceled('user request')))
     if (timeoutMs > 0) {
@@ -54,7 +50,7 @@ export class BlobExport {
       this.#upload = upload
       upload.failed.then(error => this.#fail(error))
       if (format.format === 'text') this.#stages.push(decodeCopyText())
-      if (format.format === 'parquet') this.#stages.push(writeParquet(columns, format.compression, tempDir))
+      if (format.format === 'parquet') this.#stages.push(writeParquet(columns, format.compression, spool))
       else if (format.compression === 'gzip') this.#stages.push(compressGzip())
       if (this.#stages.length === 0) this.#takeDirectly(upload)
       else this.#takeThroughStages(upload)

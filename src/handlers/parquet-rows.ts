@@ -1,3 +1,4 @@
+import { takePlace } from '../formats/parquet/engine-places.ts'
 import { readParquet } from '../formats/parquet/read-parquet.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import type { Blob } from '../storage/blob-client.ts'
@@ -10,10 +11,16 @@ export async function* parquetRows(
   spool: SpoolOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const file = await spoolBlob(blob, spool, signal)
+  // Before the copy: who waits is not to fill the disk meanwhile.
+  const leavePlace = await takePlace(spool.backendPid, signal)
   try {
-    yield* readParquet(file.fd, columns, signal, spool.tempDir)
+    const file = await spoolBlob(blob, spool, signal)
+    try {
+      yield* readParquet(file.fd, columns, signal, spool.tempDir)
+    } finally {
+      await file.close()
+    }
   } finally {
-    await file.close()
+    leavePlace()
   }
 }

@@ -40,7 +40,11 @@ export class BlobRowsUpload {
     this.#call = call
     const signal = AbortSignal.any([call.signal, closed])
     this.#upload = blob.upload({ signal, maxBlockBytes: request.call.blockSizeMb * MEBIBYTE })
-    if (format === 'parquet') this.#stage = writeParquet(parquetColumns(request), compression, services.config.tempDir)
+    if (format === 'parquet')
+      this.#stage = writeParquet(parquetColumns(request), compression, {
+        ...services.config,
+        backendPid: call.origin.pid,
+      })
     else if (compression === 'gzip') this.#stage = compressGzip()
     else return
     addAbortSignal(signal, this.#stage)

@@ -1,11 +1,11 @@
 import { type Format, type ResolvedFormat, resolveFormat } from '../formats/format.ts'
 import { decompressGzip } from '../formats/gzip.ts'
-import type { ParquetColumn, Shape } from '../formats/parquet/shape.ts'
+import { type ParquetColumn, readColumns } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
 import { type Direction, type RowOptions, readRowOptions } from '../formats/rows/row-options.ts'
 import { parquetRows } from '../handlers/parquet-rows.ts'
-import { asPgError } from '../protocol/pg-error.ts'
+import { asPgError, PgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import { binaryAsText } from './binary-rows.ts'
@@ -24,9 +24,10 @@ export function readCoder(request: RowsOfBlob, direction: Direction): Coder {
   return { ...resolved, options: readRowOptions(request.options, resolved.format, direction) }
 }
 
+/** @throws PgError where the request describes them otherwise than the extension does. */
 export const parquetColumns = (request: RowsOfBlob): ParquetColumn[] => {
   const names = columnNames(request)
-  return request.columns.map(({ shape }, i) => ({ name: names[i] as string, shape: shape as Shape }))
+  return readColumns(request.columns.map(({ shape }, i) => ({ name: names[i], shape })))
 }
 
 export const columnNames = ({ columns }: RowsOfBlob): string[] =>
@@ -41,16 +42,18 @@ export async function* readBlobRows(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const coder = readCoder(request, 'get')
-  const writer = new DataRowWriter()
+  const writer = new DataRowWriter(services.memory.maxRowBytes)
   const shape = { columns: columnNames(request), withLine: request.withLine }
   const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding }
   const { format, options } = textRows(coder)
   const decoder = createRowDecoder(format, options, shape, target, writer)
   const start = request.withLine ? interruptedReads.takeStart(request) : 0
+  const memory = services.memory.open(signal)
   let offset = 0
   let finished = false
   try {
     for await (const chunk of openRows(services, request, blob, coder, signal)) {
+      await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
       offset += chunk.length
       const rows = writer.take()
@@ -60,10 +63,18 @@ export async function* readBlobRows(
     yield* writer.take()
     finished = true
   } catch (error) {
-    throw signal.aborted ? signal.reason : asPgError(error)
+    throw signal.aborted ? signal.reason : inBlob(request, asPgError(error))
   } finally {
+    memory.end()
     if (!finished && !request.withLine) interruptedReads.add(request, offset)
   }
+}
+
+/** Codecs speak of "blob, line 2": which one it is they do not know. */
+function inBlob({ container, path }: RowsOfBlob, error: PgError): PgError {
+  const { message, code, detail, hint, context, cause } = error
+  if (!context?.startsWith('blob, ')) return error
+  return new PgError({ message, code, detail, hint, cause, context: `blob ${container}/${path}${context.slice(4)}` })
 }
 
 /** How our own row codecs see the rows: who reads binary files, and who reads and writes Parquet, has them in COPY's text format. */
@@ -81,7 +92,7 @@ async function* openRows(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   if (format === 'parquet') {
-    yield* parquetRows(blob, parquetColumns(request), services.config, signal)
+    yield* parquetRows(blob, parquetColumns(request), { ...services.config, backendPid: request.call.pid }, signal)
     return
   }
   const { body } = await blob.download({ signal })

@@ -1,9 +1,13 @@
-import { createHmac } from 'node:crypto'
 import { connectAdmin } from '../backend/admin.ts'
 import type { Logger } from '../log.ts'
 import type { Services } from '../services.ts'
-import { askingProxies, loopbackAddresses, loopbackSecret } from './address.ts'
+import { mac } from '../storage/mac.ts'
+import { loopbackAddresses, removeAddresses } from './address.ts'
+import { askingProxies } from './ask.ts'
 import type { Calls } from './calls.ts'
+
+/** What fits into one request by far. */
+const MAX_BATCH = 1000
 
 interface Cancellable {
   /** A CancelRequest for the session was passed on to the backend. */
@@ -58,7 +62,7 @@ export class Cancels {
 
   /** Stands for a session's key between proxies: the server might log it, and the key itself must not be seen. */
   #tokenOf(key: Buffer): string {
-    return createHmac('sha256', this.#services.sealingKey.macKey).update('cancel').update(key).digest('hex')
+    return mac(this.#services.sealingKey, 'blobgres/2 cancel', key)
   }
 
   /** One round at a time, for all that has come until it begins: anybody can send cancel requests, with any key. */
@@ -82,14 +86,28 @@ export class Cancels {
     try {
       const others = (await loopbackAddresses(admin)).filter(address => address !== ownAddress)
       if (others.length === 0) return
-      await askingProxies(admin, loopbackSecret(sealingKey), async ask => {
+      const dead: string[] = []
+      await askingProxies(admin, sealingKey, async ask => {
         for (const address of others) {
-          for (const known of (await ask(address, `CANCEL ${JSON.stringify([...tokens])}`)) ?? []) tokens.delete(known)
+          for (const sessions of batches([...tokens])) {
+            const known = await ask(address, 'CANCEL', { sessions })
+            for (const token of known ?? []) tokens.delete(token)
+            if (known === undefined) {
+              dead.push(address)
+              break
+            }
+          }
           if (tokens.size === 0) return
         }
       })
+      if (dead.length > 0) await removeAddresses(admin, dead)
     } finally {
       await admin.end()
     }
   }
+}
+
+function batches(tokens: readonly string[]): string[][] {
+  const count = Math.ceil(tokens.length / MAX_BATCH)
+  return Array.from({ length: count }, (_, i) => tokens.slice(i * MAX_BATCH, (i + 1) * MAX_BATCH))
 }

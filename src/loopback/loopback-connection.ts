@@ -10,58 +10,63 @@ import {
   parameterStatus,
   readyForQuery,
 } from '../protocol/messages.ts'
-import { asPgError, PgError } from '../protocol/pg-error.ts'
+import { asPgError, PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { endSoon } from '../session/farewell.ts'
 import type { Requests } from './requests.ts'
-import { MECHANISM, ScramServer } from './scram.ts'
+import type { UnprovedConnections } from './unproved.ts'
 
 /** User and database by which a connection of the extension's functions is told from a client's. */
 export const LOOPBACK_NAME = 'azure_storage_loopback'
 
-/** No request of the extension is longer: it sends rows in blocks of some KiB, and a row is at most 1 GiB. */
-const MAX_REQUEST_LENGTH = 0x3fffffff
-const MAX_LOGIN_MESSAGE_LENGTH = 1024
-/** The extension's functions do not wait longer either. */
-const LOGIN_TIMEOUT_MS = 5000
+/** By what the other side has shown of itself. No request is longer: rows come in blocks of some KiB, and a row is at most 1 GiB. */
+const MAX_LENGTH = { hello: 2 * 1024, request: 4 * 1024 * 1024, rows: 0x3fffffff } as const
+/** The extension's functions ask as soon as they are connected, and do not wait longer either. */
+const PROOF_TIMEOUT_MS = 5000
 
 /**
  * A connection that the extension's functions open from the backend, with dblink: the proxy answers it itself, in the
- * simple query protocol, one request at a time.
+ * simple query protocol, one message at a time. It asks for no password: see Handshake.
  */
 export class LoopbackConnection {
   readonly #socket: net.Socket
   readonly #requests: Requests
+  readonly #unproved: UnprovedConnections
   readonly #log: Logger
   readonly #closed = new AbortController()
-  readonly #loginTimer: NodeJS.Timeout
-  #scram: ScramServer | undefined
-  #step: 'initial' | 'response' | 'ready' = 'initial'
-  #queue: Promise<void> = Promise.resolve()
+  readonly #proofTimer: NodeJS.Timeout
+  #answering = false
+  #ended = false
 
-  constructor(socket: net.Socket, secret: string, encoding: string, requests: Requests, log: Logger) {
+  constructor(socket: net.Socket, encoding: string, requests: Requests, unproved: UnprovedConnections, log: Logger) {
     this.#socket = socket
     this.#requests = requests
+    this.#unproved = unproved
     this.#log = log
-    this.#scram = new ScramServer(secret)
-    this.#loginTimer = setTimeout(() => socket.destroy(), LOGIN_TIMEOUT_MS)
-    const assembler = new FrameAssembler(frame => this.#take(frame, encoding))
+    this.#proofTimer = setTimeout(() => socket.destroy(), PROOF_TIMEOUT_MS)
+    unproved.add(this)
+    const assembler = new FrameAssembler(frame => this.#take(frame))
     socket.on('data', chunk => {
-      try {
-        assembler.push(chunk)
-        if (assembler.announcedLength > this.#lengthLimit) this.#socket.destroy()
-      } catch (error) {
-        log.error({ err: error }, 'loopback connection failed')
-        socket.destroy()
-      }
+      if (this.#ended) return
+      unproved.received(this, chunk.length)
+      assembler.push(chunk)
+      if (assembler.announcedLength > this.#maxLength) this.#fail(tooLong())
     })
     socket.on('end', () => socket.end())
     socket.on('close', () => {
-      clearTimeout(this.#loginTimer)
+      this.#isProved()
       this.#closed.abort()
       requests.close()
     })
-    socket.write(authentication(AUTHENTICATION.sasl, `${MECHANISM}\0\0`))
+    socket.write(
+      Buffer.concat([
+        authentication(AUTHENTICATION.ok, ''),
+        parameterStatus('client_encoding', encoding),
+        parameterStatus('server_encoding', encoding),
+        parameterStatus('standard_conforming_strings', 'on'),
+        readyForQuery(STATUS.idle),
+      ]),
+    )
     socket.resume()
   }
 
@@ -70,77 +75,60 @@ export class LoopbackConnection {
     this.#socket.destroy()
   }
 
-  get #lengthLimit(): number {
-    return this.#step === 'ready' ? MAX_REQUEST_LENGTH : MAX_LOGIN_MESSAGE_LENGTH
+  get #maxLength(): number {
+    return MAX_LENGTH[this.#requests.expected]
   }
 
-  #take(frame: Frame, encoding: string): void {
-    if (this.#step !== 'ready') this.#logIn(frame, encoding)
-    else if (frame.code === FRONTEND.terminate) this.#socket.end()
-    else if (frame.code === FRONTEND.query) this.#queue = this.#queue.then(() => this.#answer(frame))
-    else this.#socket.destroy()
+  #isProved(): void {
+    clearTimeout(this.#proofTimer)
+    this.#unproved.remove(this)
   }
 
-  #logIn(frame: Frame, encoding: string): void {
-    const scram = this.#scram
-    const body = frameBody(frame)
-    if (frame.code !== FRONTEND.password || scram === undefined) {
-      this.#socket.destroy()
-      return
+  #take(frame: Frame): void {
+    if (this.#ended) return
+    if (frame.code === FRONTEND.terminate) this.#end()
+    else if (frame.bytes.length > this.#maxLength) this.#fail(tooLong())
+    else if (frame.code !== FRONTEND.query || this.#answering)
+      this.#fail(new ProtocolError('azure_storage: unexpected message'))
+    else {
+      this.#answering = true
+      this.#answer(frame).finally(() => {
+        this.#answering = false
+      })
     }
-    if (this.#step === 'initial') {
-      // Mechanism name, then the client's first message with its length.
-      const start = body.indexOf(0) + 5
-      const reply = scram.start(body.toString('utf8', start))
-      if (body.toString('utf8', 0, start - 5) !== MECHANISM || reply === undefined) {
-        this.#refuse()
-        return
-      }
-      this.#socket.write(authentication(AUTHENTICATION.saslContinue, reply))
-      this.#step = 'response'
-      return
-    }
-    const reply = scram.finish(body.toString('utf8'))
-    if (reply === undefined) {
-      this.#refuse()
-      return
-    }
-    clearTimeout(this.#loginTimer)
-    this.#scram = undefined
-    this.#step = 'ready'
-    this.#socket.write(
-      Buffer.concat([
-        authentication(AUTHENTICATION.saslFinal, reply),
-        authentication(AUTHENTICATION.ok, ''),
-        parameterStatus('client_encoding', encoding),
-        parameterStatus('server_encoding', encoding),
-        parameterStatus('standard_conforming_strings', 'on'),
-        readyForQuery(STATUS.idle),
-      ]),
-    )
-  }
-
-  #refuse(): void {
-    this.#scram = undefined
-    this.#log.warn('a loopback connection does not know the secret')
-    const error = new PgError({
-      message: `password authentication failed for user "${LOOPBACK_NAME}"`,
-      code: SQLSTATE.invalidPassword,
-    })
-    endSoon(this.#socket, errorResponse(errorFields(error, 'FATAL')))
   }
 
   async #answer(frame: Frame): Promise<void> {
     const body = frameBody(frame)
+    const answered = () => Buffer.concat([commandComplete('SELECT'), readyForQuery(STATUS.idle)])
     try {
-      for await (const bytes of this.#requests.answer(body.subarray(0, body.length - 1))) await this.#write(bytes)
-      await this.#write(Buffer.concat([commandComplete('SELECT'), readyForQuery(STATUS.idle)]))
+      for await (const bytes of this.#requests.answer(body.subarray(0, body.length - 1), () => this.#isProved())) {
+        await this.#write(bytes)
+      }
+      await this.#write(answered())
     } catch (error) {
       if (this.#closed.signal.aborted) return
+      if (error instanceof ProtocolError) {
+        this.#fail(error)
+        return
+      }
       const told = asPgError(error)
       if (told.code === SQLSTATE.internalError) this.#log.error({ err: error }, 'loopback request failed')
       this.#socket.write(Buffer.concat([errorResponse(errorFields(told)), readyForQuery(STATUS.idle)]))
     }
+    if (this.#requests.isOver) this.#end()
+  }
+
+  /** A peer that does not keep to the exchange is none of the extension's. */
+  #fail(error: ProtocolError): void {
+    this.#log.warn({ err: error }, 'a loopback connection is refused')
+    this.#end(errorResponse(errorFields(new PgError(error), 'FATAL')))
+  }
+
+  #end(last?: Buffer): void {
+    this.#ended = true
+    this.#requests.close()
+    endSoon(this.#socket, last)
   }
 
   async #write(bytes: Buffer): Promise<void> {
@@ -161,3 +149,5 @@ export class LoopbackConnection {
     })
   }
 }
+
+const tooLong = (): ProtocolError => new ProtocolError('azure_storage: the message is too long')

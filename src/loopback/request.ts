@@ -1,17 +1,10 @@
 import type { Shape } from '../formats/parquet/shape.ts'
-import { createTranscoder } from '../formats/rows/content-encoding.ts'
-import { PgError } from '../protocol/pg-error.ts'
+import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { type Grant, readGrant } from '../storage/access.ts'
 import type { CallOrigin } from './calls.ts'
+import type { ProvedRequest } from './handshake.ts'
 import { readSealRequest, type SealRequest } from './seal-request.ts'
-
-/** What the database says of an account that the caller may use, and the proof of it. */
-export interface Grant {
-  readonly authType: string
-  readonly sealed: string | null
-  readonly passphrase: string
-  readonly mac: string
-}
 
 /** Which account, with which credential; without `grant`: anonymously. */
 export interface Target {
@@ -49,75 +42,74 @@ export type Request =
   | ({ readonly verb: 'GET' } & RowsOfBlob)
   | ({ readonly verb: 'OPEN' } & RowsOfBlob)
   | ({ readonly verb: 'SEAL' } & SealRequest)
-  | { readonly verb: 'DATA' | 'COMMIT'; readonly upload: string; readonly payload: Buffer }
 
-/** Reads the text of a loopback Query, in the database's encoding: verb, JSON, and for rows a payload behind a newline. */
-export function readRequest(body: Buffer, encoding: string): Request {
-  const newline = body.indexOf(0x0a)
-  const line = body.subarray(0, newline < 0 ? body.length : newline)
-  const head = (createTranscoder(encoding, 'UTF8')?.convert(line) ?? line).toString('utf8')
-  const space = head.indexOf(' ')
-  const verb = space < 0 ? head : head.slice(0, space)
-  const rest = head.slice(space + 1)
+/** The text of a loopback Query. The name of an upload is its password, so its rows need no proof. */
+export type Message =
+  | { readonly kind: 'hello' | 'request'; readonly text: string }
+  | { readonly kind: 'rows'; readonly upload: string; readonly isLast: boolean; readonly rows: Buffer }
+
+const ROWS_HEAD = /^(DATA|COMMIT) ([\w-]{12})\n/
+const MAX_ROWS_HEAD = 32
+
+/** `DATA` and `COMMIT` have rows behind a newline, in the database's encoding. */
+export function readMessage(body: Buffer): Message {
+  const head = ROWS_HEAD.exec(body.toString('latin1', 0, MAX_ROWS_HEAD))
+  if (head !== null) {
+    const [{ length }, verb, upload] = head as unknown as [string, string, string]
+    return { kind: 'rows', upload, isLast: verb === 'COMMIT', rows: body.subarray(length) }
+  }
+  const text = body.toString('latin1')
+  return { kind: text.startsWith('HELLO ') ? 'hello' : 'request', text }
+}
+
+/** @throws ProtocolError */
+export function readRequest({ verb, fields }: ProvedRequest): Request {
   switch (verb) {
     case 'PING':
       return { verb }
     case 'CANCEL':
-      return { verb, sessions: JSON.parse(rest) }
-    case 'LIST': {
-      const fields = JSON.parse(rest)
-      return { verb, ...readTarget(fields), prefix: String(fields.prefix) }
-    }
+      return { verb, sessions: list(fields.sessions).map(text) }
+    case 'LIST':
+      return { verb, ...readTarget(fields), prefix: text(fields.prefix) }
     case 'GET':
-    case 'OPEN': {
-      const fields = JSON.parse(rest)
-      return {
-        verb,
-        ...readTarget(fields),
-        path: String(fields.path),
-        coder: String(verb === 'GET' ? fields.decoder : fields.encoder),
-        compression: String(fields.compression),
-        options: fields.options ?? null,
-        columns: (fields.columns as RawColumn[]).map(column => ({
-          name: column.name ?? undefined,
-          oid: Number(column.oid),
-          typmod: Number(column.typmod),
-          shape: column.shape,
-        })),
-        encoding: String(fields.encoding),
-        withLine: fields.with_line === true,
-      }
-    }
+    case 'OPEN':
+      return { verb, ...readRowsOfBlob(fields, verb === 'GET' ? fields.decoder : fields.encoder) }
     case 'SEAL':
-      return { verb, ...readSealRequest(rest) }
-    case 'DATA':
-    case 'COMMIT':
-      return { verb, upload: rest, payload: newline < 0 ? Buffer.alloc(0) : body.subarray(newline + 1) }
+      return { verb, ...readSealRequest(fields) }
     default:
-      throw new PgError({ message: `azure_storage: unknown loopback request`, code: SQLSTATE.protocolViolation })
+      throw new ProtocolError('azure_storage: unknown loopback request')
   }
 }
 
-interface RawColumn {
-  readonly name?: string | null
-  readonly oid: number | string
-  readonly typmod: number
-  readonly shape?: Shape
+function readRowsOfBlob(fields: ProvedRequest['fields'], coder: unknown): RowsOfBlob {
+  return {
+    ...readTarget(fields),
+    path: text(fields.path),
+    coder: text(coder),
+    compression: text(fields.compression),
+    options: fields.options ?? null,
+    columns: list(fields.columns).map(readColumn),
+    encoding: String(fields.encoding),
+    withLine: fields.with_line === true,
+  }
 }
 
-interface RawTarget {
-  readonly call: Record<'pid' | 'session' | 'statement' | 'timeout_ms' | 'database' | 'block_size_mb', unknown>
-  readonly account: unknown
-  readonly container: unknown
-  readonly grant?: {
-    readonly auth_type: string
-    readonly sealed?: string | null
-    readonly passphrase?: string | null
-    readonly mac: string
-  } | null
+function readColumn(column: unknown): Column {
+  const { name, oid, typmod, shape } = (column ?? {}) as Record<keyof Column, unknown>
+  return {
+    name: typeof name === 'string' ? name : undefined,
+    oid: Number(oid),
+    typmod: Number(typmod),
+    shape: shape as Shape | undefined,
+  }
 }
 
-function readTarget({ call, account, container, grant }: RawTarget): Target {
+function readTarget(fields: ProvedRequest['fields']): Target {
+  const call = fields.call as Record<
+    'pid' | 'session' | 'statement' | 'timeout_ms' | 'database' | 'block_size_mb',
+    unknown
+  >
+  const account = text(fields.account)
   return {
     call: {
       pid: Number(call.pid),
@@ -127,15 +119,19 @@ function readTarget({ call, account, container, grant }: RawTarget): Target {
       database: String(call.database),
       blockSizeMb: Number(call.block_size_mb),
     },
-    account: String(account),
-    container: String(container),
-    grant: grant
-      ? {
-          authType: grant.auth_type,
-          sealed: grant.sealed ?? null,
-          passphrase: grant.passphrase ?? '',
-          mac: String(grant.mac),
-        }
-      : undefined,
+    account,
+    container: text(fields.container),
+    grant: readGrant(fields.access, account),
   }
+}
+
+/** Most of a request comes from the caller, who may call the private functions with anything. */
+function text(value: unknown): string {
+  if (typeof value === 'string') return value
+  throw new PgError({ message: 'azure_storage: incomplete request', code: SQLSTATE.invalidParameterValue })
+}
+
+function list(value: unknown): unknown[] {
+  if (Array.isArray(value)) return value
+  throw new PgError({ message: 'azure_storage: incomplete request', code: SQLSTATE.invalidParameterValue })
 }

@@ -1,16 +1,15 @@
-import { PgError } from '../protocol/pg-error.ts'
+import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
+import { credentialOf } from '../storage/access.ts'
 import { type Blob, listBlobs, openBlob } from '../storage/blob-client.ts'
-import { anonymous, type Credential, parseCredential } from '../storage/credentials.ts'
-import { isGenuine } from '../storage/grants.ts'
-import { openSealed } from '../storage/sealing.ts'
 import { readBlobRows } from './blob-rows.ts'
 import { BlobRowsUpload } from './blob-rows-upload.ts'
 import type { Call, Calls } from './calls.ts'
 import type { Cancels } from './cancels.ts'
+import { Handshake } from './handshake.ts'
 import type { InterruptedReads } from './interrupted-reads.ts'
-import { type Request, type RowsOfBlob, readRequest, type Target } from './request.ts'
+import { type Request, type RowsOfBlob, readMessage, readRequest, type Target } from './request.ts'
 import { dataRow, rowDescription } from './rows.ts'
 import { sealForAccount } from './seal-request.ts'
 
@@ -21,6 +20,8 @@ export interface LoopbackServices extends Services {
   readonly interruptedReads: InterruptedReads
   /** Tells this proxy from others at the same address. */
   readonly proxyId: string
+  /** Whether the server may have dialled that to reach this proxy. */
+  readonly isOwnAddress: (address: string) => boolean
 }
 
 const LIST_COLUMNS = ['path', 'bytes', 'last_modified', 'etag', 'content_type', 'content_encoding', 'content_hash']
@@ -30,26 +31,78 @@ export class Requests {
   readonly #services: LoopbackServices
   readonly #closed = new AbortController()
   readonly #uploads = new Map<string, BlobRowsUpload>()
+  readonly #handshake: Handshake
+  #hasOpened = false
+  #isOver = false
 
   /** The database's. */
   readonly #encoding: string
   /** When the backend began to wait. For its first request, it has waited since it began to connect. */
   #waitingSince = performance.now()
-  /** The statement that the connection was opened for. */
-  #statement: string | undefined
 
   constructor(services: LoopbackServices, encoding: string) {
     this.#services = services
     this.#encoding = encoding
+    this.#handshake = new Handshake(services.sealingKey, services.isOwnAddress)
+  }
+
+  /** What may come next. */
+  get expected(): 'hello' | 'request' | 'rows' {
+    if (this.#hasOpened) return 'rows'
+    return this.#handshake.hasGreeted ? 'request' : 'hello'
+  }
+
+  /** The one request of the connection is answered; only uploads take more. */
+  get isOver(): boolean {
+    return this.#isOver
   }
 
   get uploads(): Iterable<BlobRowsUpload> {
     return this.#uploads.values()
   }
 
-  /** Messages of the reply: RowDescription and DataRows. @throws PgError */
-  async *answer(body: Buffer): AsyncGenerator<Buffer> {
-    const request = readRequest(body, this.#encoding)
+  /**
+   * Messages of the reply: RowDescription and DataRows. `onProved` is called when the other side has shown that it is the
+   * extension.
+   * @throws PgError
+   * @throws ProtocolError It is not.
+   */
+  async *answer(body: Buffer, onProved: () => void): AsyncGenerator<Buffer> {
+    const message = readMessage(body)
+    switch (message.kind) {
+      case 'hello': {
+        const proof = this.#handshake.greet(message.text)
+        yield rowDescription(['nonce', 'proof'])
+        yield dataRow(proof, this.#encoding)
+        break
+      }
+      case 'request': {
+        const proved = this.#handshake.accept(message.text)
+        this.#isOver = proved.verb !== 'OPEN'
+        onProved()
+        yield* this.#serve(readRequest(proved))
+        break
+      }
+      case 'rows':
+        if (!this.#hasOpened) throw new ProtocolError('azure_storage: rows without an upload')
+        if (message.isLast) await this.#commit(message.upload, message.rows)
+        else await this.#uploadOf(message.upload).write(message.rows)
+        yield rowDescription(['open'])
+        yield dataRow([String(this.#uploads.size)], this.#encoding)
+        break
+      default:
+        message satisfies never
+    }
+  }
+
+  /** The connection is over: nothing of it is to go on. */
+  close(): void {
+    this.#closed.abort()
+    for (const upload of this.#uploads.values()) upload.abort()
+    this.#uploads.clear()
+  }
+
+  async *#serve(request: Request): AsyncGenerator<Buffer> {
     switch (request.verb) {
       case 'PING':
         yield rowDescription(['proxy'])
@@ -79,24 +132,9 @@ export class Requests {
         yield dataRow([upload.id, upload.mode], this.#encoding)
         break
       }
-      case 'DATA':
-        await this.#uploadOf(request.upload).write(request.payload)
-        yield* this.#openUploads()
-        break
-      case 'COMMIT':
-        await this.#commit(request.upload, request.payload)
-        yield* this.#openUploads()
-        break
       default:
         request satisfies never
     }
-  }
-
-  /** The connection is over: nothing of it is to go on. */
-  close(): void {
-    this.#closed.abort()
-    for (const upload of this.#uploads.values()) upload.abort()
-    this.#uploads.clear()
   }
 
   async *#list(request: Request & { verb: 'LIST' }): AsyncGenerator<Buffer> {
@@ -105,9 +143,9 @@ export class Requests {
   }
 
   async *#listed(request: Request & { verb: 'LIST' }, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const { account, container, prefix } = request
+    const { account, container, prefix, grant } = request
     const { storageEndpoints } = this.#services.config
-    const credential = await this.#credential(request)
+    const credential = await credentialOf(account, grant, this.#services)
     for await (const blobs of listBlobs(storageEndpoints, account, credential, container, prefix, signal)) {
       yield Buffer.concat(
         blobs.map(blob =>
@@ -142,6 +180,7 @@ export class Requests {
       const blob = await this.#blob(request)
       const upload = new BlobRowsUpload(this.#services, request, blob, call, this.#closed.signal)
       this.#uploads.set(upload.id, upload)
+      this.#hasOpened = true
       return upload
     } catch (error) {
       call.end()
@@ -156,11 +195,6 @@ export class Requests {
     } finally {
       this.#uploads.delete(id)
     }
-  }
-
-  *#openUploads(): Generator<Buffer> {
-    yield rowDescription(['open'])
-    yield dataRow([String(this.#uploads.size)], this.#encoding)
   }
 
   #uploadOf(id: string): BlobRowsUpload {
@@ -188,31 +222,8 @@ export class Requests {
   }
 
   async #blob(request: RowsOfBlob): Promise<Blob> {
-    const { account, container, path } = request
-    const credential = await this.#credential(request)
+    const { account, container, path, grant } = request
+    const credential = await credentialOf(account, grant, this.#services)
     return openBlob(this.#services.config.storageEndpoints, account, credential, container, path)
-  }
-
-  /**
-   * A role that has the extension dblink can speak over the connection of its own blob_put(): so each request must prove
-   * its right, and for the statement that the connection was opened for.
-   */
-  async #credential({ account, grant, call }: Target): Promise<Credential> {
-    const { pid, statement } = call
-    this.#statement ??= `${pid} ${statement}`
-    if (grant === undefined) return anonymous
-    const { sealingKey, identity } = this.#services
-    const { authType, sealed } = grant
-    if (
-      this.#statement !== `${pid} ${statement}` ||
-      !isGenuine({ pid, statement, account, authType, sealed, mac: grant.mac }, sealingKey)
-    ) {
-      throw new PgError({
-        message: `azure_storage: the caller has not proved that it may use storage account ${account}`,
-        code: SQLSTATE.insufficientPrivilege,
-      })
-    }
-    if (sealed === null) return { kind: 'managed-identity', identity }
-    return parseCredential(await openSealed(sealed, { account, authType }, sealingKey, grant.passphrase))
   }
 }

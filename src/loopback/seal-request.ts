@@ -1,52 +1,47 @@
 import { PgError } from '../protocol/pg-error.ts'
-import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { isProof } from '../storage/grants.ts'
-import { IN_STATEMENT, openFromStatement, openSealed, type SealingKey, seal } from '../storage/sealing.ts'
+import { databaseName, IN_STATEMENT, openFromStatement, openSealed, type SealingKey, seal } from '../storage/sealing.ts'
+import type { ProvedRequest } from './handshake.ts'
 
 /** A credential to store; see azure_storage_private.seal(). */
 export interface SealRequest {
-  /** MAC over `text`, by which one knows that the extension wrote it. */
-  readonly proof: string
-  /** JSON of SealFields; neither read nor shown before the proof is checked. */
-  readonly text: string
-}
-
-interface SealFields {
   readonly account: string
-  readonly auth_type: string
+  readonly authType: string
   /** The credential as it was given to account_add(): in clear, or sealed by sealForStatement(). */
-  readonly credentials?: string | null
+  readonly credentials: string
   /** The credential as it is stored already, in the place of the above. */
-  readonly sealed?: string | null
+  readonly sealed: string | undefined
   readonly passphrase: string
+  /** The backend whose statement gives it, and its database (see databaseName()). */
   readonly pid: number
+  readonly database: string
 }
 
-/** Reads what follows the verb. */
-export function readSealRequest(rest: string): SealRequest {
-  const space = rest.indexOf(' ')
-  return { proof: rest.slice(0, space), text: rest.slice(space + 1) }
+export function readSealRequest(fields: ProvedRequest['fields']): SealRequest {
+  const call = fields.call as Record<'pid' | 'database_in_hex', unknown>
+  return {
+    account: String(fields.account),
+    authType: String(fields.auth_type),
+    credentials: String(fields.credentials ?? ''),
+    sealed: typeof fields.sealed === 'string' ? fields.sealed : undefined,
+    passphrase: String(fields.passphrase ?? ''),
+    pid: Number(call.pid),
+    database: databaseName(Buffer.from(String(call.database_in_hex), 'hex')),
+  }
 }
 
 /** The credential as it is to be stored. @throws PgError */
-export async function sealForAccount({ proof, text }: SealRequest, key: SealingKey): Promise<string> {
-  if (!isProof(proof, ['seal', text], key)) {
-    throw new PgError({
-      message: 'azure_storage: the caller has not proved that it may register storage accounts',
-      code: SQLSTATE.insufficientPrivilege,
-    })
-  }
-  const { account, auth_type: authType, credentials, sealed, passphrase, pid } = JSON.parse(text) as SealFields
+export async function sealForAccount(request: SealRequest, key: SealingKey): Promise<string> {
+  const { account, authType, credentials, sealed, passphrase, pid, database } = request
   const owner = { account, authType }
   try {
     const clear = sealed
       ? await openSealed(sealed, owner, key, passphrase)
-      : openFromStatement(credentials ?? '', account, pid, key)
+      : openFromStatement(credentials, { account, pid, database }, key)
     return await seal(clear, owner, key, passphrase)
   } catch (error) {
     if (!(error instanceof PgError)) throw error
-    const hint = credentials?.startsWith(IN_STATEMENT)
-      ? 'Give the credential itself: the sealed one that a log shows is good for its account or its session only.'
+    const hint = credentials.startsWith(IN_STATEMENT)
+      ? 'Give the credential itself: the sealed one that a log shows is good for its own session and account only.'
       : undefined
     throw new PgError({ message: error.message, code: error.code, detail: `The account is ${account}.`, hint })
   }

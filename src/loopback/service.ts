@@ -1,17 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import type net from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { connectAdmin } from '../backend/admin.ts'
+import type { Address } from '../config/values.ts'
 import type { Logger } from '../log.ts'
-import type { Address } from '../options.ts'
+import { findEncoding } from '../protocol/encodings.ts'
 import type { Services } from '../services.ts'
-import { announceAddress, findLoopbackAddress, loopbackSecret } from './address.ts'
 import { Calls } from './calls.ts'
 import { Cancels } from './cancels.ts'
 import { InterruptedReads } from './interrupted-reads.ts'
 import { LOOPBACK_NAME, LoopbackConnection } from './loopback-connection.ts'
+import { Registration } from './registration.ts'
 import { type LoopbackServices, Requests } from './requests.ts'
 import { endedStatements } from './statements.ts'
+import { UnprovedConnections } from './unproved.ts'
 
 /** How often the statements of open uploads are looked up, while there are any. */
 const WATCH_INTERVAL_MS = 1000
@@ -21,11 +22,10 @@ export class LoopbackService {
   readonly calls: Calls
   readonly cancels: Cancels
   readonly #services: LoopbackServices
-  readonly #secret: string
+  readonly #registration: Registration
   readonly #log: Logger
   readonly #connections = new Map<LoopbackConnection, Requests>()
-  #address: string | undefined
-  #steppingBack: Promise<void> | undefined
+  readonly #unproved = new UnprovedConnections()
   #watch: NodeJS.Timeout | undefined
   #watching = false
 
@@ -33,14 +33,15 @@ export class LoopbackService {
     const proxyId = randomUUID()
     this.calls = new Calls(proxyId)
     this.cancels = new Cancels(services, this.calls, log)
+    this.#registration = new Registration(services, proxyId, log)
     this.#services = {
       ...services,
       calls: this.calls,
       cancels: this.cancels,
       interruptedReads: new InterruptedReads(),
       proxyId,
+      isOwnAddress: address => this.#registration.isOwn(address),
     }
-    this.#secret = loopbackSecret(services.sealingKey)
     this.#log = log
   }
 
@@ -50,9 +51,9 @@ export class LoopbackService {
   }
 
   accept(socket: net.Socket, parameters: ReadonlyMap<string, string>, log: Logger): void {
-    const encoding = parameters.get('client_encoding') ?? 'UTF8'
+    const encoding = findEncoding(parameters.get('client_encoding') ?? 'UTF8')?.name ?? 'UTF8'
     const requests = new Requests(this.#services, encoding)
-    const connection = new LoopbackConnection(socket, this.#secret, encoding, requests, log)
+    const connection = new LoopbackConnection(socket, encoding, requests, this.#unproved, log)
     this.#connections.set(connection, requests)
     this.#watch ??= setInterval(() => this.#closeAbandoned(), WATCH_INTERVAL_MS)
     socket.on('close', () => {
@@ -65,32 +66,17 @@ export class LoopbackService {
 
   /** Where the server reaches this proxy, if it does. */
   get address(): string | undefined {
-    return this.#address
+    return this.#registration.address
   }
 
   /** Finds out how the server reaches this proxy, and lets the functions know. */
-  async announce(listen: Address): Promise<void> {
-    const { config } = this.#services
-    const admin = await connectAdmin(config.backend)
-    try {
-      const { proxyId } = this.#services
-      const { address, tried } = await findLoopbackAddress(admin, listen, config.loopback, this.#secret, proxyId)
-      this.#address = address
-      if (address !== undefined) await announceAddress(admin, address, 'first')
-      else {
-        this.#log.warn(
-          { tried },
-          'the server cannot reach this proxy: account_add, blob_get, blob_put and blob_list will fail, COPY works (see --loopback)',
-        )
-      }
-    } finally {
-      await admin.end()
-    }
+  announce(listen: Address): Promise<void> {
+    return this.#registration.announce(listen)
   }
 
   /** Functions are to call another proxy, if there is one: what they begin here could be cut short. */
   stepBack(): void {
-    this.#steppingBack = this.#move('last')
+    this.#registration.stepBack()
   }
 
   /** Resolves when nothing is under way, or `timeoutMs` has passed. */
@@ -104,19 +90,7 @@ export class LoopbackService {
   async close(): Promise<void> {
     clearInterval(this.#watch)
     for (const connection of this.#connections.keys()) connection.destroy()
-    await this.#steppingBack
-    await this.#move('nowhere')
-  }
-
-  async #move(place: 'last' | 'nowhere'): Promise<void> {
-    const address = this.#address
-    if (address === undefined) return
-    try {
-      const admin = await connectAdmin(this.#services.config.backend)
-      await announceAddress(admin, address, place).finally(() => admin.end())
-    } catch (error) {
-      this.#log.warn({ err: error, address }, 'cannot take the loopback address back')
-    }
+    await this.#registration.end()
   }
 
   /**

@@ -1,5 +1,5 @@
 import { connectAdmin } from '../backend/admin.ts'
-import type { BackendConfig } from '../config.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
 import type { CallOrigin } from './calls.ts'
 
 /** Those of the statements that have ended. Without track_activities a backend does not tell: its own count as running. */

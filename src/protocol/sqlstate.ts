@@ -23,6 +23,7 @@ export const SQLSTATE = {
   configurationLimitExceeded: '53400',
   outOfMemory: '53200',
   programLimitExceeded: '54000',
+  statementTooComplex: '54001',
   objectNotInPrerequisiteState: '55000',
   queryCanceled: '57014',
   adminShutdown: '57P01',

@@ -194,8 +194,9 @@ export class Listener {
     })
     this.#sessions.add(session)
     if (isReplication(parameters)) return
-    const database = parameters.get('database') || (parameters.get('user') ?? '')
-    session.intercept(new StatementInterceptor(session, this.#services, database))
+    const user = parameters.get('user') ?? ''
+    const database = parameters.get('database') || user
+    session.intercept(new StatementInterceptor(session, this.#services, { user, database }))
   }
 
   async #cancel(packet: Buffer): Promise<void> {

@@ -4,6 +4,7 @@ import type { Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import { accountAddIsOurs } from './account-function.ts'
+import { mayCreateExtension } from './extension-right.ts'
 import type { Leases } from './leases.ts'
 import { selectListsFor } from './relations.ts'
 import type { Resources } from './script.ts'
@@ -38,6 +39,7 @@ export async function gather(
 ): Promise<Gathered | undefined> {
   const selectList = await selectListsFor(session, statements, inPipeline)
   if (selectList === undefined) return undefined
+  let mayInstall: boolean | undefined
   let installer: string | undefined
   const locks = new Map<CopyStatement, SettleLock>()
   const runnable: Statement[] = []
@@ -45,12 +47,14 @@ export async function gather(
     if (statement.kind === 'with-secrets' && !statement.isCertain) {
       const isOurs = await accountAddIsOurs(session, inPipeline)
       if (isOurs === undefined) return undefined
-      runnable.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end })
+      runnable.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end, count: 1 })
       continue
     }
     try {
       if (statement.kind === 'extension' || statement.kind === 'create-extension-call') {
-        installer ??= await leases.installer()
+        mayInstall ??= await mayCreateExtension(session, leases, inPipeline)
+        if (mayInstall === undefined) return undefined
+        if (mayInstall) installer ??= await leases.installer()
       } else if (takeLocks && statement.kind === 'copy' && statement.copy.direction === 'to') {
         locks.set(statement.copy, await leases.lock())
       }

@@ -1,23 +1,25 @@
 import { serialize } from 'pg-protocol'
 import type { SettleLock } from '../backend/admin.ts'
-import { BACKEND, FRONTEND, STATUS } from '../protocol/codes.ts'
+import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
-import { type ErrorFields, errorResponse, parse, query, readErrorFields } from '../protocol/messages.ts'
-import { asPgError } from '../protocol/pg-error.ts'
+import { type ErrorFields, errorFields, errorResponse, parse, query, readErrorFields } from '../protocol/messages.ts'
+import { asPgError, PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { Secret } from '../sql/account-secrets.ts'
-import { classify, type Statement } from '../sql/classify.ts'
+import type { Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
-import { openBlobFor } from '../storage/open-blob.ts'
-import { sealForStatement } from '../storage/sealing.ts'
+import { databaseName, sealForStatement } from '../storage/sealing.ts'
 import type { Interceptor } from './client-stream.ts'
 import { mapErrorPosition } from './error-position.ts'
 import { gather, type SettleLocks } from './gather.ts'
 import { Leases } from './leases.ts'
+import { openCopy } from './open-copy.ts'
+import { passParsed } from './pass-parsed.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
+import { readStatements } from './read-statements.ts'
 import { runScript, type ScriptContext } from './run-script.ts'
 import {
   newChallenge,
@@ -31,6 +33,10 @@ import {
 } from './script.ts'
 import { sealParameters } from './seal-parameters.ts'
 import type { Session } from './session.ts'
+
+/** In the place of a Parse's text that is refused unread: it does not parse either, and gives nothing away. */
+const UNREAD = 'azure_storage'
+const NO_PARAMETERS = Buffer.alloc(2)
 
 /** What a Close or Describe is about. */
 const STATEMENT = 'S'.charCodeAt(0)
@@ -52,14 +58,16 @@ interface Prepared {
 export class StatementInterceptor implements Interceptor {
   readonly #session: Session
   readonly #services: Services
+  readonly #user: string
   readonly #database: string
   readonly #prepared = new Map<string, Prepared>()
   readonly #portals = new Map<string, Prepared>()
 
-  constructor(session: Session, services: Services, database: string) {
+  constructor(session: Session, services: Services, login: { readonly user: string; readonly database: string }) {
     this.#session = session
     this.#services = services
-    this.#database = database
+    this.#user = login.user
+    this.#database = login.database
   }
 
   wants(code: number): boolean {
@@ -121,7 +129,7 @@ export class StatementInterceptor implements Interceptor {
 
   async #query(frame: Frame, text: string): Promise<void> {
     const session = this.#session
-    const statements = (await session.quiet()) ? this.#classify(text) : undefined
+    const statements = (await session.quiet()) ? await this.#read(text) : undefined
     if (statements === undefined) {
       session.forward(frame.bytes)
       return
@@ -141,7 +149,7 @@ export class StatementInterceptor implements Interceptor {
   /** A statement counts as prepared, or as replaced, when the backend says so: the name may be taken. */
   async #parse(frame: Frame, name: string, text: string): Promise<void> {
     const session = this.#session
-    const statements = (await session.quiet()) ? this.#classify(text) : undefined
+    const statements = (await session.quiet()) ? await this.#read(text) : undefined
     const [statement] = statements ?? []
     const isOurs = statements?.length === 1 && statement !== undefined && statement.kind !== 'pass'
     if (!isOurs && (session.pending.skipping || session.pending.unsure || !this.#prepared.has(name))) {
@@ -155,7 +163,11 @@ export class StatementInterceptor implements Interceptor {
       let script: Script | undefined
       let secrets: readonly Secret[] = []
       let bytes = frame.bytes
-      if (isOurs) {
+      let refused: PgErrorFields | undefined
+      if (isOurs && statement.kind === 'refuse' && statement.isUnread) {
+        refused = statement.error
+        bytes = parse(Buffer.from(name, 'latin1'), UNREAD, NO_PARAMETERS)
+      } else if (isOurs) {
         const gathered = await gather(session, [statement], leases, { seal: this.#seal, inPipeline, takeLocks: false })
         if (gathered === undefined) return
         const [runnable] = gathered.runnable
@@ -168,27 +180,15 @@ export class StatementInterceptor implements Interceptor {
       }
       session.send(bytes)
       session.send(serialize.flush())
-      const accepted = await this.#parsed(script?.rewrite, text)
+      const accepted = await passParsed(session, error => {
+        if (refused) return errorResponse(errorFields(new PgError(refused)))
+        return script ? this.#describe(error, script.rewrite, text) : error.bytes
+      })
       if (accepted || name === '') this.#forget(name)
       if (!accepted || script === undefined) return
       const { steps, rewrite } = script
       this.#prepared.set(name, { step: steps[0] as Step, secrets, rewrite, release: leases.handOver() })
     })
-  }
-
-  /** Passes on the replies to a Parse: was it accepted? */
-  async #parsed(rewrite: Rewrite | undefined, text: string): Promise<boolean> {
-    const session = this.#session
-    for (;;) {
-      const frame = await session.next()
-      if (frame.code === BACKEND.errorResponse && rewrite) {
-        const fields = readErrorFields(frameBody(frame))
-        mapErrorPosition(fields, rewrite, text, this.#encoding)
-        session.reply({ code: frame.code, bytes: errorResponse(fields) })
-      } else session.reply(frame)
-      if (frame.code === BACKEND.parseComplete) return true
-      if (frame.code === BACKEND.errorResponse) return false
-    }
   }
 
   async #bind(frame: Frame, { secrets }: Prepared): Promise<void> {
@@ -258,7 +258,8 @@ export class StatementInterceptor implements Interceptor {
   }
 
   readonly #seal: SealOne = (clear, account) => {
-    const recipient = account === undefined ? { pid: this.#session.backendPid } : { account }
+    const database = databaseName(Buffer.from(this.#database))
+    const recipient = { account, pid: this.#session.backendPid, database }
     return sealForStatement(clear, recipient, this.#services.sealingKey)
   }
 
@@ -266,20 +267,27 @@ export class StatementInterceptor implements Interceptor {
     return this.#session.parameters.get('client_encoding') ?? 'UTF8'
   }
 
-  #classify(text: string): Statement[] | undefined {
-    const { parameters } = this.#session
-    return classify(text, {
+  #describe(error: Frame, rewrite: Rewrite, original: string): Buffer {
+    const fields = readErrorFields(frameBody(error))
+    mapErrorPosition(fields, rewrite, original, this.#encoding)
+    return errorResponse(fields)
+  }
+
+  #read(text: string): Promise<Statement[] | undefined> {
+    const settings = {
       encoding: this.#encoding,
-      standardConformingStrings: parameters.get('standard_conforming_strings') !== 'off',
+      standardConformingStrings: this.#session.parameters.get('standard_conforming_strings') !== 'off',
       endpoints: this.#services.config.storageEndpoints,
-    })
+    }
+    return readStatements(this.#session, this.#services.texts, { text, settings, client: this.#user })
   }
 
   #context(rewrite: Rewrite, original: string, locks: SettleLocks, replies: number | undefined): ScriptContext {
     const encoding = this.#encoding
     return {
-      openBlob: (copy: CopyStatement, grant) => openBlobFor(this.#services, copy.url, grant),
-      spool: this.#services.config,
+      openCopy: (step, row) =>
+        openCopy(this.#services, step, row, { pid: this.#session.backendPid, database: this.#database }),
+      spool: { ...this.#services.config, backendPid: this.#session.backendPid },
       settle: async copy => locks.get(copy)?.confirm(),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
       replies,

@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { connectAdmin, type SettleLock, takeSettleLock } from '../backend/admin.ts'
-import type { BackendConfig } from '../config.ts'
-import { createInstaller } from '../extension/install.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
+import { createInstaller, mayCreateExtension } from '../extension/install.ts'
 import { newSettleKey } from './script.ts'
 
 /**
@@ -27,6 +27,14 @@ export class Leases {
       this.#lockHolder = admin
     }
     return takeSettleLock(this.#lockHolder, newSettleKey())
+  }
+
+  /** Whether the role that the backend `pid` has let in may create extensions, for when it cannot be asked. @throws PgError */
+  mayCreateExtension(pid: number): Promise<boolean> {
+    return this.#asAdmin(async admin => {
+      const { rows } = await admin.query<{ may: boolean }>(`SELECT ${mayCreateExtension('$1')} AS may`, [pid])
+      return rows[0]?.may ?? false
+    })
   }
 
   /** The name of an installer function. @throws PgError */

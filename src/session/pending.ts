@@ -35,6 +35,8 @@ export class Pending {
   #owed: number[] = [LOGIN]
   #first = 0
   #end = 1
+  /** How many of them are owed a ReadyForQuery. */
+  #cycles = 1
   /** An error came for a message of the extended protocol: the backend drops everything up to the next Sync. */
   #skipping = false
   /** The backend takes CopyData from the client: Sync and Flush are ignored until CopyDone or CopyFail. */
@@ -68,12 +70,14 @@ export class Pending {
         this.#skipping = false
         this.#inPipeline = false
         this.#owed[this.#end++] = this.#rowsSent ? SYNC_BEHIND_ROWS : code
+        this.#cycles++
         return
       case FRONTEND.query:
       case FRONTEND.functionCall:
         this.#rowsSent = false
         this.#inPipeline = false
         this.#owed[this.#end++] = code
+        this.#cycles++
         return
       case FRONTEND.parse:
       case FRONTEND.bind:
@@ -199,6 +203,7 @@ export class Pending {
 
   #shift(): void {
     if (this.#first === this.#end) return
+    if (isCycle(this.#next)) this.#cycles--
     this.#begun = false
     let first = this.#first + 1
     // A CopyDone that comes next was out of place, or belonged to what is over.
@@ -240,11 +245,12 @@ export class Pending {
     }
     for (let from = end - 1; from >= this.#first; from--) {
       const code = this.#owed[from] as number
+      if (isSync(code)) this.#cycles--
       if (!isSync(code)) this.#owed[--to] = code
       else if (code === SYNC_BEHIND_ROWS) this.#syncsAmongRows++
     }
     this.#first = to
-    if (isExtended && !this.#owesCycle) this.#inPipeline = true
+    if (isExtended && this.#cycles === 0) this.#inPipeline = true
   }
 
   /** A message is sent that only a COPY that has failed lets the session survive: the error is on its way. */
@@ -253,10 +259,5 @@ export class Pending {
     if (isCycle(this.#next)) return
     this.#skipping = true
     if (this.#syncsAmongRows > 0) this.#certainty = 'lost'
-  }
-
-  get #owesCycle(): boolean {
-    for (let i = this.#first; i < this.#end; i++) if (isCycle(this.#owed[i] as number)) return true
-    return false
   }
 }

@@ -10,8 +10,8 @@ import type { Session } from './session.ts'
  */
 const LOOKUP = `
 SELECT CASE
-  WHEN c.relkind IN ('v', 'm') THEN '*'
-  WHEN c.relkind IN ('f', 'p') THEN (
+  WHEN c.relkind OPERATOR(pg_catalog.=) ANY ('{v,m}'::pg_catalog."char"[]) THEN '*'
+  WHEN c.relkind OPERATOR(pg_catalog.=) ANY ('{f,p}'::pg_catalog."char"[]) THEN (
     SELECT coalesce(pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum), '')
     FROM pg_catalog.pg_attribute a
     WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0
@@ -24,6 +24,7 @@ WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)`
 /** What a query on the relation has to select for COPY TO; undefined where COPY TO reads the relation itself. */
 type SelectList = string | undefined
 const EVERYTHING: SelectList = '*'
+const CREATED = { table: undefined, view: EVERYTHING } as const
 
 /**
  * Finds out, in the client's own session, for which exports the rows must come from a query. Undefined where that has
@@ -35,19 +36,15 @@ export async function selectListsFor(
   inPipeline: boolean,
 ): Promise<((copy: CopyStatement) => SelectList) | undefined> {
   const lists = new Map<CopyStatement, SelectList>()
-  const created = new Map<string, SelectList>()
   // The backend will say why it runs no statement, if the text has no mistake that comes first.
   const hasFailed = session.pending.status === STATUS.failed
   for (const [index, statement] of statements.entries()) {
-    if (statement.kind === 'pass' && statement.creates) {
-      created.set(statement.creates.relation, statement.creates.isView ? EVERYTHING : undefined)
-    }
     if (statement.kind !== 'copy' || statement.copy.direction !== 'to') continue
     const { copy } = statement
     // The statements before may create it, or end the failed transaction that hides it: it may be a view.
     const unknown = index > 0 || hasFailed ? EVERYTHING : undefined
-    const answered = created.has(copy.relation)
-      ? created.get(copy.relation)
+    const answered = statement.created
+      ? CREATED[statement.created]
       : hasFailed
         ? unknown
         : await lookUp(session, LOOKUP, [Buffer.from(copy.relation, 'latin1')], unknown, inPipeline)

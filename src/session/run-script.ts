@@ -1,6 +1,5 @@
 import { CREATE_EXTENSION_DENIED, INSTALLER_PREFIX } from '../extension/install.ts'
 import { needsSingleColumn } from '../formats/format.ts'
-import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { BlobExport } from '../handlers/blob-export.ts'
 import { BlobImport } from '../handlers/blob-import.ts'
 import { BACKEND } from '../protocol/codes.ts'
@@ -11,26 +10,13 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import type { SpoolOptions } from '../storage/blob-spool.ts'
-import type { Grant } from '../storage/open-blob.ts'
+import type { OpenedCopy } from './open-copy.ts'
 import type { Step } from './script.ts'
 import type { Session } from './session.ts'
 
-/** What azure_storage_private.copy_open() tells. */
-export interface CopyGrant extends Grant {
-  readonly statementTimeoutMs: number
-  readonly blockSizeMb: number
-  /** Asked for where the blob is Parquet. */
-  readonly columns: readonly ParquetColumn[]
-}
-
-interface OpenedCopy extends CopyGrant {
-  /** @throws PgError */
-  readonly blob: () => Blob
-}
-
 export interface ScriptContext {
-  /** @throws PgError where the credential cannot be used. */
-  readonly openBlob: (copy: CopyStatement, grant: CopyGrant) => Promise<Blob>
+  /** Reads the row of copy_open(). */
+  readonly openCopy: (step: Step & { kind: 'open' }, row: Frame) => Promise<OpenedCopy>
   readonly spool: SpoolOptions
   /** Lets the backend's wait for the blob end. */
   readonly settle: (copy: CopyStatement) => Promise<void>
@@ -86,7 +72,7 @@ export async function runScript(session: Session, steps: readonly Step[], contex
           break
         case BACKEND.dataRow:
           if (!own) session.reply(frame)
-          else if (step.kind === 'open') opened = await openCopy(readGrant(frame, step.challenge), step.copy, context)
+          else if (step.kind === 'open') opened = await context.openCopy(step, frame)
           break
         case BACKEND.copyInResponse:
           if (step.kind !== 'copy-from') {
@@ -157,37 +143,11 @@ function open(copy: CopyStatement, opened: OpenedCopy | undefined, response: Fra
     throw needsSingleColumn(copy.direction === 'from' ? 'decoder' : 'encoder')
   }
   if (opened === undefined) throw new Error('copy_open() returned no row')
+  const blob = opened.blob()
   if (copy.format.format === 'parquet' && columns !== opened.columns.length) {
     throw new Error(`COPY has ${columns} columns, not ${opened.columns.length}`) // altered by somebody else in between
   }
-  return opened.blob()
-}
-
-/** What is wrong with a credential is told when the COPY has begun: PostgreSQL's own complaints come first. */
-async function openCopy(grant: CopyGrant, copy: CopyStatement, context: ScriptContext): Promise<OpenedCopy> {
-  const blob = await context.openBlob(copy, grant).then(
-    opened => () => opened,
-    error => () => {
-      throw error
-    },
-  )
-  return { ...grant, blob }
-}
-
-function readGrant(frame: Frame, challenge: string): CopyGrant {
-  const body = frameBody(frame)
-  const values: (string | undefined)[] = []
-  let offset = 2
-  for (let i = body.readInt16BE(0); i > 0; i--) {
-    const length = body.readInt32BE(offset)
-    offset += 4
-    values.push(length < 0 ? undefined : body.toString('utf8', offset, offset + length))
-    offset += Math.max(0, length)
-  }
-  const [sealed, authType, statementTimeoutMs, blockSizeMb, mac, passphrase, columnsInHex = ''] = values
-  const columns = JSON.parse(Buffer.from(columnsInHex, 'hex').toString() || '[]') as ParquetColumn[]
-  const settings = { statementTimeoutMs: Number(statementTimeoutMs), blockSizeMb: Number(blockSizeMb) }
-  return { sealed, authType, mac, passphrase, challenge, columns, ...settings }
+  return blob
 }
 
 /** What the client is told instead of the backend's own words, where the proxy knows better. */

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { installerStatement } from '../extension/install.ts'
-import type { PgError } from '../protocol/pg-error.ts'
+import { CREATE_EXTENSION_REFUSAL, installerStatement } from '../extension/install.ts'
+import { PgError } from '../protocol/pg-error.ts'
 import { rewriteSecrets } from '../sql/account-secrets.ts'
 import type { Statement } from '../sql/classify.ts'
-import type { CopyStatement } from '../sql/copy-statement.ts'
+import { type CopyStatement, rewriteCopy } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import { quoteLiteral } from '../sql/quote.ts'
 import { Rewrite } from '../sql/rewrite.ts'
@@ -23,11 +23,13 @@ export type Step =
   /** Fails, for a reason the proxy knows. */
   | { readonly kind: 'refuse'; readonly error: PgError }
 
+const PASS: Step = { kind: 'pass' }
+
 /** What the statements of ours in one query text need: looked up or made before it is sent. */
 export interface Resources {
   /** Select list for a relation that COPY TO cannot read itself, such as a view. */
   readonly selectList: (copy: CopyStatement) => string | undefined
-  /** The installer function in the session's database. */
+  /** The installer function in the session's database; none where the client may not create extensions. */
   readonly installer: string | undefined
   readonly settleKey: (copy: CopyStatement) => bigint
   /** Seals a credential that is written in a statement. */
@@ -52,7 +54,7 @@ export function writeScript(text: string, statements: readonly Statement[], reso
     if (statement.kind === 'copy') {
       const { copy } = statement
       const challenge = newChallenge()
-      rewrite.put(`${openText(copy, challenge)}; `, statement.start).append(rewriteCopy(copy, resources))
+      rewrite.put(`${openText(copy, challenge)}; `, statement.start).append(rewritten(copy, text, resources))
       steps.push({ kind: 'open', copy, challenge }, copyStep(copy))
       if (copy.direction === 'to') {
         rewrite.put(`; ${settleText(copy, resources.settleKey(copy))}`, statement.end)
@@ -60,10 +62,10 @@ export function writeScript(text: string, statements: readonly Statement[], reso
       }
     } else if (statement.kind === 'with-secrets') {
       rewrite.append(rewriteSecrets(statement, statement.secrets, text, resources.seal))
-      steps.push({ kind: 'pass' })
+      steps.push(PASS)
     } else if (statement.kind === 'pass') {
       rewrite.keep(statement.start, statement.end)
-      steps.push({ kind: 'pass' })
+      for (let i = 0; i < statement.count; i++) steps.push(PASS)
     } else {
       const { text: own, step } = writeStatement(statement, resources)
       rewrite.put(own, statement.start)
@@ -82,12 +84,12 @@ export function writePrepared(
 ): Script {
   const rewrite = new Rewrite(text).keep(0, statement.start)
   if (statement.kind === 'copy') {
-    rewrite.append(rewriteCopy(statement.copy, resources))
+    rewrite.append(rewritten(statement.copy, text, resources))
     return { text: rewrite.text, steps: [copyStep(statement.copy)], rewrite }
   }
   if (statement.kind === 'with-secrets') {
     rewrite.append(rewriteSecrets(statement, statement.secrets, text, resources.seal))
-    return { text: rewrite.text, steps: [{ kind: 'pass' }], rewrite }
+    return { text: rewrite.text, steps: [PASS], rewrite }
   }
   const { text: own, step } = writeStatement(statement, resources)
   rewrite.put(own, statement.start)
@@ -120,7 +122,8 @@ function parquetText({ direction, format, relation, columns }: CopyStatement): s
  * with URLs is off, it runs `copy`, for PostgreSQL to refuse it in its own words.
  */
 export function refusal(copy?: string): string {
-  const off = `NOT coalesce(nullif(current_setting('azure_storage.enable_copy_command', true), ''), 'on')::boolean`
+  const setting = "pg_catalog.current_setting('azure_storage.enable_copy_command', true)"
+  const off = `NOT coalesce(CASE WHEN pg_catalog.textne(${setting}, '') THEN ${setting} END, 'on')::boolean`
   const native = copy === undefined ? '' : `IF ${off} THEN EXECUTE ${quoteLiteral(copy)}; END IF; `
   return `DO ${quoteLiteral(`BEGIN ${native}RAISE EXCEPTION 'azure_storage'; END`)}`
 }
@@ -132,8 +135,8 @@ export const newSettleKey = (): bigint => randomBytes(8).readBigInt64BE()
 
 const copyStep = (copy: CopyStatement): Step => ({ kind: copy.direction === 'from' ? 'copy-from' : 'copy-to', copy })
 
-const rewriteCopy = (copy: CopyStatement, resources: Resources): Rewrite =>
-  copy.rewrite(copy.direction === 'to' ? resources.selectList(copy) : undefined)
+const rewritten = (copy: CopyStatement, text: string, resources: Resources): Rewrite =>
+  rewriteCopy(copy, text, copy.direction === 'to' ? resources.selectList(copy) : undefined)
 
 function writeStatement(
   statement: Exclude<Statement, { kind: 'pass' | 'copy' | 'with-secrets' }>,
@@ -143,16 +146,19 @@ function writeStatement(
     case 'refuse':
       return {
         text: refusal(statement.copy),
-        step: { kind: 'refuse', error: statement.error },
+        step: { kind: 'refuse', error: new PgError(statement.error) },
       }
     case 'extension':
       return {
-        text: installerStatement(installer as string, statement.request),
+        text: installerStatement(installer, statement.request),
         step: { kind: 'retag', tag: statement.tag },
       }
     case 'create-extension-call':
       return {
-        text: `SELECT ${installer}('create', current_user, false, NULL, NULL) AS create_extension`,
+        text:
+          installer === undefined
+            ? CREATE_EXTENSION_REFUSAL
+            : `SELECT ${installer}('create', current_user, false, NULL, NULL) AS create_extension`,
         step: { kind: 'retag', tag: 'SELECT 1' },
       }
     default:

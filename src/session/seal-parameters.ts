@@ -1,6 +1,6 @@
 import { readBindValues, withBindValues } from '../protocol/bind.ts'
 import type { Frame } from '../protocol/frame-assembler.ts'
-import { type Secret, sealedSecret } from '../sql/account-secrets.ts'
+import { MAX_CREDENTIAL_LENGTH, type Secret, sealedSecret } from '../sql/account-secrets.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import { decodeText } from '../sql/encoding.ts'
 
@@ -11,7 +11,11 @@ const JSONB_VERSION = 1
 export function sealParameters(frame: Frame, secrets: readonly Secret[], encoding: string, seal: SealOne): Buffer {
   const bound = readBindValues(frame)
   if (bound === undefined) return frame.bytes
-  const textOf = (value: Buffer): string => decodeText(value.toString('latin1'), encoding)
+  // What is too long for a credential is not read.
+  const textOf = (value: Buffer): string => {
+    const text = value.toString('latin1')
+    return value.length > MAX_CREDENTIAL_LENGTH ? text : decodeText(text, encoding)
+  }
   const values = [...bound.values]
   for (const { form, source, account } of secrets) {
     const value = 'parameter' in source ? bound.values[source.parameter - 1] : undefined

@@ -33,7 +33,7 @@ type Read = (expression: Node) => Value | undefined
 
 /** What a statement with a call of account_add() gives away. */
 export function accountSecrets(raw: RawStatement, text: string, settings: TextSettings): AccountSecrets | undefined {
-  if (raw.isBroken) return brokenSecrets(raw, text)
+  if (raw.reading === 'broken') return brokenSecrets(raw, text)
   if (!raw.tokens.some(namesAccountAdd)) return undefined
   const { calls, constants, parameters } = partsOf(raw.node)
   const ours = calls.filter(
@@ -61,11 +61,12 @@ export function accountSecrets(raw: RawStatement, text: string, settings: TextSe
 function brokenSecrets({ tokens }: RawStatement, text: string): AccountSecrets | undefined {
   if (tokens.length === 0) {
     // It ends inside of a literal, and must again.
-    const match = /account_add"?[^'"$]*(['"$])|(['"$])[^'"$]*sig=/i.exec(text)
-    if (match === null) return undefined
-    const quote = match[1] ?? (match[2] as string)
-    const start = match[1] ? match.index + match[0].length - 1 : match.index
-    return { secrets: [masked(start, text.length, quote === '$' ? '$$***' : `${quote}***`)], isCertain: true }
+    const start = openSecret(text)
+    if (start < 0) return undefined
+    return {
+      secrets: [masked(start, text.length, text[start] === '$' ? '$$***' : `${text[start]}***`)],
+      isCertain: true,
+    }
   }
   const all = tokens.some(namesAccountAdd)
   const literals = tokens.filter(
@@ -73,6 +74,17 @@ function brokenSecrets({ tokens }: RawStatement, text: string): AccountSecrets |
   )
   if (literals.length === 0) return undefined
   return { secrets: literals.map(({ start, end }) => masked(start, end, "'***'")), isCertain: true }
+}
+
+/** Where a literal begins that follows the name of account_add(), or holds a SAS; -1 where there is none. */
+function openSecret(text: string): number {
+  const name = text.search(/account_add/i)
+  const sas = text.search(/['"$][^'"$]*sig=/i)
+  if (name < 0 || (sas >= 0 && sas < name)) return sas
+  const end = name + 'account_add'.length
+  const from = text[end] === '"' ? end + 1 : end
+  const literal = text.slice(from).search(/['"$]/)
+  return literal < 0 ? sas : from + literal
 }
 
 const masked = (start: number, end: number, text: string): Secret => ({
@@ -122,7 +134,9 @@ function withoutDoubles(found: readonly Secret[], parameters: ReadonlyMap<number
   for (const secret of found) {
     const { source } = secret
     const place = 'parameter' in source ? `$${source.parameter}` : String(source.start)
-    bySource.set(place, [...(bySource.get(place) ?? []), secret])
+    const others = bySource.get(place)
+    if (others === undefined) bySource.set(place, [secret])
+    else others.push(secret)
   }
   return [...bySource.values()].flatMap(([secret, ...others]) => {
     if (secret === undefined) return []
@@ -133,8 +147,13 @@ function withoutDoubles(found: readonly Secret[], parameters: ReadonlyMap<number
   })
 }
 
+/** Nothing that is longer is a credential, nor an account's name: to seal it would only take time. */
+export const MAX_CREDENTIAL_LENGTH = 16 * 1024
+
 /** What stands in the place of a secret. */
 export function sealedSecret(form: Secret['form'], clear: string, account: string | undefined, seal: SealOne): string {
+  if (clear.length > MAX_CREDENTIAL_LENGTH) return '***'
+  if (account !== undefined && account.length > MAX_CREDENTIAL_LENGTH) return '***'
   if (form === 'config') return sealConfig(clear, (value, own = account) => seal(value, own))
   return seal(clear, account)
 }

@@ -1,33 +1,47 @@
 import type { InstallRequest } from '../extension/install.ts'
-import { PgError } from '../protocol/pg-error.ts'
+import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
 import type { StorageEndpoints } from '../storage/endpoints.ts'
 import { type AccountSecrets, accountSecrets } from './account-secrets.ts'
 import { type CopyStatement, readCopyStatement, relationName, withoutSecrets } from './copy-statement.ts'
 import { type RawStatement, splitStatements, type TextSettings } from './query-text.ts'
+import { mayHoldCredential } from './scan.ts'
 
-/** What the statement of a query text is to the proxy. */
+/** What a statement of a query text is to the proxy: plain data, for it may have been read in another thread. */
 export type Statement = StatementRange &
   (
-    | { readonly kind: 'pass'; readonly creates?: CreatedRelation }
-    | { readonly kind: 'copy'; readonly copy: CopyStatement }
+    | PassingStatements
+    | {
+        readonly kind: 'copy'
+        readonly copy: CopyStatement
+        /** A statement before it in the text has made its relation. */
+        readonly created?: CreatedRelation['kind']
+      }
     | { readonly kind: 'extension'; readonly tag: string; readonly request: InstallRequest }
     | { readonly kind: 'create-extension-call' }
     /** The backend is to see it without its credentials. */
     | ({ readonly kind: 'with-secrets' } & AccountSecrets)
     | {
         readonly kind: 'refuse'
-        readonly error: PgError
+        readonly error: PgErrorFields
+        /** It may be several statements, and have parameters. */
+        readonly isUnread?: true
         /** A COPY without the secrets of its URL: PostgreSQL's to run where COPY with URLs is off. */
         readonly copy?: string
       }
   )
 
-export interface CreatedRelation {
+/** So many in a row. */
+interface PassingStatements {
+  readonly kind: 'pass'
+  readonly count: number
+}
+
+interface CreatedRelation {
   /** Quoted. */
   readonly relation: string
-  readonly isView: boolean
+  readonly kind: 'table' | 'view'
 }
 
 export interface StatementRange {
@@ -41,21 +55,77 @@ export interface SqlSettings extends TextSettings {
 
 const EXTENSION = 'azure_storage'
 
+/** Each takes some queries of the proxy's own, and each credential some work: a text of more is refused. */
+const MAX_STATEMENTS = 1000
+const MAX_SECRETS = 100
+/** Parts that are told one by one, such as names of columns and options. */
+const MAX_PARTS = 10_000
+
 /** The statements of a query text (latin1, see splitStatements); undefined where none of them is ours. */
 export function classify(text: string, settings: SqlSettings): Statement[] | undefined {
-  const statements = splitStatements(text, settings)?.map(raw => classifyOne(raw, text, settings))
-  return statements?.some(({ kind }) => kind !== 'pass') ? statements : undefined
+  const statements: Statement[] = []
+  const created = new Map<string, CreatedRelation['kind']>()
+  const sizes = { statements: 0, secrets: 0, parts: 0 }
+  for (const raw of splitStatements(text, settings)) {
+    const statement = classifyOne(raw, text, settings)
+    const last = statements.at(-1)
+    if (statement.kind === 'pass') {
+      const creates = createdBy(raw.node)
+      if (creates) created.set(creates.relation, creates.kind)
+      if (last?.kind === 'pass') statements.pop()
+      const [start, count] = last?.kind === 'pass' ? [last.start, last.count] : [statement.start, 0]
+      statements.push({ ...statement, start, count: count + 1 })
+      continue
+    }
+    const known = statement.kind === 'copy' ? created.get(statement.copy.relation) : undefined
+    statements.push(known ? ({ ...statement, created: known } as Statement) : statement)
+    sizes.statements++
+    sizes.secrets += statement.kind === 'with-secrets' ? statement.secrets.length : 0
+    sizes.parts += partsOf(statement)
+    if (sizes.statements > MAX_STATEMENTS || sizes.secrets > MAX_SECRETS || sizes.parts > MAX_PARTS) {
+      return refuseText(text, tooMany())
+    }
+  }
+  return sizes.statements > 0 ? statements : undefined
+}
+
+/** A text of which nothing is to run. */
+export const refuseText = (text: string, error: PgErrorFields): Statement[] => [
+  { kind: 'refuse', start: 0, end: text.length, error, isUnread: true },
+]
+
+export const tooComplex = (detail: string, hint?: string): PgErrorFields => ({
+  message: 'azure_storage: the statement is too complex to be read',
+  code: SQLSTATE.statementTooComplex,
+  detail,
+  hint,
+})
+
+const tooMany = (): PgErrorFields =>
+  tooComplex(
+    `A query holds at most ${MAX_STATEMENTS} statements for blobs and accounts, ${MAX_SECRETS} credentials, and ${MAX_PARTS} columns and options.`,
+    'Send the statements in several queries.',
+  )
+
+function partsOf(statement: Statement): number {
+  return statement.kind === 'copy' ? statement.copy.columns.length + statement.copy.options.length : 0
 }
 
 function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): Statement {
   const range = { start: raw.start, end: raw.end }
   const { node } = raw
+  if (raw.reading === 'too complex') return { ...range, ...unreadable(raw, text) }
   if ('CopyStmt' in node && !node.CopyStmt.is_program && isBlobUrl(node.CopyStmt.filename ?? '')) {
     try {
       return { ...range, kind: 'copy', copy: readCopyStatement(node.CopyStmt, raw, text, settings) }
     } catch (error) {
       if (!(error instanceof PgError)) throw error
-      return { ...range, kind: 'refuse', error, copy: withoutSecrets(node.CopyStmt, raw, text, settings.encoding) }
+      return {
+        ...range,
+        kind: 'refuse',
+        error: fieldsOf(error),
+        copy: withoutSecrets(node.CopyStmt, raw, text, settings.encoding),
+      }
     }
   }
   try {
@@ -73,23 +143,38 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
     }
     if (isCreateExtensionCall(raw)) return { ...range, kind: 'create-extension-call' }
   } catch (error) {
-    if (error instanceof PgError) return { ...range, kind: 'refuse', error }
+    if (error instanceof PgError) return { ...range, kind: 'refuse', error: fieldsOf(error) }
     throw error
   }
   const secrets = accountSecrets(raw, text, settings)
   if (secrets) return { ...range, kind: 'with-secrets', ...secrets }
-  const creates = createdBy(node)
-  return { ...range, kind: 'pass', ...(creates && { creates }) }
+  return { ...range, kind: 'pass', count: 1 }
+}
+
+const fieldsOf = ({ message, code, detail, hint }: PgError): PgErrorFields => ({ message, code, detail, hint })
+
+/** A statement that PostgreSQL may run though the parser here cannot read it: not with a credential or a URL in it. */
+function unreadable(
+  { tokens, start, end }: RawStatement,
+  text: string,
+):
+  | Pick<Extract<Statement, { kind: 'pass' }>, 'kind' | 'count'>
+  | Pick<Extract<Statement, { kind: 'refuse' }>, 'kind' | 'error' | 'isUnread'> {
+  const isCopy = tokens[0]?.text.toLowerCase() === 'copy' && tokens.some(token => isBlobUrl(token.text.slice(1)))
+  if (!isCopy && !mayHoldCredential(text.slice(start, end))) return { kind: 'pass', count: 1 }
+  return { kind: 'refuse', error: tooComplex('An expression in it is too deep.'), isUnread: true }
 }
 
 function createdBy(node: RawStatement['node']): CreatedRelation | undefined {
-  if ('ViewStmt' in node && node.ViewStmt.view) return { relation: relationName(node.ViewStmt.view), isView: true }
+  if ('ViewStmt' in node && node.ViewStmt.view) return { relation: relationName(node.ViewStmt.view), kind: 'view' }
   if ('CreateStmt' in node && node.CreateStmt.relation) {
-    return { relation: relationName(node.CreateStmt.relation), isView: node.CreateStmt.partspec !== undefined }
+    const { relation, partspec } = node.CreateStmt
+    return { relation: relationName(relation), kind: partspec === undefined ? 'table' : 'view' }
   }
   if ('CreateTableAsStmt' in node && node.CreateTableAsStmt.into?.rel) {
     const { rel } = node.CreateTableAsStmt.into
-    return { relation: relationName(rel), isView: node.CreateTableAsStmt.objtype === 'OBJECT_MATVIEW' }
+    const { objtype } = node.CreateTableAsStmt
+    return { relation: relationName(rel), kind: objtype === 'OBJECT_MATVIEW' ? 'view' : 'table' }
   }
   return undefined
 }
@@ -112,6 +197,6 @@ function extensionOptions(options: Options): Pick<InstallRequest, 'schema' | 've
 
 /** `SELECT create_extension('azure_storage')`, the way of Cosmos DB for PostgreSQL. */
 function isCreateExtensionCall({ tokens }: RawStatement): boolean {
-  const words = tokens.map(({ text }) => text.toLowerCase())
+  const words = tokens.slice(0, 6).map(({ text }) => text.toLowerCase())
   return words.join(' ') === "select create_extension ( 'azure_storage' )"
 }

@@ -4,13 +4,13 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type BlobUrl, parseBlobUrl, redactUrl } from '../storage/blob-url.ts'
 import type { SqlSettings } from './classify.ts'
-import { readCopyOptions, writeCopyOptions } from './copy-options.ts'
+import { readCopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
 import { decodeText, isAscii } from './encoding.ts'
 import { isUnsafeEncoding, type RawStatement, type Token } from './query-text.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
 import { Rewrite } from './rewrite.ts'
 
-/** A COPY from or to a blob, and the COPY … STDIN/STDOUT it becomes. */
+/** A COPY from or to a blob, as plain data: it may have been read in another thread. */
 export interface CopyStatement {
   readonly direction: 'from' | 'to'
   readonly url: BlobUrl
@@ -21,8 +21,22 @@ export interface CopyStatement {
   readonly columns: readonly string[]
   /** The statement as it was written, without the secrets of its URL. */
   readonly original: string
-  /** With `select` (a select list), the rows of a query on the relation are copied instead of the relation's own. */
-  rewrite(select?: string): Rewrite
+  /** What stands in the place of its options. */
+  readonly options: readonly WrittenOption[]
+  readonly places: CopyPlaces
+}
+
+/** Where in the query text the parts of a COPY are. */
+interface CopyPlaces {
+  readonly start: number
+  readonly relation: number
+  /** The column list in its parentheses. */
+  readonly columns: { readonly open: number; readonly close: number } | undefined
+  /** FROM or TO. */
+  readonly keyword: { readonly start: number; readonly end: number }
+  readonly file: { readonly start: number; readonly end: number }
+  readonly where: number | undefined
+  readonly end: number
 }
 
 /** @throws PgError for a URL or an option that cannot be. */
@@ -53,47 +67,62 @@ export function readCopyStatement(
   }
   const options = readCopyOptions(node.options ?? [], raw.offsetOf)
   const format = resolveFormat(url.path, options.format, options.compression)
-  const written = writeCopyOptions(options, format.format)
-
-  const relation = relationName(node.relation)
-  const relationStart = tokens.findIndex(token => token.start === relationToken(node, raw, text))
-  const columnsStart = tokens.findIndex((token, i) => i > relationStart && i < keyword && token.text === '(')
+  const relation = relationToken(node, raw, text)
+  const columns = tokens.find(({ start, text }, i) => start > relation && i < keyword && text === '(')
   const where = topLevel(tokens, 'where', keyword)
-  const shown = asciiUrl(url.redacted).replaceAll('*', '%2A')
-
   return {
     direction,
     url,
     format,
-    relation,
+    relation: relationName(node.relation),
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
-    rewrite(select) {
-      const start = (tokens[relationStart] as Token).start
-      const rewrite = new Rewrite(text).put('COPY ', raw.start)
-      if (select === undefined) rewrite.keep(start, (tokens[keyword] as Token).end)
-      else {
-        const keywordStart = (tokens[keyword] as Token).start
-        const columns = columnsStart < 0 ? undefined : (tokens[columnsStart] as Token).start
-        rewrite.put('(SELECT ', start)
-        if (columns === undefined) rewrite.put(select, start)
-        else rewrite.keep(columns + 1, (tokens[keyword - 1] as Token).start)
-        rewrite
-          .put(' FROM ', start)
-          .keep(start, columns ?? keywordStart)
-          .put(') TO', keywordStart)
-      }
-      rewrite.put(direction === 'from' ? ' STDIN' : ' STDOUT', file.start)
-      rewrite.put(' WITH (', file.end)
-      written.forEach((option, i) => {
-        rewrite.put(`${i > 0 ? ', ' : ''}${option.text}`, option.location ?? file.start)
-      })
-      rewrite.put(')', raw.end)
-      if (where >= 0) rewrite.put(' ', raw.end).keep((tokens[where] as Token).start, raw.end)
-      // For whoever reads pg_stat_activity or the server's log.
-      return rewrite.put(` /* ${shown} */`, raw.end)
+    options: writeCopyOptions(options, format.format),
+    places: {
+      start: raw.start,
+      relation,
+      columns: columns && { open: columns.start, close: (tokens[keyword - 1] as Token).start },
+      keyword: rangeOf(tokens[keyword] as Token),
+      file: rangeOf(file),
+      where: tokens[where]?.start,
+      end: raw.end,
     },
   }
+}
+
+const rangeOf = ({ start, end }: Token): { start: number; end: number } => ({ start, end })
+
+/**
+ * The COPY … STDIN/STDOUT that one with a URL becomes. With `select` (a select list), the rows of a query on the
+ * relation are copied instead of the relation's own.
+ */
+export function rewriteCopy(
+  { direction, url, options, places }: CopyStatement,
+  text: string,
+  select?: string,
+): Rewrite {
+  const { start, relation, columns, keyword, file, where, end } = places
+  const rewrite = new Rewrite(text).put('COPY ', start)
+  if (select === undefined) rewrite.keep(relation, keyword.end)
+  else {
+    rewrite.put('(SELECT ', relation)
+    if (columns === undefined) rewrite.put(select, relation)
+    else rewrite.keep(columns.open + 1, columns.close)
+    rewrite
+      .put(' FROM ', relation)
+      .keep(relation, columns?.open ?? keyword.start)
+      .put(') TO', keyword.start)
+  }
+  rewrite.put(direction === 'from' ? ' STDIN' : ' STDOUT', file.start)
+  rewrite.put(' WITH (', file.end)
+  options.forEach((option, i) => {
+    rewrite.put(`${i > 0 ? ', ' : ''}${option.text}`, option.location ?? file.start)
+  })
+  rewrite.put(')', end)
+  if (where !== undefined) rewrite.put(' ', end).keep(where, end)
+  // For whoever reads pg_stat_activity or the server's log.
+  const shown = asciiUrl(url.redacted).replaceAll('*', '%2A')
+  return rewrite.put(` /* ${shown} */`, end)
 }
 
 /** A relation's name as it was written, quoted. */

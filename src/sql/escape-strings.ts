@@ -1,12 +1,15 @@
 /** A text for a parser that takes standard_conforming_strings to be on, and where its chars come from. */
 export interface EscapeStrings {
   readonly text: string
-  originOf(offset: number): number
+  /** Every char comes from its own place. */
+  readonly isVerbatim?: true
+  readonly originOf: (offset: number) => number
 }
 
 const INSERTED = ' E'
 const LEXEME = /--|\/\*|u&'|["']|\$(?:[a-z_\x80-\xff][\w\x80-\xff]*)?\$|[a-z_\x80-\xff][\w$\x80-\xff]*'?/gi
-const CONTINUATION = /\s*[\r\n]\s*'/y
+/** What stands between the two parts of a literal that goes on behind the end of a line. */
+const GAP = /[ \t\f\v]*[\r\n][ \t\f\v\r\n]*/y
 
 /**
  * With standard_conforming_strings off a backslash in '…' is an escape: the same text with E'…' in its place. Undefined
@@ -77,9 +80,9 @@ function endOfLiteral(text: string, from: number): number {
         i++
         continue
       }
-      CONTINUATION.lastIndex = i + 1
-      if (!CONTINUATION.test(text)) return i + 1
-      i = CONTINUATION.lastIndex - 1
+      GAP.lastIndex = i + 1
+      if (!GAP.test(text) || text[GAP.lastIndex] !== "'") return i + 1
+      i = GAP.lastIndex
     }
   }
   return text.length

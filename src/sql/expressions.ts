@@ -1,5 +1,5 @@
 import { decodeText, isAscii } from './encoding.ts'
-import { isUnsafeEncoding, type RawStatement } from './query-text.ts'
+import { isUnsafeEncoding, type RawStatement, type Token } from './query-text.ts'
 
 /** A value of a statement: written in it, or a parameter. */
 export type Value =
@@ -65,7 +65,7 @@ export function partsOf(root: RawStatement['node']): Parts {
     }
     if (A_Const?.sval) constants.push(node as Node)
     if (ParamRef) parameters.set(ParamRef.number, (parameters.get(ParamRef.number) ?? 0) + 1)
-    open.push(...Object.values(node))
+    for (const part of Object.values(node)) open.push(part)
   }
   return { calls, constants, parameters }
 }
@@ -93,8 +93,19 @@ function literal(latin1: string, location: number, raw: RawStatement, encoding: 
   if (isUnsafeEncoding(encoding) && !isAscii(latin1)) return undefined
   const { tokens } = raw
   const start = raw.offsetOf(location)
-  const index = tokens.findIndex(token => token.start === start)
+  const index = indexOfToken(tokens, start)
   const isEscaped = tokens[index + 1]?.text.toLowerCase() === 'uescape'
   const end = tokens[isEscaped ? index + 2 : index]?.end
   return end === undefined ? undefined : { start, end, text: decodeText(latin1, encoding) }
+}
+
+/** Index of the word that begins at `start`; -1 where none does. */
+function indexOfToken(tokens: readonly Token[], start: number): number {
+  let [low, high] = [0, tokens.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((tokens[middle] as Token).start < start) low = middle + 1
+    else high = middle
+  }
+  return tokens[low]?.start === start ? low : -1
 }

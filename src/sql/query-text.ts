@@ -1,4 +1,4 @@
-import { loadModule, parseSync, type RawStmt, scanSync } from 'libpg-query'
+import { loadModule, parseSync, type RawStmt, SqlError, scanSync } from 'libpg-query'
 import { isAscii } from './encoding.ts'
 import { type EscapeStrings, withEscapeStrings } from './escape-strings.ts'
 
@@ -18,11 +18,17 @@ export interface RawStatement {
   readonly start: number
   readonly end: number
   readonly tokens: readonly Token[]
-  /** The parser refuses it; without tokens, because it ends inside of one. */
-  readonly isBroken: boolean
+  /**
+   * Broken: the parser refuses it; without tokens, because it ends inside of one. Too complex: its stack ended first, and
+   * PostgreSQL's need not.
+   */
+  readonly reading: 'read' | 'broken' | 'too complex'
   /** Where in the query text a location of the parser's is. */
   offsetOf(location: number): number
 }
+
+/** The parser's stack has ended once; after some such ends it fails at everything, so its thread should not go on. */
+export const parserHealth = { isShaken: false }
 
 /** Whether a word may be the function's name: the parser has to read the statement then. */
 export const namesAccountAdd = ({ text }: Token): boolean => /^(account_add$|"account_add"$|u&")/i.test(text)
@@ -48,41 +54,45 @@ export const isUnsafeEncoding = (encoding: string): boolean => encoding in UNSAF
 
 /**
  * Splits a query text into its statements, and has PostgreSQL's own parser read those that may be ours or may matter to
- * ours; the others' nodes are empty. Undefined where that cannot be told. `text` is latin1:
+ * ours, one by one as they are asked for; the others' nodes are empty. None where that cannot be told. `text` is latin1:
  * one char a byte, so that bytes of any client encoding come out as they went in.
  */
-export function splitStatements(text: string, settings: TextSettings): RawStatement[] | undefined {
+export function* splitStatements(text: string, settings: TextSettings): Generator<RawStatement> {
   const parsable = parsableText(text, settings)
-  const words = parsable && scan(parsable.text)
-  if (parsable === undefined) return undefined
-  if (words === undefined) return [brokenText(text)]
-  return splitWords(words).map(statement => {
-    const from = (statement[0] as Token).start
-    const to = (statement.at(-1) as Token).end
-    const source = parsable.text.slice(from, to)
-    const toChar = byteToChar(source)
-    const tokens = statement.map(({ text, start, end }) => ({
-      text,
-      start: parsable.originOf(start),
-      end: parsable.originOf(end),
-    }))
-    const node = mayMatter(statement) ? parse(source) : NOTHING
-    return {
-      node: node ?? NOTHING,
-      isBroken: node === undefined,
-      start: parsable.originOf(from),
-      end: parsable.originOf(to),
-      tokens,
-      offsetOf: location => parsable.originOf(from + toChar(location)),
-    }
-  })
+  if (parsable === undefined) return
+  const words = scan(parsable.text)
+  if (typeof words === 'string') yield unreadText(text, words)
+  else for (const statement of splitWords(words)) yield readStatement(statement, parsable)
+}
+
+function readStatement(words: readonly Token[], parsable: EscapeStrings): RawStatement {
+  const from = (words[0] as Token).start
+  const to = (words.at(-1) as Token).end
+  const source = parsable.text.slice(from, to)
+  const { isVerbatim, originOf } = parsable
+  const tokens = isVerbatim
+    ? words
+    : words.map(({ text, start, end }) => ({ text, start: originOf(start), end: originOf(end) }))
+  const node = mayMatter(words) ? parse(source) : NOTHING
+  let toChar: ((byteOffset: number) => number) | undefined
+  return {
+    node: typeof node === 'string' ? NOTHING : node,
+    reading: typeof node === 'string' ? node : 'read',
+    start: originOf(from),
+    end: originOf(to),
+    tokens,
+    offsetOf(location) {
+      toChar ??= byteToChar(source)
+      return originOf(from + toChar(location))
+    },
+  }
 }
 
 const NOTHING = {} as RawStatement['node']
 
-/** An open quote, or the like: the server will say what. */
-function brokenText(text: string): RawStatement {
-  return { node: NOTHING, start: 0, end: text.length, tokens: [], isBroken: true, offsetOf: location => location }
+/** All of it: broken because of an open quote, or the like. */
+function unreadText(text: string, reading: RawStatement['reading']): RawStatement {
+  return { node: NOTHING, start: 0, end: text.length, tokens: [], reading, offsetOf: location => location }
 }
 
 /** A semicolon ends a statement, but not in parentheses (rules) and not in the body of an SQL function. */
@@ -115,24 +125,17 @@ function isBodyEnd(words: readonly Token[], index: number): boolean {
   return before === ';' || (before === 'atomic' && wordAt(words, index - 2) === 'begin')
 }
 
-/**
- * The parser is recursive: a statement of very many words could exhaust its stack, and leave it unusable. None of ours
- * has so many.
- */
-const MAX_WORDS = 8000
-
 function mayMatter(statement: readonly Token[]): boolean {
-  const [first, second] = statement.map(({ text }) => text.toLowerCase())
-  if (statement.length > MAX_WORDS) return false
+  const [first, second] = statement.slice(0, 2).map(({ text }) => text.toLowerCase())
   if (first === 'copy' || first === 'create' || (first === 'alter' && second === 'extension')) return true
   return statement.some(namesAccountAdd)
 }
 
-function parse(source: string): RawStatement['node'] | undefined {
+function parse(source: string): RawStatement['node'] | 'broken' | 'too complex' {
   try {
     return (parseSync(source).stmts?.[0]?.stmt ?? NOTHING) as RawStatement['node']
-  } catch {
-    return undefined
+  } catch (error) {
+    return error instanceof SqlError ? 'broken' : tooComplex()
   }
 }
 
@@ -140,7 +143,7 @@ function parse(source: string): RawStatement['node'] | undefined {
 function parsableText(text: string, settings: TextSettings): EscapeStrings | undefined {
   const masked = maskTrailBytes(text, settings.encoding)
   const escapes = !settings.standardConformingStrings && masked.includes('\\')
-  return escapes ? withEscapeStrings(masked) : { text: masked, originOf: offset => offset }
+  return escapes ? withEscapeStrings(masked) : { text: masked, isVerbatim: true, originOf: offset => offset }
 }
 
 /** The parser counts bytes of its UTF-8 form of the text; this is where they are in the text. */
@@ -156,29 +159,35 @@ function byteToChar(text: string): (byteOffset: number) => number {
   return byteOffset => chars[byteOffset] ?? text.length
 }
 
-/** The words of a text without its comments; undefined where it does not consist of words, as behind an open quote. */
-function scan(text: string): Token[] | undefined {
+/** The words of a text without its comments; broken where it does not consist of words, as behind an open quote. */
+function scan(text: string): Token[] | 'broken' | 'too complex' {
   const toChar = byteToChar(text)
   try {
-    return scanSync(text)
-      .tokens.filter(token => token.tokenName !== 'SQL_COMMENT' && token.tokenName !== 'C_COMMENT')
-      .map(token => ({ text: token.text, start: toChar(token.start), end: toChar(token.end) }))
-  } catch {
-    return undefined
+    const { tokens } = scanSync(text)
+    // Where its memory does not suffice, the scanner may end early without a word.
+    if (/\S/.test(text.slice(toChar(tokens.at(-1)?.end ?? 0)))) return tooComplex()
+    const words = tokens.filter(({ tokenName }) => tokenName !== 'SQL_COMMENT' && tokenName !== 'C_COMMENT')
+    return isAscii(text)
+      ? words
+      : words.map(({ text, start, end }) => ({ text, start: toChar(start), end: toChar(end) }))
+  } catch (error) {
+    // What the scanner says of a text that it refuses is no JSON.
+    return error instanceof SyntaxError ? 'broken' : tooComplex()
   }
+}
+
+function tooComplex(): 'too complex' {
+  parserHealth.isShaken = true
+  return 'too complex'
 }
 
 /** A trail byte that looks like a backslash or a letter must not be read as one. */
 function maskTrailBytes(text: string, encoding: string): string {
   const isLead = UNSAFE_ENCODINGS[encoding]
   if (isLead === undefined) return text
-  let masked = ''
-  for (let i = 0; i < text.length; i++) {
-    masked += text[i]
-    if (isLead(text.charCodeAt(i)) && i + 1 < text.length) {
-      masked += '\xff'
-      i++
-    }
+  const masked = Buffer.from(text, 'latin1')
+  for (let i = 0; i + 1 < masked.length; i++) {
+    if (isLead(masked[i] as number)) masked[++i] = 0xff
   }
-  return masked
+  return masked.toString('latin1')
 }

@@ -12,6 +12,9 @@ export function mayBeOurs(text: string): boolean {
   )
 }
 
+/** Whether somebody's credential may be written in a text: then it must not come into the server's log. */
+export const mayHoldCredential = (text: string): boolean => /account_add|sig=/i.test(text) || text.includes('&"')
+
 function inOrder(text: string, first: RegExp, second: RegExp): boolean {
   const at = text.search(first)
   return at >= 0 && second.test(text.slice(at))

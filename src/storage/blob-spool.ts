@@ -14,6 +14,8 @@ export interface SpoolOptions {
   readonly tempDir?: string
   /** 0 for no limit. */
   readonly spoolLimitBytes?: number
+  /** The process ID of who waits for it. */
+  readonly backendPid?: number | undefined
 }
 
 /** A copy of a blob, which nothing but `fd` leads to: it is gone when that is closed, however this process ends. */

@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 
-/** Two secrets of 32 bytes: what credentials are encrypted with, and what proofs are made with (grants.ts). */
+/** Two secrets of 32 bytes: what credentials are encrypted with, and what proofs are made with (mac.ts). */
 export interface SealingKey {
   readonly encKey: Buffer
   readonly macKey: Buffer
@@ -15,8 +15,14 @@ export interface Owner {
   readonly authType: string
 }
 
-/** What a credential in a statement is for: an account, or where the statement does not name it, a backend (by its pid). */
-export type Recipient = { readonly account: string } | { readonly pid: number }
+/** What a credential in a statement is for: a session, and the account where the statement names it. */
+export interface Recipient {
+  /** Of the session's backend. */
+  readonly pid: number
+  /** See databaseName(). */
+  readonly database: string
+  readonly account: string | undefined
+}
 
 /*
  * AES-256-GCM throughout: base64 of nonce 12 ‖ ciphertext ‖ tag 16, and as additional data what it is for. The letter
@@ -34,6 +40,7 @@ const KEY_BYTES = 32
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
 const SALT_BYTES = 16
+const MAX_NAME_BYTES = 63
 /** 32 MiB and some 60 ms; Node's default limit is just below. */
 const SCRYPT = { N: 2 ** 15, r: 8, p: 1, maxmem: 64 * 1024 * 1024 }
 
@@ -63,7 +70,7 @@ export async function seal(clear: string, owner: Owner, key: SealingKey, passphr
 
 /** Whatever has been sealed without a passphrase still opens after one was set. @throws PgError */
 export async function openSealed(sealed: string, owner: Owner, key: SealingKey, passphrase = ''): Promise<string> {
-  const bytes = Buffer.from(sealed.slice(FORM_LENGTH), 'base64')
+  const bytes = decodeStrictly(sealed.slice(FORM_LENGTH), 'base64')
   switch (sealed.slice(0, FORM_LENGTH)) {
     case FORM.server:
       return decrypt(bytes, deriveKey(key), storedFor(owner))
@@ -82,19 +89,36 @@ export function sealForStatement(clear: string, recipient: Recipient, key: Seali
   return IN_STATEMENT + encrypt(clear, deriveKey(key), statedFor(recipient)).toString('base64url')
 }
 
-/** What a statement gives for a credential of `account`: clear, or sealed for this account or this backend. @throws PgError */
-export function openFromStatement(given: string, account: string, pid: number, key: SealingKey): string {
+/**
+ * What a statement gives for the recipient's credential: clear, or sealed for this session. What was sealed in another, or
+ * in the same for another account, does not open: logs show it to more than may register it.
+ * @throws PgError
+ */
+export function openFromStatement(given: string, recipient: Recipient, key: SealingKey): string {
   if (!given.startsWith(IN_STATEMENT)) return given
-  const bytes = Buffer.from(given.slice(IN_STATEMENT.length), 'base64url')
+  const bytes = decodeStrictly(given.slice(IN_STATEMENT.length), 'base64url')
   try {
-    return decrypt(bytes, deriveKey(key), statedFor({ account }))
+    return decrypt(bytes, deriveKey(key), statedFor(recipient))
   } catch {
-    return decrypt(bytes, deriveKey(key), statedFor({ pid }))
+    return decrypt(bytes, deriveKey(key), statedFor({ ...recipient, account: undefined }))
   }
 }
 
+/** PostgreSQL compares the first 63 bytes of a database's name, whatever they mean in its encoding. */
+export function databaseName(bytes: Buffer): string {
+  return bytes.subarray(0, MAX_NAME_BYTES).toString('utf8')
+}
+
 const storedFor = ({ account, authType }: Owner): string => JSON.stringify(['stored', account, authType])
-const statedFor = (recipient: Recipient): string => JSON.stringify(['statement', recipient])
+const statedFor = ({ pid, database, account }: Recipient): string =>
+  JSON.stringify(['blobgres/2 statement', pid, database, account ?? null])
+
+/** Node ignores what is no base64, and everything behind the padding. */
+function decodeStrictly(text: string, form: 'base64' | 'base64url'): Buffer {
+  const bytes = Buffer.from(text, form)
+  if (bytes.toString(form) !== text) throw invalidFormat()
+  return bytes
+}
 
 function deriveKey({ encKey }: SealingKey, stretched: Buffer = Buffer.alloc(0)): Buffer {
   return Buffer.from(hkdfSync('sha256', encKey, stretched, 'azure_storage credentials', KEY_BYTES))
@@ -122,6 +146,10 @@ const scryptAsync = promisify<string, Buffer, number, typeof SCRYPT, Buffer>(scr
 /** Slow on purpose, hence kept; under a hash, so that passphrases are not. */
 const stretched = new Map<string, Promise<Buffer>>()
 const MAX_STRETCHED = 100
+/** At a time: each takes a thread of Node's pool, in which files and host names are looked up too. */
+const MAX_STRETCHING = 2
+let stretching = 0
+const waiting: (() => void)[] = []
 
 function stretch(passphrase: string, salt: Buffer): Promise<Buffer> {
   const name = createHash('sha256').update(salt).update(passphrase).digest('base64')
@@ -129,10 +157,22 @@ function stretch(passphrase: string, salt: Buffer): Promise<Buffer> {
   if (known !== undefined) return known
   const [oldest] = stretched.keys()
   if (oldest !== undefined && stretched.size >= MAX_STRETCHED) stretched.delete(oldest)
-  const result = scryptAsync(passphrase, salt, KEY_BYTES, SCRYPT)
+  const result = inTurn(() => scryptAsync(passphrase, salt, KEY_BYTES, SCRYPT))
   result.catch(() => stretched.delete(name))
   stretched.set(name, result)
   return result
+}
+
+async function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  if (stretching < MAX_STRETCHING) stretching++
+  else await new Promise<void>(resolve => waiting.push(resolve))
+  try {
+    return await work()
+  } finally {
+    const next = waiting.shift()
+    if (next) next()
+    else stretching--
+  }
 }
 
 function invalidFormat(): PgError {

@@ -13,6 +13,7 @@ const ROWS = 200_000
 const ROUNDS = 8
 const CHUNK_BYTES = 64 * 1024
 const ROWS_IN_PUSH = 100
+const MAX_ROW_BYTES = 64 * 1024 * 1024
 const COLUMNS = ['id', 'n', 'kind', 'note', 'amount', 'at']
 const TARGET = { majorVersion: 18, encoding: 'UTF8' }
 
@@ -31,7 +32,7 @@ const pushes = Array.from({ length: ROWS / ROWS_IN_PUSH }, (_, i) =>
 )
 
 function decodeOwn(): number {
-  const writer = new DataRowWriter()
+  const writer = new DataRowWriter(MAX_ROW_BYTES)
   const shape = { columns: COLUMNS, withLine: false }
   const decoder = createRowDecoder('csv', readRowOptions({}, 'csv', 'get'), shape, TARGET, writer)
   let bytes = 0

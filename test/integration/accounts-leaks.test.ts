@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import {
   type ContainerClient,
@@ -9,11 +8,12 @@ import {
 import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { backendConfig } from '../../src/config.ts'
+import { backendConfig } from '../../src/config/backend-url.ts'
 import { type RunningProxy, startProxy } from '../../src/proxy.ts'
 import { createContainer } from '../support/azurite.ts'
 import { account } from '../support/blobs.ts'
 import { psql } from '../support/psql.ts'
+import { Random } from '../support/random.ts'
 import { everythingReadable, formsOf, foundIn, foundInFiles, processTexts } from '../support/secrets.ts'
 import { azurite, servers } from '../support/servers.ts'
 import { testConfig } from '../support/stack.ts'
@@ -23,15 +23,18 @@ const ADD = 'azure_storage.account_add'
 const HOUR_MS = 3_600_000
 const { name, key } = account
 /** What the searches must find. */
-const CONTROL = `control-${randomBytes(9).toString('hex')}`
+const CONTROL = 'control-5c1f0a9e77d2b3461e'
 /** Another account's key, which opens nothing. */
-const WRONG = randomBytes(64).toString('base64')
+const WRONG = new Random(1).bytes(64).toString('base64')
 
 describe.each(servers)('a search for credentials on PostgreSQL $version', shared => {
   let server: TalkativeServer
   let proxy: RunningProxy
   let container: ContainerClient
   let needles: string[]
+  let session: Record<'storage' | 'app' | 'nobody', pg.Client>
+  let signature: Record<'readable' | 'writable' | 'expired', string>
+  let stopObserving: () => Promise<void>
   const proxyLog: string[] = []
   const told: string[] = []
   const activity = new Set<string>()
@@ -54,6 +57,21 @@ describe.each(servers)('a search for credentials on PostgreSQL $version', shared
       },
       new StorageSharedKeyCredential(name, key),
     ).toString()
+  /** Looks at what all sessions run, again and again. */
+  const observe = async (): Promise<() => Promise<void>> => {
+    const observer = await connect('postgres', server)
+    let done = false
+    const observed = (async () => {
+      while (!done) {
+        const { rows } = await observer.query('SELECT query FROM pg_stat_activity')
+        for (const { query } of rows) activity.add(query)
+      }
+    })()
+    return () => {
+      done = true
+      return observed
+    }
+  }
 
   beforeAll(async () => {
     server = await startTalkativeServer(shared.version)
@@ -71,6 +89,11 @@ describe.each(servers)('a search for credentials on PostgreSQL $version', shared
       CREATE ROLE monitor LOGIN IN ROLE pg_monitor, pg_read_all_stats, pg_read_all_settings`)
     await admin.query('CREATE EXTENSION pg_stat_statements; CREATE EXTENSION azure_storage')
     await admin.query('CREATE TABLE t (a int); INSERT INTO t VALUES (1); GRANT ALL ON t TO public')
+    session = { storage: await connect('storage'), app: await connect('app'), nobody: await connect('nobody') }
+    signature = { readable: sas('r'), writable: sas('rcwl'), expired: sas('r', -HOUR_MS) }
+    const signatures = Object.values(signature).map(query => decodeURIComponent(/sig=([^&]+)/.exec(query)?.[1] ?? ''))
+    needles = [key, WRONG, ...signatures].flatMap(formsOf)
+    stopObserving = await observe()
   })
   afterAll(async () => {
     await proxy.close(0)
@@ -78,54 +101,55 @@ describe.each(servers)('a search for credentials on PostgreSQL $version', shared
     await container.delete()
   })
 
-  test('everything is done, well and badly', async () => {
-    const [readable, writable, expired] = [sas('r'), sas('rcwl'), sas('r', -HOUR_MS)]
-    const signatures = [readable, writable, expired].map(query =>
-      decodeURIComponent(/sig=([^&]+)/.exec(query)?.[1] ?? ''),
+  const ok = async (client: pg.Client, text: string, values?: unknown[]): Promise<void> => {
+    told.push(inspect(await client.query({ text, ...(values && { values }) }), { depth: 3 }))
+  }
+  const bad = async (client: pg.Client, text: string, values?: unknown[]): Promise<void> => {
+    const error = await client.query({ text, ...(values && { values }) }).then(
+      () => expect.fail(`did not fail: ${text}`),
+      error => error,
     )
-    needles = [key, WRONG, ...signatures].flatMap(formsOf)
-    const [storage, app, nobody] = [await connect('storage'), await connect('app'), await connect('nobody')]
-    const observer = await connect('postgres', server)
-    let done = false
-    const observed = (async () => {
-      while (!done) {
-        const { rows } = await observer.query('SELECT query FROM pg_stat_activity')
-        for (const { query } of rows) activity.add(query)
-      }
-    })()
-
+    told.push(inspect(error), error.stack)
+  }
+  const config = (credentials: string, more = {}) => JSON.stringify({ name, credentials, ...more })
+  const url = (path: string) =>
+    `'${azurite.endpointTemplate.replace('{account}', name)}/${container.containerName}/${path}'`
+  const uses = (): string[] => {
     const box = `'${name}', '${container.containerName}'`
-    const url = (path: string) =>
-      `'${azurite.endpointTemplate.replace('{account}', name)}/${container.containerName}/${path}'`
-    const signed = (path: string, query: string) => `${url(path).slice(0, -1)}?${query}'`
-    const config = (credentials: string, more = {}) => JSON.stringify({ name, credentials, ...more })
-    const ok = async (client: pg.Client, text: string, values?: unknown[]) => {
-      told.push(inspect(await client.query({ text, ...(values && { values }) }), { depth: 3 }))
-    }
-    const bad = async (client: pg.Client, text: string, values?: unknown[]) => {
-      const error = await client.query({ text, ...(values && { values }) }).then(
-        () => expect.fail(`did not fail: ${text}`),
-        error => error,
-      )
-      told.push(inspect(error), error.stack)
-    }
+    return [
+      `SELECT azure_storage.blob_put(${box}, 'a.csv', t) FROM t`,
+      `SELECT * FROM azure_storage.blob_get(${box}, 'a.csv') AS r (a int)`,
+      `SELECT path FROM azure_storage.blob_list(${box})`,
+      `COPY t TO ${url('b.csv')}`,
+      `COPY t FROM ${url('b.csv')}`,
+    ]
+  }
 
-    // Ways to add an account.
-    for (const credential of [key, writable, `?${writable}`]) {
+  describe.each([
+    ['a key', () => key],
+    ['a signature', () => signature.writable],
+    ['a signature behind a question mark', () => `?${signature.writable}`],
+  ])('an account is added with %s', (_, credentialOf) => {
+    test('in the ways that there are', async () => {
+      const { storage } = session
+      const credential = credentialOf()
       await ok(storage, `SELECT ${ADD}('${name}', '${credential}')`)
       await ok(storage, `SELECT ${ADD}(account_key_p => '${credential}', account_name_p => '${name}')`)
       await ok(storage, `SELECT ${ADD}('${config(credential)}'::jsonb)`)
-      await ok(storage, `SELECT ${ADD}(azure_storage.account_options_credentials('${name}', '${credential}', 'blob'))`)
-      await ok(
-        storage,
-        `SELECT ${ADD}(azure_storage.account_options('${name}', 'access-key', 'blob', '${credential}'))`,
-      )
+      const options = 'azure_storage.account_options'
+      await ok(storage, `SELECT ${ADD}(${options}_credentials('${name}', '${credential}', 'blob'))`)
+      await ok(storage, `SELECT ${ADD}(${options}('${name}', 'access-key', 'blob', '${credential}'))`)
       await ok(storage, `SELECT ${ADD}(jsonb_build_object('name', '${name}', 'credentials', '${credential}'))`)
       await ok(storage, `EXPLAIN (ANALYZE, VERBOSE) SELECT ${ADD}(lower('${name}'), '${credential}')`)
       await ok(storage, `SELECT ${ADD}($1, $2)`, [name, credential])
       await ok(storage, `SELECT ${ADD}($1::jsonb)`, [config(credential)])
-      await ok(storage, `SELECT ${ADD}(azure_storage.account_options_credentials($1, $2, 'blob'))`, [name, credential])
+      await ok(storage, `SELECT ${ADD}(${options}_credentials($1, $2, 'blob'))`, [name, credential])
       await ok(storage, `BEGIN; SELECT ${ADD}('${name}', '${credential}'); ROLLBACK`)
+    })
+
+    test('and in ways that fail', async () => {
+      const { storage, app } = session
+      const credential = credentialOf()
       await bad(storage, `SELECT ${ADD}('${name}', '${credential}'), 1/0`)
       await bad(storage, `SELECT ${ADD}('NOT A NAME', '${credential}')`)
       await bad(storage, `SELECT ${ADD}('NOT A NAME', $1)`, [credential])
@@ -141,70 +165,75 @@ describe.each(servers)('a search for credentials on PostgreSQL $version', shared
       await bad(storage, `SELECT ${ADD}('${name}', '${credential}') FROM nowhere`)
       await bad(app, `SELECT ${ADD}('${name}', '${credential}')`)
       await bad(app, `SELECT ${ADD}($1, $2)`, [name, credential])
-      told.push(
-        ...Object.values(
-          await psql(
-            `postgres://storage@127.0.0.1:${proxy.address.port}/postgres`,
-            `
-        SET search_path = azure_storage;
-        SELECT account_add('${name}', '${credential}');
-        SELECT account_add('${name}', '${credential}') \\bind \\g
-        SELECT account_add('${name}', '${credential}`,
-          ),
-        ).map(String),
-      )
-    }
+    })
+
+    test('in psql, also in a text that breaks off', async () => {
+      const add = `account_add('${name}', '${credentialOf()}`
+      for (const rest of ["');", "') \\bind \\g\n", '']) {
+        // Else psql itself repeats the line of its text that an error is in.
+        const script = `\\set VERBOSITY terse\nSET search_path = azure_storage; SELECT ${add}${rest}`
+        const printed = await psql(`postgres://storage@127.0.0.1:${proxy.address.port}/postgres`, script)
+        told.push(...Object.values(printed).map(String))
+      }
+    })
+  })
+
+  test('accounts are used, with what suffices and with what does not', async () => {
+    const { storage, app, nobody } = session
+    await ok(storage, `SELECT ${ADD}('${name}', '${key}')`)
     await ok(storage, `SELECT azure_storage.account_user_add('${name}', 'app')`)
     await ok(storage, 'SELECT * FROM azure_storage.account_list()')
-
-    // Their use: with the key, with a SAS, with what does not suffice.
-    const uses = [
-      `SELECT azure_storage.blob_put(${box}, 'a.csv', t) FROM t`,
-      `SELECT * FROM azure_storage.blob_get(${box}, 'a.csv') AS r (a int)`,
-      `SELECT path FROM azure_storage.blob_list(${box})`,
-      `COPY t TO ${url('b.csv')}`,
-      `COPY t FROM ${url('b.csv')}`,
-    ]
     for (const [credential, attempt] of [
       [key, ok],
-      [writable, ok],
-      [expired, bad],
+      [signature.writable, ok],
+      [signature.expired, bad],
       [WRONG, bad],
       ['no key!', bad],
     ] as const) {
       await ok(storage, `SELECT ${ADD}('${name}', '${credential}')`)
-      for (const sql of uses) await attempt(app, sql)
+      for (const sql of uses()) await attempt(app, sql)
     }
-    for (const sql of uses) await bad(nobody, sql)
+    for (const sql of uses()) await bad(nobody, sql)
+    const box = `'${name}', '${container.containerName}'`
     await ok(storage, `SELECT ${ADD}('${name}', '${key}')`)
     await bad(app, `SELECT * FROM azure_storage.blob_get(${box}, 'none.csv') AS r (a int)`)
     await bad(app, `SELECT * FROM azure_storage.blob_get(${box}, 'a.csv') AS r (a date)`)
     await bad(app, `COPY t FROM ${url('none.csv')}`)
-    await ok(nobody, `COPY t TO ${signed('c.csv', writable)}`)
-    await ok(nobody, `COPY t FROM ${signed('c.csv', readable)}`)
-    await bad(nobody, `COPY t TO ${signed('c.csv', readable)}`)
-    await bad(nobody, `COPY t FROM ${signed('c.csv', expired)}`)
-    await bad(nobody, `COPY t FROM ${signed('c.csv', readable)} (nonsense)`)
-    await bad(nobody, `COPY t FROM ${signed('c.csv', readable)} (FORMAT csv`)
-    await bad(nobody, `COPY t FROM ${signed('c.csv', readable).slice(0, -1)}`)
-    await bad(nobody, `COPY (SELECT 1) TO ${signed('c.csv', writable)}`)
+  })
 
-    // Under a passphrase, and after it has changed.
-    await ok(await connect('postgres'), `ALTER DATABASE postgres SET azure_storage.credential_encryption_key = 'one'`)
+  test('URLs are signed, well and badly', async () => {
+    const { nobody } = session
+    const { readable, writable, expired } = signature
+    const signed = (query: string) => `${url('c.csv').slice(0, -1)}?${query}'`
+    await ok(nobody, `COPY t TO ${signed(writable)}`)
+    await ok(nobody, `COPY t FROM ${signed(readable)}`)
+    await bad(nobody, `COPY t TO ${signed(readable)}`)
+    await bad(nobody, `COPY t FROM ${signed(expired)}`)
+    await bad(nobody, `COPY t FROM ${signed(readable)} (nonsense)`)
+    await bad(nobody, `COPY t FROM ${signed(readable)} (FORMAT csv`)
+    await bad(nobody, `COPY t FROM ${signed(readable).slice(0, -1)}`)
+    await bad(nobody, `COPY (SELECT 1) TO ${signed(writable)}`)
+  })
+
+  test('credentials are kept under a passphrase, which changes', async () => {
+    const set = 'ALTER DATABASE postgres SET azure_storage.credential_encryption_key ='
+    const read = uses()[1] as string
+    await ok(await connect('postgres'), `${set} 'one'`)
     const encrypting = await connect('storage')
     await ok(encrypting, 'SELECT azure_storage.account_encrypt_existing_credentials()')
-    await ok(encrypting, uses[1] as string)
-    await ok(await connect('postgres'), `ALTER DATABASE postgres SET azure_storage.credential_encryption_key = 'two'`)
+    await ok(encrypting, read)
+    await ok(await connect('postgres'), `${set} 'two'`)
     const changed = await connect('storage')
-    for (const sql of uses) await bad(changed, sql)
+    for (const sql of uses()) await bad(changed, sql)
     await ok(changed, `SELECT ${ADD}('${name}', '${key}')`)
-    await ok(changed, uses[1] as string)
+    await ok(changed, read)
+  })
 
+  test('what the searches must find is said too', async () => {
     const control = await connect('postgres')
     await ok(control, `CREATE TABLE control AS SELECT '${CONTROL}'::text`)
     await ok(control, `SELECT '${CONTROL}' AS control, pg_sleep(0.1)`)
-    done = true
-    await observed
+    await stopObserving()
   })
 
   test('clients are told none', () => {

@@ -1,8 +1,11 @@
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { readSealingKey } from '../../src/extension/install.ts'
-import { openGrant } from '../../src/storage/grants.ts'
-import { createExtensionDatabase, type ExtensionDatabase, install } from '../support/extension.ts'
+import {
+  createExtensionDatabase,
+  type ExtensionDatabase,
+  install,
+  openedCredential as open,
+} from '../support/extension.ts'
 import { servers } from '../support/servers.ts'
 
 describe.each(servers)('azure_storage.credential_encryption_key on PostgreSQL $version', server => {
@@ -26,13 +29,6 @@ describe.each(servers)('azure_storage.credential_encryption_key on PostgreSQL $v
         [account],
       )
     ).rows[0].p
-  const open = async (session: pg.Client, account: string) => {
-    const { rows } = await session.query("SELECT * FROM azure_storage_private.copy_open($1, 'box', '', false, 'c')", [
-      account,
-    ])
-    const [{ auth_type: authType, sealed, grant_mac: mac, passphrase }] = rows
-    return openGrant({ account, authType, sealed, mac, passphrase }, 'c', await readSealingKey(database.admin))
-  }
   const encryptExisting = async (session: pg.Client) =>
     (await session.query('SELECT azure_storage.account_encrypt_existing_credentials() AS n')).rows[0].n
 

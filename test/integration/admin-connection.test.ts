@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { connectAdmin } from '../../src/backend/admin.ts'
-import { backendConfig } from '../../src/config.ts'
+import { backendConfig } from '../../src/config/backend-url.ts'
 import { servers } from '../support/servers.ts'
 import { testConfig } from '../support/stack.ts'
 

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CopyStack } from '../support/copy-stack.ts'
-import { type Relay, startRelay } from '../support/relay.ts'
+import { type Relay, startLoopbackRelay } from '../support/relay.ts'
 import { servers } from '../support/servers.ts'
-import { callProxyFrom } from '../support/stack.ts'
 import { STALLED_CALLS, type StalledStorage, startStalledStack } from '../support/stalled-storage.ts'
 import { cancelPacket } from '../support/wire.ts'
 import { WireClient } from '../support/wire-client.ts'
@@ -12,9 +11,9 @@ describe.each(servers)('a request to cancel that comes while a function connects
   let stack: CopyStack
   let relay: Relay
   beforeAll(async () => {
-    ;({ storage, stack } = await startStalledStack(server))
-    relay = await startRelay(stack.proxy.address)
-    await callProxyFrom(server, stack.database.name, relay)
+    const started = await startLoopbackRelay()
+    relay = started.relay
+    ;({ storage, stack } = await startStalledStack(server, started.config))
   })
   afterAll(async () => {
     await stack.close()

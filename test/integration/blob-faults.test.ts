@@ -3,9 +3,8 @@ import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
-import { type Relay, startRelay } from '../support/relay.ts'
+import { type Relay, startLoopbackRelay } from '../support/relay.ts'
 import { servers } from '../support/servers.ts'
-import { callProxyFrom } from '../support/stack.ts'
 import { cancelPacket } from '../support/wire.ts'
 import { WireClient } from '../support/wire-client.ts'
 
@@ -17,10 +16,10 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
   let relay: Relay
   let args: string
   beforeAll(async () => {
-    stack = await startCopyStack(server)
+    const started = await startLoopbackRelay()
+    relay = started.relay
+    stack = await startCopyStack(server, started.config)
     args = `'${account.name}', '${stack.container.containerName}'`
-    relay = await startRelay(stack.proxy.address)
-    await callProxyFrom(server, stack.database.name, relay)
   })
   beforeEach(async () => {
     await stack.put('old.csv', 'old')
@@ -121,7 +120,7 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
       END LOOP;
       PERFORM azure_storage.blob_put(${args}, 'good.csv', q) FROM (SELECT 1 AS a) q;
     END $$`)
-    expect(relay.opened - opened).toBe(21)
+    expect(relay.opened - opened).toBeGreaterThanOrEqual(21) // and other tests' proxies that look who is there
     // One may be heard of after the next.
     expect(relay.mostOpen).toBeLessThan(5)
     expect(await stack.get('good.csv')).toBe('1\n')

@@ -28,8 +28,15 @@ describe.each(servers)('errors of blob_get on PostgreSQL $version', server => {
       '2',
     ],
     ['1,2\n3,1000\n', 'a int, b numeric(3,1)', '22003', 'numeric field overflow', 'line 2', '2'],
-    ['1,2\n-3,4\n', 'a positive, b int', '23514', /violates check constraint "positive_check"/, 'line 2', '1'],
-    ['1,ok\n3,glad\n', 'a int, b mood', '22P02', /invalid input value for enum mood: "glad"/, 'line 2', '2'],
+    [
+      '1,2\n-3,4\n',
+      'a positive, b int',
+      '23514',
+      'value for domain positive violates check constraint "positive_check"',
+      'line 2',
+      '1',
+    ],
+    ['1,ok\n3,glad\n', 'a int, b mood', '22P02', 'invalid input value for enum mood: "glad"', 'line 2', '2'],
     ['1,{}\n3,{\n', 'a int, b jsonb', '22P02', 'invalid input syntax for type json', 'line 2', '2'],
     ['1,{1}\n3,5\n', 'a int, b int[]', '22P02', 'malformed array literal: "5"', 'line 2', '2'],
     ['1,2024-02-30\n', 'a int, b date', '22008', 'date/time field value out of range: "2024-02-30"', 'line 1', '2'],
@@ -37,10 +44,7 @@ describe.each(servers)('errors of blob_get on PostgreSQL $version', server => {
   ])('%j into (%s) fails with %s and the place', async (contents, columns, code, message, line, column) => {
     await stack.put('bad.csv', contents)
     const error = await errorOf(stack.client.query(get('bad.csv', columns)))
-    expect(error).toMatchObject({
-      code,
-      message: typeof message === 'string' ? message : expect.stringMatching(message),
-    })
+    expect(error).toMatchObject({ code, message })
     const title = server.version >= 18 ? { 1: 'a', 2: 'b' }[Number(column)] : column
     expect(error.where).toContain(`${stack.container.containerName}/bad.csv, ${line}, column ${title} */`)
   })
@@ -83,27 +87,45 @@ describe.each(servers)('errors of blob_get on PostgreSQL $version', server => {
     await stack.client.query(`REVOKE CREATE ON SCHEMA public FROM ${role}`)
   })
 
+  // Up to PostgreSQL 17 a function is not told the names in AS t (…).
+  const third = server.version >= 18 ? 'c' : '3'
   test.each([
-    ['a.csv', 'a int', '', '22P04', /extra data after last expected column/],
-    ['a.csv', 'a int, b text, c int', '', '22P04', /missing data for column/],
-    ['a.txt', 'a text, b text', '', '0A000', /can only use text decoder with a single column/],
+    ['a.csv', 'a int', '', '22P04', 'extra data after last expected column'],
+    ['a.csv', 'a int, b text, c int', '', '22P04', `missing data for column "${third}"`],
+    ['a.txt', 'a text, b text', '', '0A000', 'azure_storage: can only use text decoder with a single column'],
     ['a.csv', 'a int, b text', ", 'nonsense'", '22023', 'azure_storage: invalid decoder: nonsense'],
     ['a.csv', 'a int, b text', ", 'csv', 'zip'", '22023', 'azure_storage: invalid compression algorithm: zip'],
-    ['a.csv', 'a int, b text', ", 'csv', 'zstd'", undefined, /zstd/],
-    ['a.csv', 'a int, b text', `, options => '{"delimiters": ";"}'`, '22023', /delimiters/],
-    ['a.csv', 'a int, b text', `, options => '{"delimiter": 1}'`, '22023', /delimiter/],
+    [
+      'a.csv',
+      'a int, b text',
+      ", 'csv', 'zstd'",
+      '22023',
+      'azure_storage: compression algorithm zstd can only be used with parquet',
+    ],
+    [
+      'a.csv',
+      'a int, b text',
+      `, options => '{"delimiters": ";"}'`,
+      '22023',
+      'azure_storage: unrecognized option: delimiters',
+    ],
+    [
+      'a.csv',
+      'a int, b text',
+      `, options => '{"delimiter": 1}'`,
+      '22023',
+      'azure_storage: option delimiter must be a string',
+    ],
     [
       'a.csv',
       'a int, b text',
       `, options => '{"delimiter": "ab"}'`,
-      undefined,
+      '0A000',
       'COPY delimiter must be a single one-byte character',
     ],
-    ['a.csv', 'a int, b text', `, options => '[]'`, '22023', /options/],
+    ['a.csv', 'a int, b text', `, options => '[]'`, '22023', 'azure_storage: options must be a JSON object'],
   ])('%s as (%s)%s fails', async (path, columns, more, code, message) => {
-    const error = await errorOf(stack.client.query(get(path, columns, more)))
-    if (code !== undefined) expect(error.code, error.message).toBe(code)
-    expect(error.message).toMatch(typeof message === 'string' ? message : message)
+    expect(await errorOf(stack.client.query(get(path, columns, more)))).toMatchObject({ code, message })
   })
 
   test('the session goes on after each of them', async () => {

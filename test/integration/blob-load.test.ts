@@ -2,9 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runBlobLoad } from '../support/blob-load.ts'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
-import { type Relay, startRelay } from '../support/relay.ts'
+import { type Relay, startLoopbackRelay } from '../support/relay.ts'
 import { servers } from '../support/servers.ts'
-import { callProxyFrom } from '../support/stack.ts'
 
 const SESSIONS = 32
 
@@ -12,9 +11,9 @@ describe.each(servers)('many sessions with blob functions on PostgreSQL $version
   let stack: CopyStack
   let relay: Relay
   beforeAll(async () => {
-    stack = await startCopyStack(server)
-    relay = await startRelay(stack.proxy.address)
-    await callProxyFrom(server, stack.database.name, relay)
+    const started = await startLoopbackRelay()
+    relay = started.relay
+    stack = await startCopyStack(server, started.config)
   })
   afterAll(async () => {
     await stack.close()

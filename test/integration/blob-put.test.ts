@@ -48,20 +48,24 @@ describe.each(servers)('blob_put on PostgreSQL $version', server => {
   test.each([
     ['enable_sort', 1000],
     ['enable_hashagg', 50],
-  ])('a blob for each of many groups, whose rows come mixed (%s = off)', async (plan, groups) => {
-    await client.query(`SET ${plan} = off`)
-    const { rowCount } = await client.query(
-      `SELECT g, azure_storage.blob_put(${args}, '${plan}/' || g || '.csv', q)
+  ])(
+    'a blob for each of many groups, whose rows come mixed (%s = off)',
+    async (plan, groups) => {
+      await client.query(`SET ${plan} = off`)
+      const { rowCount } = await client.query(
+        `SELECT g, azure_storage.blob_put(${args}, '${plan}/' || g || '.csv', q)
        FROM (SELECT i % ${groups} AS g, i, repeat('x', i % 7) AS pad FROM generate_series(1, 5 * ${groups}) i) q GROUP BY g`,
-    )
-    await client.query(`RESET ${plan}`)
-    expect(rowCount).toBe(groups)
-    const { rows } = await client.query(`SELECT count(*)::int FROM azure_storage.blob_list(${args}, '${plan}/')`)
-    expect(rows).toEqual([{ count: groups }])
-    expect((await stack.get(`${plan}/1.csv`)).split('\n').sort()).toEqual(
-      ['', ...[0, 1, 2, 3, 4].map(n => `1,${n * groups + 1},${'x'.repeat((n * groups + 1) % 7) || '""'}`)].sort(),
-    )
-  })
+      )
+      await client.query(`RESET ${plan}`)
+      expect(rowCount).toBe(groups)
+      const { rows } = await client.query(`SELECT count(*)::int FROM azure_storage.blob_list(${args}, '${plan}/')`)
+      expect(rows).toEqual([{ count: groups }])
+      expect((await stack.get(`${plan}/1.csv`)).split('\n').sort()).toEqual(
+        ['', ...[0, 1, 2, 3, 4].map(n => `1,${n * groups + 1},${'x'.repeat((n * groups + 1) % 7) || '""'}`)].sort(),
+      )
+    },
+    60_000,
+  )
 
   test('ORDER BY, DISTINCT, FILTER, HAVING, GROUPING SETS', async () => {
     await client.query(put('o.csv', 'q ORDER BY q.i DESC) FROM (SELECT i FROM generate_series(1, 3) i) q'))
@@ -160,19 +164,13 @@ describe.each(servers)('blob_put on PostgreSQL $version', server => {
   })
 
   test.each([
-    ["t, 'text') FROM t", '0A000', /can only use text encoder with a single column/],
-    ["t, 'nonsense') FROM t", '22023', /invalid encoder: nonsense|invalid decoder: nonsense/],
+    ["t, 'text') FROM t", '0A000', 'azure_storage: can only use text encoder with a single column'],
+    ["t, 'nonsense') FROM t", '22023', 'azure_storage: invalid decoder: nonsense'],
     ["t, 'csv', 'zip') FROM t", '22023', 'azure_storage: invalid compression algorithm: zip'],
-    [`t, 'csv', 'none', '{"head": true}') FROM t`, '22023', /head/],
-    [
-      `t, 'csv', 'none', '{"delimiter": "ab"}') FROM t`,
-      undefined,
-      'COPY delimiter must be a single one-byte character',
-    ],
+    [`t, 'csv', 'none', '{"head": true}') FROM t`, '22023', 'azure_storage: unrecognized option: head'],
+    [`t, 'csv', 'none', '{"delimiter": "ab"}') FROM t`, '0A000', 'COPY delimiter must be a single one-byte character'],
   ])('%s fails, and writes nothing', async (rest, code, message) => {
-    const error = await errorOf(client.query(put('bad.csv', rest)))
-    if (code !== undefined) expect(error.code, error.message).toBe(code)
-    expect(error.message).toMatch(message)
+    expect(await errorOf(client.query(put('bad.csv', rest)))).toMatchObject({ code, message })
     expect(await stack.exists('bad.csv')).toBe(false)
   })
 

@@ -13,7 +13,7 @@ const run = promisify(execFile)
 const CLIENTS = 4
 const TRANSACTIONS = 5
 
-describeWith('pgbench', 'pgbench', ['--version']).each(servers)('pgbench on PostgreSQL $version', server => {
+describeWith('pgbench').each(servers)('pgbench on PostgreSQL $version', server => {
   let stack: CopyStack
   let dir: string
   beforeAll(async () => {

@@ -11,12 +11,12 @@ it('blobgres dev takes its servers along when it is killed, and the next start t
   await killed.ended
 
   const next = await startDev(dataDir)
-  const named = await processesNaming(dataDir)
+  const named = processesNaming(dataDir)
   expect(named.filter(command => command.includes('--location'))).toHaveLength(1)
   expect(named.filter(command => command.includes('listen_addresses'))).toHaveLength(1)
 
   next.kill('SIGINT')
   expect(await next.ended).toMatchObject({ status: 0 })
-  expect(await processesNaming(dataDir)).toEqual([])
+  expect(processesNaming(dataDir)).toEqual([])
   await rm(dataDir, { recursive: true, force: true })
 })

@@ -14,7 +14,7 @@ describe('blobgres dev refuses with one line and status 1', () => {
   })
 
   afterEach(async () => {
-    expect(await processesNaming(dataDir)).toEqual([])
+    expect(processesNaming(dataDir)).toEqual([])
     await rm(dataDir, { recursive: true, force: true })
   })
 

@@ -13,6 +13,6 @@ it('blobgres dev stops everything and says so when one of its servers is gone', 
   const { status, stderr } = await dev.ended
   expect(status).toBe(1)
   expect(stderr).toContain('blobgres: PostgreSQL has ended unexpectedly')
-  expect(await processesNaming(dataDir)).toEqual([])
+  expect(processesNaming(dataDir)).toEqual([])
   await rm(dataDir, { recursive: true, force: true })
 })

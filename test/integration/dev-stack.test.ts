@@ -79,7 +79,7 @@ describe('blobgres dev', () => {
     await psql(parseBanner(dev.banner).url, 'CREATE TABLE kept AS SELECT 42 AS answer')
     dev.kill('SIGTERM')
     expect(await dev.ended).toMatchObject({ status: 0, stderr: '' })
-    expect(await processesNaming(dataDir)).toEqual([])
+    expect(processesNaming(dataDir)).toEqual([])
 
     dev = await startDev(dataDir)
     const { url } = parseBanner(dev.banner)

@@ -6,9 +6,8 @@ const engine = await getContainerRuntimeClient().then(
   () => true,
   () => false,
 )
-if (!engine) console.warn('docker.test.ts is skipped: there is no container engine here')
 
-describe.skipIf(!engine)('the image', () => {
+describe.skipIf(!engine)(engine ? 'the image' : 'the image (needs a container engine)', () => {
   const started: StartedTestContainer[] = []
   let url: string
 

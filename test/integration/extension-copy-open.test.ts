@@ -1,9 +1,15 @@
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readSealingKey } from '../../src/extension/install.ts'
-import { openGrant } from '../../src/storage/grants.ts'
-import { openSealed } from '../../src/storage/sealing.ts'
-import { createExtensionDatabase, type ExtensionDatabase, install } from '../support/extension.ts'
+import { readAccess } from '../../src/storage/access.ts'
+import {
+  CHALLENGE,
+  copyOpen,
+  createExtensionDatabase,
+  type ExtensionDatabase,
+  install,
+  openedCredential,
+} from '../support/extension.ts'
 import { servers } from '../support/servers.ts'
 
 const URL = 'https://acct.blob.core.windows.net/box/a.csv'
@@ -21,16 +27,8 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
   })
   afterEach(() => database.drop())
 
-  const open = async (client: pg.Client, account = 'acct', container = 'box', own = false, challenge = '') =>
-    (
-      await client.query('SELECT * FROM azure_storage_private.copy_open($1, $2, $3, $4, $5)', [
-        account,
-        container,
-        `COPY t TO '${URL}'`,
-        own,
-        challenge,
-      ])
-    ).rows
+  const open = async (client: pg.Client, account = 'acct', container = 'box', own = false) =>
+    (await copyOpen(client, account, { container, own, statement: `COPY t TO '${URL}'` })).told
   const allow = (user: string) => database.admin.query(`SELECT azure_storage.account_user_add('acct', '${user}')`)
   const refused = () =>
     expect.objectContaining({
@@ -41,11 +39,13 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
   test('a role that was granted the account gets its credential, sealed', async () => {
     await expect(open(session)).rejects.toEqual(refused())
     await allow(role)
-    const [row] = await open(session)
-    expect(row).toMatchObject({ auth_type: 'access-key', statement_timeout_ms: '0', block_size_mb: 128 })
-    expect(
-      await openSealed(row.sealed, { account: 'acct', authType: 'access-key' }, await readSealingKey(database.admin)),
-    ).toBe('key')
+    expect(await open(session)).toMatchObject({
+      account: 'acct',
+      grant: { auth_type: 'access-key', passphrase: null },
+      statement_timeout_ms: 0,
+      block_size_mb: 128,
+    })
+    expect(await openedCredential(database.admin, 'acct')).toBe('key')
     await database.admin.query(`SELECT azure_storage.account_user_remove('acct', '${role}')`)
     await expect(open(session)).rejects.toEqual(refused())
   })
@@ -54,10 +54,10 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
     const group = await database.createRole('grp')
     await allow(group)
     await database.admin.query(`GRANT ${group} TO ${role}`)
-    expect(await open(session)).toHaveLength(1)
+    expect(await open(session)).toHaveProperty('grant.sealed')
     const admin = await database.connectAs(await database.createRole('storage', 'IN ROLE azure_pg_admin'))
-    expect(await open(admin)).toHaveLength(1)
-    expect(await open(database.admin)).toHaveLength(1)
+    expect(await open(admin)).toHaveProperty('grant.sealed')
+    expect(await open(database.admin)).toHaveProperty('grant.sealed')
   })
 
   test('current_user decides, not the login', async () => {
@@ -68,55 +68,50 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
     await allow(owner)
     await database.admin.query(`
       CREATE FUNCTION public.chain() RETURNS text LANGUAGE sql SECURITY DEFINER
-        AS $$ SELECT auth_type FROM azure_storage_private.copy_open('acct', 'box', '', false, 'c') $$;
+        AS $$ SELECT access FROM azure_storage_private.copy_open('acct', 'box', '', false, '${CHALLENGE}') $$;
       ALTER FUNCTION public.chain() OWNER TO ${owner}`)
-    expect((await session.query('SELECT public.chain()')).rows).toEqual([{ chain: 'access-key' }])
+    const { chain } = (await session.query('SELECT public.chain()')).rows[0]
+    expect(JSON.parse(Buffer.from(chain, 'hex').toString())).toHaveProperty('grant.auth_type', 'access-key')
   })
 
-  test('the grant proves itself to the proxy, once', async () => {
+  test('what it tells is proved, for one challenge', async () => {
     await allow(role)
     const key = await readSealingKey(database.admin)
-    const [row] = await open(session, 'acct', 'box', false, 'c0ffee')
-    const grant = {
-      account: 'acct',
-      authType: row.auth_type,
-      sealed: row.sealed,
-      mac: row.grant_mac,
-      passphrase: row.passphrase,
-    }
-    expect(await openGrant(grant, 'c0ffee', key)).toBe('key')
-    const forged = expect.objectContaining({
-      code: '42501',
-      message: expect.stringContaining('this database cannot grant the use of storage account'),
-    })
-    await expect(openGrant(grant, 'another', key)).rejects.toThrow(forged)
-    await expect(openGrant({ ...grant, account: 'other' }, 'c0ffee', key)).rejects.toThrow(forged)
-    await expect(openGrant({ ...grant, authType: 'managed-identity', sealed: null }, 'c0ffee', key)).rejects.toThrow(
-      forged,
-    )
-    await expect(openGrant({ ...grant, mac: '' }, 'c0ffee', key)).rejects.toThrow(forged)
-    const { rows } = await session.query("SELECT current_setting('azure_storage.challenge', true) AS challenge")
-    expect(rows[0].challenge ?? '').toBe('')
+    const { text, proof, told } = await copyOpen(session, 'acct')
+    const question = { account: 'acct', challenge: CHALLENGE, pid: told.pid, database: database.name }
+    expect(readAccess(text, proof, question, key).grant).toMatchObject({ authType: 'access-key' })
+    const other = 'f'.repeat(32)
+    expect(() => readAccess(text, proof, { ...question, challenge: other }, key)).toThrow('cannot grant the use')
+    expect((await copyOpen(session, 'acct', { challenge: other })).proof).not.toBe(proof)
   })
 
-  test('a managed identity has nothing sealed, but a proof', async () => {
+  test('a challenge is 32 hexadecimal digits, and nothing longer', async () => {
+    await allow(role)
+    for (const challenge of [
+      '',
+      'c0ffee',
+      `${CHALLENGE}|acct`,
+      `${CHALLENGE}0`,
+      CHALLENGE.toUpperCase(),
+      `${CHALLENGE}\n`,
+    ]) {
+      await expect(copyOpen(session, 'acct', { challenge })).rejects.toMatchObject({ code: '22023' })
+    }
+  })
+
+  test('a managed identity has nothing sealed', async () => {
     await database.admin.query(
       "SELECT azure_storage.account_add(azure_storage.account_options_managed_identity('robot', 'blob'))",
     )
-    const [row] = await open(database.admin, 'robot', 'box', false, 'c0ffee')
-    expect(row).toMatchObject({ sealed: null, auth_type: 'managed-identity' })
-    const grant = {
-      account: 'robot',
-      authType: row.auth_type,
+    expect((await open(database.admin, 'robot')).grant).toEqual({
+      auth_type: 'managed-identity',
       sealed: null,
-      mac: row.grant_mac,
-      passphrase: row.passphrase,
-    }
-    expect(await openGrant(grant, 'c0ffee', await readSealingKey(database.admin))).toBe(null)
+      passphrase: null,
+    })
   })
 
   test('an unregistered account is reached anonymously, unless that is off', async () => {
-    expect(await open(session, 'other')).toMatchObject([{ sealed: null, auth_type: null }])
+    expect(await open(session, 'other')).toMatchObject({ grant: null })
     await session.query('SET azure_storage.public_account_access = off')
     await expect(open(session, 'other')).rejects.toMatchObject({
       message: 'azure_storage: missing storage credentials',
@@ -126,7 +121,7 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
   })
 
   test('credentials of its own need no grant', async () => {
-    expect(await open(session, 'acct', 'box', true)).toMatchObject([{ sealed: null, auth_type: null }])
+    expect(await open(session, 'acct', 'box', true)).toMatchObject({ grant: null })
   })
 
   test('no network access is refused first', async () => {
@@ -145,7 +140,7 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
       })
     }
     for (const container of ['abc', 'a-b-c', '123', 'x'.repeat(63), '$root', '$web', '$logs']) {
-      expect(await open(session, 'acct', container, true)).toHaveLength(1)
+      expect(await open(session, 'acct', container, true)).toMatchObject({ grant: null })
     }
   })
 
@@ -166,14 +161,14 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
 
   test('the settings of the session come along', async () => {
     for (const [timeout, ms] of [
-      ['0', '0'],
-      ['100ms', '100'],
-      ['90s', '90000'],
-      ['25h', '90000000'],
-      ['2147483647', '2147483647'],
+      ['0', 0],
+      ['100ms', 100],
+      ['90s', 90_000],
+      ['25h', 90_000_000],
+      ['2147483647', 2_147_483_647],
     ]) {
       await session.query(`SET statement_timeout = '${timeout}'; SET azure_storage.blob_block_size_mb = 4`)
-      expect(await open(session, 'other')).toMatchObject([{ statement_timeout_ms: ms, block_size_mb: 4 }])
+      expect(await open(session, 'other')).toMatchObject({ statement_timeout_ms: ms, block_size_mb: 4 })
     }
   })
 
@@ -192,7 +187,7 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
   test('it works in READ ONLY and SERIALIZABLE transactions and with nothing set', async () => {
     await allow(role)
     await session.query('RESET ALL; BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY')
-    expect(await open(session)).toHaveLength(1)
+    expect(await open(session)).toHaveProperty('grant.sealed')
     await session.query('COMMIT')
   })
 
@@ -206,12 +201,12 @@ describe.each(servers)('copy_open on PostgreSQL $version', server => {
       CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.same);
       CREATE OPERATOR evil.~ (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.same);
       SET search_path = evil, pg_catalog`)
-    expect(await open(session)).toHaveLength(1)
+    expect(await open(session)).toHaveProperty('grant.sealed')
   })
 
   test('an account added in the same transaction counts', async () => {
     await database.admin.query("BEGIN; SELECT azure_storage.account_add('fresh', 'key')")
-    expect(await open(database.admin, 'fresh')).toMatchObject([{ auth_type: 'access-key' }])
+    expect(await open(database.admin, 'fresh')).toMatchObject({ grant: { auth_type: 'access-key' } })
     await database.admin.query('ROLLBACK')
   })
 })

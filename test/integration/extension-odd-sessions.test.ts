@@ -1,9 +1,14 @@
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { readSealingKey } from '../../src/extension/install.ts'
-import { openSealed } from '../../src/storage/sealing.ts'
 import { adminQuery, uniqueName } from '../support/database.ts'
-import { createExtensionDatabase, type ExtensionDatabase, install, provideProxy } from '../support/extension.ts'
+import {
+  copyOpen,
+  createExtensionDatabase,
+  type ExtensionDatabase,
+  install,
+  openedCredential,
+  provideProxy,
+} from '../support/extension.ts'
 import { servers } from '../support/servers.ts'
 
 describe.each(servers)('odd sessions on PostgreSQL $version', server => {
@@ -15,11 +20,11 @@ describe.each(servers)('odd sessions on PostgreSQL $version', server => {
 
   async function useEverything(session: pg.Client): Promise<void> {
     await session.query("SELECT azure_storage.account_add('acct', 'key'), azure_storage.account_list()")
-    const { rows } = await session.query("SELECT * FROM azure_storage_private.copy_open('acct', 'box', '', false, 'c')")
-    expect(rows).toMatchObject([{ auth_type: 'access-key', block_size_mb: 128 }])
-    expect(
-      await openSealed(rows[0].sealed, { account: 'acct', authType: 'access-key' }, await readSealingKey(session)),
-    ).toBe('key')
+    expect((await copyOpen(session, 'acct')).told).toMatchObject({
+      grant: { auth_type: 'access-key' },
+      block_size_mb: 128,
+    })
+    expect(await openedCredential(session, 'acct')).toBe('key')
     await expect(session.query('SELECT azure_storage_private.copy_settle(1)')).rejects.toMatchObject({ code: '08006' })
     await session.query('SELECT azure_storage.options_copy()')
   }

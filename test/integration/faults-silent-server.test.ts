@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { afterEach, expect, it, vi } from 'vitest'
 import { connectAdmin } from '../../src/backend/admin.ts'
-import { backendConfig } from '../../src/config.ts'
+import { backendConfig } from '../../src/config/backend-url.ts'
 
 afterEach(() => void vi.useRealTimers())
 

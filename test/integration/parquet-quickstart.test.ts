@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { sampleCsv, sampleParquet } from '../../src/dev/samples.ts'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
+import { describeWith } from '../support/tools.ts'
 
 const FLIGHTS = new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url)
 
-describe.each(servers)('the quickstart with Parquet on PostgreSQL $version', server => {
+describeWith('psql').each(servers)('the quickstart with Parquet on PostgreSQL $version', server => {
   let stack: CopyStack
   let run: (sql: string) => Promise<string>
   beforeAll(async () => {

@@ -13,6 +13,7 @@ import { uniqueName } from '../support/database.ts'
 import { type RecordingStorage, refusalInUrl, startRecordingStorage } from '../support/recording-storage.ts'
 import { azurite, servers } from '../support/servers.ts'
 import { OPERATIONS, type Operation, type OperationTarget, statementOf } from '../support/storage-operations.ts'
+import { needTool } from '../support/tools.ts'
 
 /** When operations fail, and how. */
 interface Row {
@@ -284,31 +285,24 @@ describe.each(servers)('every error of the specification on PostgreSQL $version'
   }
 
   // All at once, because a service that cannot be reached is tried for two seconds.
-  test.concurrent.each(OPERATIONS)(
-    '%s: through driver and psql',
-    async operation => {
-      const applicable = rows().filter(({ except }) => except?.[operation] === undefined)
-      const usual = {
-        account: account.name,
-        container: stack.container.containerName,
-        path: 'a.csv',
-        table: 't',
-        columns: 'a int, b text',
-      }
-      const statements = applicable.map(({ given = [], target }) => ({
-        given,
-        statement: statementOf(operation, { ...usual, ...target }),
-      }))
-      const [byDriver, byPsql] = await Promise.all([
-        errorsByDriver(await stack.connect(), statements),
-        errorsByPsql(stack.url(), statements),
-      ])
-      const named = (errors: readonly (ClientError | undefined)[]) =>
-        Object.fromEntries(applicable.map(({ when }, i) => [when, errors[i]]))
-      const expected = named(applicable.map(row => expectedOf(operation, row)))
-      expect(named(byDriver)).toEqual(expected)
-      expect(named(byPsql)).toEqual(expected)
-    },
-    60_000,
-  )
+  test.concurrent.for(OPERATIONS)('%s: through driver and psql', { timeout: 60_000 }, async (operation, context) => {
+    const applicable = rows().filter(({ except }) => except?.[operation] === undefined)
+    const usual = {
+      account: account.name,
+      container: stack.container.containerName,
+      path: 'a.csv',
+      table: 't',
+      columns: 'a int, b text',
+    }
+    const statements = applicable.map(({ given = [], target }) => ({
+      given,
+      statement: statementOf(operation, { ...usual, ...target }),
+    }))
+    const named = (errors: readonly (ClientError | undefined)[]) =>
+      Object.fromEntries(applicable.map(({ when }, i) => [when, errors[i]]))
+    const expected = named(applicable.map(row => expectedOf(operation, row)))
+    expect(named(await errorsByDriver(await stack.connect(), statements))).toEqual(expected)
+    needTool('psql', context)
+    expect(named(await errorsByPsql(stack.url(), statements))).toEqual(expected)
+  })
 })

@@ -4,13 +4,13 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { parseConfig } from '../../src/config.ts'
 import { ensureCertificate } from '../../src/dev/certificate.ts'
 import { openBlob } from '../../src/storage/blob-client.ts'
 import { anonymous, type Credential } from '../../src/storage/credentials.ts'
 import { type StorageEndpoints, trusting } from '../../src/storage/endpoints.ts'
 import { ManagedIdentity } from '../../src/storage/managed-identity.ts'
 import { readBlob, writeBlob } from '../support/blobs.ts'
+import { serveConfig } from '../support/config.ts'
 import { type OauthAzurite, startOauthAzurite } from '../support/oauth-azurite.ts'
 
 let azurite: OauthAzurite
@@ -19,7 +19,7 @@ beforeAll(async () => {
   azurite = await startOauthAzurite()
   await azurite.service.createContainer('data')
   const argv = ['--backend', 'postgres://u@h', '--storage-endpoint', azurite.endpointTemplate]
-  configured = parseConfig([...argv, '--storage-ca', azurite.certificate], {}).storageEndpoints
+  configured = serveConfig([...argv, '--storage-ca', azurite.certificate]).storageEndpoints
 })
 afterAll(() => azurite.close())
 

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseConfig } from '../../src/config.ts'
+import { serveConfig } from '../support/config.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { adminQuery } from '../support/database.ts'
 import { psql } from '../support/psql.ts'
@@ -17,7 +17,7 @@ describe.each(servers)('a server behind TLS, PostgreSQL $version', server => {
   beforeAll(async () => {
     const url = `postgres://${server.superuser}@localhost:${server.port}/postgres`
     const argv = ['--backend', `${url}?sslmode=verify-full&sslrootcert=${server.certificate.cert}`]
-    stack = await startCopyStack(server, { backend: parseConfig(argv, {}).backend })
+    stack = await startCopyStack(server, { backend: serveConfig(argv).backend })
   })
   afterAll(() => stack.close())
 
@@ -92,7 +92,7 @@ it('a server that cannot be had over TLS is named, with the reason', async () =>
   const relay = await startRelay(server)
   const address = `127.0.0.1:${relay.address.port}`
   const url = `postgres://postgres@${address}/?sslmode=verify-ca&sslrootcert=${server.certificate.cert}`
-  const stack = await startStack(server, { backend: parseConfig(['--backend', url], {}).backend })
+  const stack = await startStack(server, { backend: serveConfig(['--backend', url]).backend })
   await relay.close()
   const client = await WireClient.open(stack.url())
   client.send(loginPacket(stack.url()))

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
+import { Random } from '../support/random.ts'
 import { servers } from '../support/servers.ts'
 import { run, wire } from '../support/wire.ts'
 import { loginPacket, WireClient } from '../support/wire-client.ts'
@@ -40,7 +41,8 @@ describe.each(servers)('Statements of ours on the wire on PostgreSQL $version', 
       ...['1', '2', 'D 1', 'C SELECT 1.', '1', '2', 'C COPY 2.', '1', '2', 'D 5', 'C SELECT 1.', 'Z I'],
       ...['C COPY 5.', 'Z I', 'T ?column?:23/0', 'D 2', 'C SELECT 1.', 'Z I'],
     ]
-    const sizes = [() => bytes.length, () => 1, () => 1 + Math.floor(Math.random() * 40)]
+    const random = new Random(1)
+    const sizes = [() => bytes.length, () => 1, () => 1 + random.below(40)]
     for (const size of sizes) {
       const each = await WireClient.open(stack.url())
       for (let at = 0, end = 0; at < bytes.length; at = end) {

@@ -1,6 +1,6 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { backendConfig } from '../../src/config.ts'
+import { backendConfig } from '../../src/config/backend-url.ts'
 import { BACKEND } from '../../src/protocol/codes.ts'
 import { servers } from '../support/servers.ts'
 import { startStack, type TestStack } from '../support/stack.ts'

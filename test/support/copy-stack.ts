@@ -1,6 +1,6 @@
 import type { ContainerClient } from '@azure/storage-blob'
 import pg from 'pg'
-import type { Config } from '../../src/config.ts'
+import type { Config } from '../../src/config/config.ts'
 import { createContainer } from './azurite.ts'
 import { account } from './blobs.ts'
 import { adminQuery, uniqueName } from './database.ts'

@@ -1,6 +1,8 @@
 import { DataRowWriter } from '../../src/formats/rows/data-row-writer.ts'
 import type { RowDecoder } from '../../src/formats/rows/row-decoder.ts'
 
+const MAX_ROW_BYTES = 64 * 1024 * 1024
+
 export type Row = (string | null)[]
 
 /** The fields of whole DataRow messages, each buffer with whole messages only. */
@@ -27,8 +29,12 @@ function readDataRows(buffers: readonly Buffer[]): Row[] {
 }
 
 /** Whatever the decoder makes of these chunks. */
-export function decodeRows(create: (writer: DataRowWriter) => RowDecoder, chunks: Iterable<Buffer>): Row[] {
-  const writer = new DataRowWriter()
+export function decodeRows(
+  create: (writer: DataRowWriter) => RowDecoder,
+  chunks: Iterable<Buffer>,
+  maxRowBytes = MAX_ROW_BYTES,
+): Row[] {
+  const writer = new DataRowWriter(maxRowBytes)
   const decoder = create(writer)
   const buffers: Buffer[] = []
   for (const chunk of chunks) {

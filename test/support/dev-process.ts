@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { stopWithParent } from '../../src/dev/child.ts'
+import { listProcesses } from './processes.ts'
 
 const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
 
@@ -81,8 +81,8 @@ export async function startDev(
 }
 
 /** The command lines of all processes that name `text`, this one aside. */
-export async function processesNaming(text: string): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter(name => /^\d+$/.test(name) && Number(name) !== process.pid)
-  const commands = await Promise.all(pids.map(pid => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
-  return commands.map(command => command.replaceAll('\0', ' ')).filter(command => command.includes(text))
+export function processesNaming(text: string): string[] {
+  return listProcesses()
+    .filter(({ pid, command }) => pid !== process.pid && command.includes(text))
+    .map(({ command }) => command)
 }

@@ -1,6 +1,13 @@
 import pg from 'pg'
-import { afterAll } from 'vitest'
-import { createInstaller, type InstallRequest, installerStatement } from '../../src/extension/install.ts'
+import { afterAll, expect } from 'vitest'
+import {
+  createInstaller,
+  type InstallRequest,
+  installerStatement,
+  readSealingKey,
+} from '../../src/extension/install.ts'
+import { readAccess } from '../../src/storage/access.ts'
+import { openSealed } from '../../src/storage/sealing.ts'
 import { createDatabase, type TestDatabase, uniqueName } from './database.ts'
 import type { TestServer } from './servers.ts'
 import { callProxyFrom, startStack, type TestStack } from './stack.ts'
@@ -81,4 +88,47 @@ export async function install(
     await installer.drop(admin)
   }
   return notices
+}
+
+export const CHALLENGE = '0123456789abcdef0123456789abcdef'
+
+/** The row of copy_open() in a session, read as the proxy does; `told` is what it says, proved or not. */
+export async function copyOpen(
+  session: pg.Client,
+  account: string,
+  { container = 'box', statement = '', own = false, challenge = CHALLENGE } = {},
+): Promise<{ text: Buffer; proof: string; told: CopyAccess }> {
+  const { rows } = await session.query('SELECT * FROM azure_storage_private.copy_open($1, $2, $3, $4, $5)', [
+    account,
+    container,
+    statement,
+    own,
+    challenge,
+  ])
+  expect(rows).toHaveLength(1)
+  const text = Buffer.from(rows[0].access, 'hex')
+  return { text, proof: rows[0].proof, told: JSON.parse(text.toString()) }
+}
+
+export interface CopyAccess {
+  readonly account: string
+  readonly grant: {
+    readonly auth_type: string
+    readonly sealed: string | null
+    readonly passphrase: string | null
+  } | null
+  readonly pid: number
+  readonly database: string
+  readonly statement_timeout_ms: number
+  readonly block_size_mb: number
+}
+
+/** What the proxy of that session would make of it. */
+export async function openedCredential(session: pg.Client, account: string): Promise<string | null> {
+  const key = await readSealingKey(session)
+  const { rows } = await session.query('SELECT pg_backend_pid() AS pid, current_database() AS database')
+  const { text, proof } = await copyOpen(session, account)
+  const { grant } = readAccess(text, proof, { account, challenge: CHALLENGE, ...rows[0] }, key)
+  if (!grant?.sealed) return null
+  return openSealed(grant.sealed, { account, authType: grant.authType }, key, grant.passphrase)
 }

@@ -1,14 +1,14 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob'
 import pg from 'pg'
-import { backendConfig } from '../../src/config.ts'
+import { backendConfig } from '../../src/config/backend-url.ts'
 import { freePort } from '../../src/dev/free-port.ts'
 import { account } from './blobs.ts'
 import { type CopyStack, startCopyStack } from './copy-stack.ts'
-import { adminQuery } from './database.ts'
+import { childrenOf } from './processes.ts'
 import { azurite, type TestServer } from './servers.ts'
 import { FAULTS, type Fault, type Link, startTamperer, type Tamperer } from './tampering.ts'
 import { cancelPacket, run, wire } from './wire.ts'
@@ -127,11 +127,6 @@ export class FaultStack {
         accounts: new Map(),
       },
     })
-    await adminQuery(
-      server,
-      `ALTER ROLE azure_storage_key IN DATABASE ${stack.database.name}
-       SET azure_storage.loopback_addresses = '127.0.0.1:${legs.loopback.port}'`,
-    )
     const direct = new pg.Client({ connectionString: stack.database.url })
     await direct.connect()
     const row = `'x' || repeat('y', 90)`
@@ -320,7 +315,6 @@ export class FaultStack {
            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS locks,
          (SELECT count(*)::int FROM pg_proc WHERE proname LIKE 'blobgres_installer_%') AS installers`,
     )
-    const children = await readFile(`/proc/self/task/${process.pid}/children`, 'utf8').catch(() => '')
     const resources = process.getActiveResourcesInfo()
     return {
       ...rows[0],
@@ -330,7 +324,7 @@ export class FaultStack {
       backendLinks: this.#legs.backend.links.length,
       loopbackLinks: this.#legs.loopback.links.length,
       files: (await readdir(tmpdir())).length,
-      children: children.split(' ').length,
+      children: childrenOf(process.pid).length,
     }
   }
 }

@@ -13,6 +13,7 @@ import { initCluster, startPostgres } from '../../src/dev/postgres.ts'
 import { createCertificate } from './certificate.ts'
 import { giveToPostgres, postgresBinaries } from './own-postgres.ts'
 import type { TestAzurite, TestServer } from './servers.ts'
+import { provideTools } from './tool-list.ts'
 
 /** A role must be a member of one of these groups to be asked for its password: names by pattern need PostgreSQL 16. */
 const HBA = `
@@ -33,6 +34,7 @@ const running: Child[] = []
 
 /** Starts the servers that all integration tests share. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  project.provide('missingTools', provideTools())
   const dir = await mkdtemp(join(tmpdir(), 'blobgres-test-'))
   const teardown = async (): Promise<void> => {
     await Promise.all(running.map(child => child.stop()))

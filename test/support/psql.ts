@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
+import { needTool } from './tools.ts'
 
 export interface PsqlTarget {
   readonly url: string
@@ -20,9 +21,10 @@ const TIMEOUT_MS = 25_000
 
 /**
  * Runs psql without start-up file. A string is a script, read from standard input and stopped at its first error;
- * an array is psql's arguments as they are.
+ * an array is psql's arguments as they are. Where there is no psql, the test is skipped.
  */
 export async function psql(target: string | PsqlTarget, input: string | readonly string[]): Promise<PsqlResult> {
+  needTool('psql')
   const { url, password, env } = typeof target === 'string' ? { url: target } : target
   const args = typeof input === 'string' ? ['-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-f', '-'] : input
   const child = spawn('psql', ['-X', '-d', url, ...args], {

@@ -16,6 +16,12 @@ export class Random {
     return (this.#state >>> 0) % limit
   }
 
+  bytes(length: number): Buffer {
+    const bytes = Buffer.alloc(length)
+    for (let i = 0; i < length; i++) bytes[i] = this.below(256)
+    return bytes
+  }
+
   chance(probability: number): boolean {
     return this.below(1000) < probability * 1000
   }

@@ -1,3 +1,5 @@
+import type { Config } from '../../src/config/config.ts'
+import { freePort } from '../../src/dev/free-port.ts'
 import { standBetween } from './socket-server.ts'
 
 export interface Relay {
@@ -54,4 +56,11 @@ export async function startRelay(target: { readonly host: string; readonly port:
     },
     close: () => server.close(),
   }
+}
+
+/** A relay before a proxy to come, and what this needs to know for the server's functions to call it there. */
+export async function startLoopbackRelay(): Promise<{ relay: Relay; config: Partial<Config> }> {
+  const listen = { host: '127.0.0.1', port: await freePort() }
+  const relay = await startRelay(listen)
+  return { relay, config: { listen, loopback: relay.address } }
 }

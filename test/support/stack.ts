@@ -1,4 +1,5 @@
-import { backendConfig, type Config } from '../../src/config.ts'
+import { backendConfig } from '../../src/config/backend-url.ts'
+import type { Config } from '../../src/config/config.ts'
 import { createLogger } from '../../src/log.ts'
 import { type RunningProxy, startProxy } from '../../src/proxy.ts'
 import { adminQuery, createDatabase, type TestDatabase } from './database.ts'
@@ -35,7 +36,7 @@ export async function startStack(server: PostgresServer, overrides: Partial<Conf
   const config = testConfig(server, overrides)
   const database = await createDatabase(server)
   const proxy = await startProxy(config, createLogger(config.logLevel))
-  await callProxyFrom(server, database.name, proxy)
+  await callProxyFrom(server, database.name, { address: config.loopback ?? proxy.address })
   return {
     proxy,
     database,
@@ -47,7 +48,7 @@ export async function startStack(server: PostgresServer, overrides: Partial<Conf
   }
 }
 
-/** Several stacks share a server: the functions in a database are to call its stack's proxy, or proxies. */
+/** Several stacks share a server: the functions in a database are to call its stack's proxy, or proxies, where these know themselves. */
 export async function callProxyFrom(
   server: PostgresServer,
   database: string,

@@ -1,3 +1,4 @@
+import type { Config } from '../../src/config/config.ts'
 import { account } from './blobs.ts'
 import { type CopyStack, startCopyStack } from './copy-stack.ts'
 import type { TestServer } from './servers.ts'
@@ -8,6 +9,8 @@ export interface StalledStorage {
   readonly endpointTemplate: string
   /** Resolves when a request has come in. */
   readonly requested: Promise<void>
+  /** Whether a request for a path that ends like this has come in. */
+  hasRequest(path: string): boolean
   /** Connections open now. */
   readonly open: number
   close(): Promise<void>
@@ -19,8 +22,10 @@ export async function startStalledStorage(head = ''): Promise<StalledStorage> {
   const requested = new Promise<void>(resolve => {
     onRequest = resolve
   })
+  const paths: string[] = []
   const server = await serveSockets(client => {
-    client.once('data', () => {
+    client.once('data', request => {
+      paths.push(new URL(/^\S+ (\S+)/.exec(request.toString('latin1'))?.[1] ?? '', 'http://h').pathname)
       client.write(head)
       onRequest()
     })
@@ -28,6 +33,7 @@ export async function startStalledStorage(head = ''): Promise<StalledStorage> {
   return {
     endpointTemplate: `http://127.0.0.1:${server.port}/{account}`,
     requested,
+    hasRequest: path => paths.some(each => each.endsWith(path)),
     get open() {
       return server.open
     },
@@ -39,10 +45,14 @@ export async function startStalledStorage(head = ''): Promise<StalledStorage> {
 const HEAD = `HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nETag: "x"\r\nx-ms-blob-type: BlockBlob\r\n\r\n${'1\n'.repeat(1000)}`
 
 /** A proxy before such a service. */
-export async function startStalledStack(server: TestServer): Promise<{ storage: StalledStorage; stack: CopyStack }> {
+export async function startStalledStack(
+  server: TestServer,
+  overrides: Partial<Config> = {},
+): Promise<{ storage: StalledStorage; stack: CopyStack }> {
   const storage = await startStalledStorage(HEAD)
   const stack = await startCopyStack(server, {
     storageEndpoints: { defaultTemplate: storage.endpointTemplate, accounts: new Map() },
+    ...overrides,
   })
   return { storage, stack }
 }

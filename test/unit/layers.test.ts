@@ -5,7 +5,6 @@ import { expect, test } from 'vitest'
 /** From the top down: a folder of src, or a file beside them, imports only what stands below it. */
 const LAYERS = [
   'cli.ts',
-  'usage.ts',
   'dev',
   'healthcheck.ts',
   'proxy.ts',
@@ -16,13 +15,15 @@ const LAYERS = [
   'services.ts',
   'backend',
   'config.ts',
+  'options.ts',
   'tls-options.ts',
+  'config',
   'sql',
   'extension',
   'storage',
   'formats',
   'log.ts',
-  'options.ts',
+  'memory-budget.ts',
   'protocol',
 ]
 

@@ -1,24 +1,41 @@
 import { type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
-import type { EngineColumn, EngineType } from './engine-messages.ts'
+import { PgError } from '../../protocol/pg-error.ts'
+import { SQLSTATE } from '../../protocol/sqlstate.ts'
+import type { EngineColumn, EngineColumns, EngineType } from './engine-messages.ts'
 import { indexOfEngineName, type Leaf } from './parquet-schema.ts'
 import type { PreparedFile } from './source-file.ts'
 
-/** DuckDB's columns of a prepared file, under the names in the file, and of the types that are meant. */
+/** PostgreSQL's MaxTupleAttributeNumber. */
+const MAX_COLUMNS = 1664
+const SHOWN_COLUMNS = 50
+const MAX_PARTS = 10_000
+const MAX_NAME_LENGTH = 1000
+const MAX_TYPE_LENGTH = 1000
+
+/**
+ * DuckDB's columns of a prepared file, under the names in the file, and of the types that are meant. Names and types come
+ * from whoever made the file, and all that is answered goes through the proxy's memory: too large a schema is refused.
+ * @throws PgError
+ */
 export function engineColumns(
-  columns: readonly [name: string, type: DuckDBType][],
+  count: number,
+  columnAt: (index: number) => [name: string, type: DuckDBType],
   file: PreparedFile,
-): EngineColumn[] {
+): EngineColumns {
   const leaves = file.leaves.values()
-  const named = (name: string, type: DuckDBType): EngineColumn => ({
-    name: file.names[indexOfEngineName(name)] ?? name,
-    type: typeOf(type),
-  })
+  let parts = 0
+  const named = (engineName: string, type: DuckDBType): EngineColumn => {
+    const name = file.names[indexOfEngineName(engineName)] ?? engineName
+    if (name.length > MAX_NAME_LENGTH) throw tooLarge()
+    return { name, type: typeOf(type) }
+  }
 
   const typeOf = (type: DuckDBType): EngineType => {
+    if (++parts > MAX_PARTS) throw tooLarge()
     switch (type.typeId) {
       case DuckDBTypeId.LIST: {
         const element = typeOf(type.valueType)
-        return { kind: 'list', name: `${element.name}[]`, element }
+        return { kind: 'list', name: shortened(`${element.name}[]`), element }
       }
       case DuckDBTypeId.STRUCT:
         return {
@@ -29,13 +46,14 @@ export function engineColumns(
       case DuckDBTypeId.MAP:
         return { kind: 'map', name: 'MAP', key: typeOf(type.keyType), value: typeOf(type.valueType) }
       default:
-        return { kind: 'scalar', name: meantName(type.toString(), leaves.next().value) }
+        return { kind: 'scalar', name: shortened(meantName(type.toString(), leaves.next().value)) }
     }
   }
 
-  const found = columns.map(([name, type]) => named(name, type))
-  if (leaves.next().done === true) return found
-  throw new Error('the engine has other columns than the file')
+  const shown = count > MAX_COLUMNS ? SHOWN_COLUMNS : count
+  const columns = Array.from({ length: shown }, (_, i) => named(...columnAt(i)))
+  if (shown === count && leaves.next().done !== true) throw new Error('the engine has other columns than the file')
+  return { count, columns }
 }
 
 function meantName(name: string, leaf: Leaf | undefined): string {
@@ -44,3 +62,11 @@ function meantName(name: string, leaf: Leaf | undefined): string {
   if (meaning === 'instant') return `${name} WITH TIME ZONE`
   return meaning ?? name
 }
+
+const shortened = (name: string): string => name.slice(0, MAX_TYPE_LENGTH)
+
+const tooLarge = (): PgError =>
+  new PgError({
+    message: "azure_storage: the Parquet file's schema is too large",
+    code: SQLSTATE.programLimitExceeded,
+  })

@@ -11,19 +11,25 @@ export type EngineRequest =
 export type EngineAnswer =
   /** How statements are to call the files. */
   | { readonly kind: 'opened'; readonly source: string; readonly target: string }
-  | { readonly kind: 'columns'; readonly columns: readonly EngineColumn[] }
+  | ({ readonly kind: 'columns' } & EngineColumns)
   | { readonly kind: 'rows'; readonly rows: readonly (readonly unknown[])[] }
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly message: string }
   /** What the client is to be told. */
   | { readonly kind: 'refused'; readonly message: string; readonly code: string; readonly detail: string | undefined }
 
+/** All columns of a query; the first of them where there are more than PostgreSQL knows. */
+export interface EngineColumns {
+  readonly count: number
+  readonly columns: readonly EngineColumn[]
+}
+
 export interface EngineColumn {
   readonly name: string
   readonly type: EngineType
 }
 
-/** DuckDB's name of a type, or ours of one that DuckDB has no name for; and what a nested one is made of. */
+/** DuckDB's name of a type, shortened, or ours of one that it has no name for; and what a nested one is made of. */
 export type EngineType =
   | { readonly kind: 'scalar'; readonly name: string }
   | { readonly kind: 'list'; readonly name: string; readonly element: EngineType }

@@ -6,10 +6,12 @@ import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBType } from '@duckdb/node-api'
 import { PgError } from '../../protocol/pg-error.ts'
 import { engineColumns } from './engine-columns.ts'
-import type { EngineAnswer, EngineColumn, EngineRequest } from './engine-messages.ts'
+import type { EngineAnswer, EngineColumns, EngineRequest } from './engine-messages.ts'
 import { prepareSource } from './source-file.ts'
 
 const MEMORY_LIMIT = '768MB'
+
+const MAX_MESSAGE_LENGTH = 10_000
 
 const CONFIGURATION: Readonly<Record<string, string>> = {
   memory_limit: MEMORY_LIMIT,
@@ -57,15 +59,12 @@ class Job {
     return { kind: 'opened', source: ownFile(source), target: ownFile(target) }
   }
 
-  async describe(): Promise<EngineColumn[]> {
+  async describe(): Promise<EngineColumns> {
     const source = ownFile(this.#files[0] as number)
     const file = prepareSource(source)
     const statement = await this.#connection.prepare(`SELECT * FROM read_parquet('${source}')`)
-    const columns = Array.from(
-      { length: statement.columnCount },
-      (_, i) => [statement.columnName(i), statement.columnType(i)] as [string, DuckDBType],
-    )
-    return engineColumns(columns, file)
+    const columnAt = (i: number): [string, DuckDBType] => [statement.columnName(i), statement.columnType(i)]
+    return engineColumns(statement.columnCount, columnAt, file)
   }
 
   async run(sql: string): Promise<unknown[][]> {
@@ -80,6 +79,12 @@ class Job {
 }
 
 const ownFile = (descriptor: number): string => `/proc/self/fd/${descriptor}`
+
+/** A message may hold a whole row; what it is about stands before or after that. */
+const shortened = (message: string): string =>
+  message.length <= MAX_MESSAGE_LENGTH
+    ? message
+    : `${message.slice(0, MAX_MESSAGE_LENGTH / 2)}…${message.slice(-MAX_MESSAGE_LENGTH / 2)}`
 
 // If memory runs out, the kernel is to end this process and not the proxy or PostgreSQL.
 try {
@@ -98,7 +103,7 @@ async function answer(request: EngineRequest): Promise<EngineAnswer> {
   if (job === undefined) throw new Error(`${request.kind} without files`)
   switch (request.kind) {
     case 'describe':
-      return { kind: 'columns', columns: await job.describe() }
+      return { kind: 'columns', ...(await job.describe()) }
     case 'run':
       return { kind: 'rows', rows: await job.run(request.sql) }
     case 'close':
@@ -110,7 +115,7 @@ async function answer(request: EngineRequest): Promise<EngineAnswer> {
 
 function failure(error: unknown): EngineAnswer {
   if (!(error instanceof PgError)) {
-    return { kind: 'failed', message: error instanceof Error ? error.message : String(error) }
+    return { kind: 'failed', message: shortened(error instanceof Error ? error.message : String(error)) }
   }
   const { message, code, detail } = error
   return { kind: 'refused', message, code, detail }

@@ -5,7 +5,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PgError } from '../../protocol/pg-error.ts'
 import { SQLSTATE } from '../../protocol/sqlstate.ts'
-import type { EngineAnswer, EngineColumn, EngineRequest } from './engine-messages.ts'
+import type { EngineAnswer, EngineColumns, EngineRequest } from './engine-messages.ts'
 
 const IDLE_MS = 5000
 /** DuckDB's own limit leaves out the values that a statement is at, which a small file may well make very large. */
@@ -56,9 +56,9 @@ export class Engine {
   }
 
   /** The columns of the file to read, which the process makes ready for statements. */
-  async describe(): Promise<readonly EngineColumn[]> {
+  async describe(): Promise<EngineColumns> {
     const answer = await this.#ask({ kind: 'describe' })
-    return (answer as EngineAnswer & { kind: 'columns' }).columns
+    return answer as EngineAnswer & { kind: 'columns' }
   }
 
   async run(sql: string): Promise<readonly (readonly unknown[])[]> {

@@ -1,7 +1,7 @@
 import { PgError } from '../../protocol/pg-error.ts'
 import { SQLSTATE } from '../../protocol/sqlstate.ts'
 import { EngineError } from './engine.ts'
-import type { EngineColumn } from './engine-messages.ts'
+import type { EngineColumns } from './engine-messages.ts'
 import type { ParquetColumn, Shape } from './shape.ts'
 
 const LISTED_COLUMNS = 20
@@ -64,13 +64,13 @@ export const noColumns = (): PgError =>
     code: SQLSTATE.featureNotSupported,
   })
 
-export function columnCountDiffers(found: readonly EngineColumn[], expected: readonly ParquetColumn[]): PgError {
-  const inFile = found.map(({ name, type }) => `${name} ${type.name}`)
+export function columnCountDiffers(found: EngineColumns, expected: readonly ParquetColumn[]): PgError {
+  const inFile = found.columns.map(({ name, type }) => `${name} ${type.name}`)
   const ours = expected.map(({ name, shape }) => `${name} ${shapeName(shape)}`)
   return new PgError({
-    message: `azure_storage: the Parquet file has ${count(found.length)}, but ${count(expected.length)} are expected`,
+    message: `azure_storage: the Parquet file has ${count(found.count)}, but ${count(expected.length)} are expected`,
     code: SQLSTATE.badCopyFileFormat,
-    detail: `The file's columns: ${listed(inFile)}. Expected: ${listed(ours)}.`,
+    detail: `The file's columns: ${listed(inFile, found.count)}. Expected: ${listed(ours, ours.length)}.`,
   })
 }
 
@@ -110,8 +110,8 @@ const shortened = (text: string): string => (text.length > SHOWN_CHARS ? `${text
 
 const count = (columns: number): string => (columns === 1 ? '1 column' : `${columns} columns`)
 
-function listed(columns: readonly string[]): string {
-  const more = columns.length - LISTED_COLUMNS
+function listed(columns: readonly string[], total: number): string {
+  const more = total - LISTED_COLUMNS
   return columns.slice(0, LISTED_COLUMNS).map(shortened).join(', ') + (more > 0 ? `, and ${more} more` : '')
 }
 

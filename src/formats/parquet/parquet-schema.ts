@@ -47,6 +47,8 @@ const LOGICAL = { map: 2, list: 3, time: 7, timestamp: 8, variant: 16, geometry:
 const UNIT = { millis: 1, micros: 2 } as const
 const MAX_DECIMAL_PRECISION = 38
 const MAX_DEPTH = 100
+/** Of a column's name, in a message. */
+const SHOWN_CHARS = 100
 
 /** What a leaf is meant as, where the engine's own type does not tell. */
 export type Meaning = 'instant' | 'INT96' | 'GEOMETRY' | ArrowKind | undefined
@@ -128,7 +130,7 @@ interface Place extends Pick<Leaf, 'column' | 'hasRepetitionLevels' | 'hasDefini
 function placeBelow(place: Place, name: string, element: ThriftStruct): Place {
   const repetition = readInt(element.get(ELEMENT.repetition)) ?? 0
   return {
-    column: place.depth === 0 ? name : place.column,
+    column: place.depth === 0 ? name.slice(0, SHOWN_CHARS) : place.column,
     depth: place.depth + 1,
     inVariant: place.inVariant,
     hasRepetitionLevels: place.hasRepetitionLevels || repetition === REPEATED,

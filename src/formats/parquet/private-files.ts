@@ -48,18 +48,24 @@ export function closeFifo({ readEnd, writeEnd }: Fifo): void {
 }
 
 /** The caller closes it. @throws PgError */
-export async function createFile(folder: string, contents: Uint8Array): Promise<FileHandle> {
+export async function createFile(folder: string): Promise<FileHandle> {
   let file: FileHandle | undefined
   try {
     const path = privatePath(folder)
     file = await open(path, 'wx+', 0o600)
     await unlink(path)
-    await file.writeFile(contents)
     return file
   } catch (error) {
     await file?.close()
     throw cannotCreate(error)
   }
+}
+
+/** Behind what was written before. @throws PgError */
+export async function writeFully(file: FileHandle, contents: Uint8Array): Promise<void> {
+  await file.writeFile(contents).catch(error => {
+    throw cannotCreate(error)
+  })
 }
 
 const privatePath = (folder: string): string => join(folder, `blobgres-${randomBytes(12).toString('hex')}`)

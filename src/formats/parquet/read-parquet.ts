@@ -38,8 +38,9 @@ export async function* readParquet(
     const { source, target } = await engine.open(fd, fifo.writeEnd).finally(() => closeSync(fifo.writeEnd))
     const file = `read_parquet(${literal(source)})`
     const found = await engine.describe()
-    if (found.length !== columns.length) throw columnCountDiffers(found, columns)
-    const done = engine.run(MACROS + VALUE_MACROS).then(() => engine.run(copyStatement(file, found, columns, target)))
+    if (found.count !== columns.length) throw columnCountDiffers(found, columns)
+    const statement = copyStatement(file, found.columns, columns, target)
+    const done = engine.run(MACROS + VALUE_MACROS).then(() => engine.run(statement))
     // Either closes the pipe's other end; until then more may come.
     const closed = done.then(
       () => {

@@ -3,8 +3,14 @@
 export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 export const identifier = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
+/** A number that is pasted as it is; whatever its type says, it is one. */
+export function integer(value: number): string {
+  if (!Number.isSafeInteger(value)) throw new TypeError(`not an integer: ${value}`)
+  return String(value)
+}
+
 /** Columns go by position: names come twice, or differ in case only. */
-export const columnAt = (index: number): string => `c${index}`
+export const columnAt = (index: number): string => `c${integer(index)}`
 
 /**
  * COPY's text format keeps each row on a line: a backslash and a letter stand for what would end a value. While the engine

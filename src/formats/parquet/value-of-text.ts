@@ -1,7 +1,7 @@
 import { textStructure } from './nested-literals.ts'
 import { refusal } from './parquet-errors.ts'
 import type { ParquetColumn, Shape } from './shape.ts'
-import { identifier, literal } from './sql-text.ts'
+import { identifier, integer, literal } from './sql-text.ts'
 import type { WrittenNames } from './written-names.ts'
 
 /** How a type's text becomes a value of the engine; `exact`: whatever PostgreSQL prints can be held. */
@@ -14,26 +14,28 @@ interface Conversion {
 
 const MAX_DECIMAL_PRECISION = 38
 
-const CONVERSIONS: Readonly<Record<string, Conversion>> = {
-  bool: { type: 'BOOLEAN', exact: true },
-  int2: { type: 'SMALLINT', exact: true },
-  int4: { type: 'INTEGER', exact: true },
-  int8: { type: 'BIGINT', exact: true },
-  oid: { type: 'UINTEGER', exact: true },
-  float4: { type: 'FLOAT', exact: true },
-  float8: { type: 'DOUBLE', exact: true },
-  uuid: { type: 'UUID', exact: true },
-  date: { type: 'DATE', exact: false, prepare: finiteTime },
-  time: { type: 'TIME', exact: true },
-  timestamp: { type: 'TIMESTAMP', exact: false, prepare: finiteTime },
-  timestamptz: { type: 'TIMESTAMPTZ', exact: false, prepare: finiteTime },
-  json: { type: 'JSON', exact: false },
-  jsonb: { type: 'JSON', exact: false },
-}
+const CONVERSIONS: ReadonlyMap<string, Conversion> = new Map(
+  Object.entries<Conversion>({
+    bool: { type: 'BOOLEAN', exact: true },
+    int2: { type: 'SMALLINT', exact: true },
+    int4: { type: 'INTEGER', exact: true },
+    int8: { type: 'BIGINT', exact: true },
+    oid: { type: 'UINTEGER', exact: true },
+    float4: { type: 'FLOAT', exact: true },
+    float8: { type: 'DOUBLE', exact: true },
+    uuid: { type: 'UUID', exact: true },
+    date: { type: 'DATE', exact: false, prepare: finiteTime },
+    time: { type: 'TIME', exact: true },
+    timestamp: { type: 'TIMESTAMP', exact: false, prepare: finiteTime },
+    timestamptz: { type: 'TIMESTAMPTZ', exact: false, prepare: finiteTime },
+    json: { type: 'JSON', exact: false },
+    jsonb: { type: 'JSON', exact: false },
+  }),
+)
 
 /** Their text has neither a backslash nor a control character. */
 const PLAIN: ReadonlySet<string> = new Set([
-  ...Object.keys(CONVERSIONS).filter(type => !type.startsWith('json')),
+  ...[...CONVERSIONS.keys()].filter(type => !type.startsWith('json')),
   'numeric',
   'interval',
   'timetz',
@@ -78,7 +80,7 @@ function valueFrom(sql: string, shape: Shape, place: Place, depth: number): stri
 
 function scalarValue(sql: string, shape: Shape & { kind: 'scalar' }, column: string): string {
   if (shape.type === 'bytea') return byteaValue(sql)
-  const conversion = shape.type === 'numeric' ? decimal(shape) : CONVERSIONS[shape.type]
+  const conversion = shape.type === 'numeric' ? decimal(shape) : CONVERSIONS.get(shape.type)
   if (conversion === undefined) return sql
   const { type, exact, prepare } = conversion
   const text = prepare?.(sql) ?? sql
@@ -95,5 +97,5 @@ function finiteTime(text: string): string {
 /** Undefined: as its text, which loses no digit. */
 function decimal({ precision, scale = 0 }: Shape & { kind: 'scalar' }): Conversion | undefined {
   if (precision === undefined || precision > MAX_DECIMAL_PRECISION || scale < 0 || scale > precision) return undefined
-  return { type: `DECIMAL(${precision}, ${scale})`, exact: false }
+  return { type: `DECIMAL(${integer(precision)}, ${integer(scale)})`, exact: false }
 }

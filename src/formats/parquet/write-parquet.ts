@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { Duplex } from 'node:stream'
 import type { Compression } from '../format.ts'
 import { Engine } from './engine.ts'
+import { hasPlace, takePlace } from './engine-places.ts'
 import { noColumns, unwritable } from './parquet-errors.ts'
-import { createFifo, createFile } from './private-files.ts'
+import { createFifo } from './private-files.ts'
 import { createRowLines, type RowLines } from './row-lines.ts'
+import { RowSpool } from './row-spool.ts'
 import type { ParquetColumn } from './shape.ts'
 import { columnAt, identifier, literal, MACROS } from './sql-text.ts'
 import { valueOfCopyText } from './value-of-text.ts'
@@ -35,28 +37,43 @@ const ROW_GROUP_BYTES = 64 * 1024 * 1024
 export function writeParquet(
   columns: readonly ParquetColumn[],
   compression: Compression,
-  tempDir: string = tmpdir(),
+  options: ParquetOptions = {},
 ): Duplex {
-  return new ParquetEncoder(columns, compression, tempDir)
+  return new ParquetEncoder(columns, compression, options)
+}
+
+export interface ParquetOptions {
+  /** Default: the system's. */
+  readonly tempDir?: string
+  /** How large a temporary file may become; 0 for no limit. */
+  readonly spoolLimitBytes?: number
+  /** Whose rows they are. */
+  readonly backendPid?: number | undefined
 }
 
 class ParquetEncoder extends Duplex {
   readonly #columns: readonly ParquetColumn[]
   readonly #compression: Compression
   readonly #tempDir: string
+  readonly #options: ParquetOptions
   readonly #rowLines: RowLines | undefined
   readonly #names = new WrittenNames()
+  readonly #destroyed = new AbortController()
   /** The first rows, until the engine gets them. */
   #held: Buffer[] = []
   #heldBytes = 0
+  /** All rows, where the engine gets none before the last has come. */
+  #spool: RowSpool | undefined
   #starting: Promise<unknown> | undefined
+  #leavePlace: (() => void) | undefined
   #engine: Engine | undefined
   #rows: Socket | undefined
   #file: Socket | undefined
 
-  constructor(columns: readonly ParquetColumn[], compression: Compression, tempDir: string) {
+  constructor(columns: readonly ParquetColumn[], compression: Compression, options: ParquetOptions) {
     super()
-    this.#tempDir = tempDir
+    this.#tempDir = options.tempDir ?? tmpdir()
+    this.#options = options
     this.#columns = columns
     this.#compression = compression
     this.#rowLines = createRowLines(columns)
@@ -81,6 +98,7 @@ class ParquetEncoder extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#destroyed.abort()
     this.#drop()
       // A start that was under way may have opened more in the meantime.
       .then(() => this.#starting?.catch(() => {}))
@@ -91,15 +109,24 @@ class ParquetEncoder extends Duplex {
   async #drop(): Promise<void> {
     this.#rows?.destroy()
     this.#file?.destroy()
+    await this.#spool?.close()
     await this.#engine?.kill()
+    this.#leavePlace?.()
   }
 
   async #take(chunk: Buffer): Promise<void> {
     const lines = this.#rowLines?.(chunk) ?? chunk
     if (this.#rows !== undefined) return this.#send(this.#rows, lines)
+    if (this.#spool !== undefined) return this.#spool.write(lines)
     this.#held.push(lines)
     this.#heldBytes += lines.length
     if (this.#heldBytes < HELD_BYTES) return
+    // The statement's other file, which has the place, may be complete only after this one is.
+    if (hasPlace(this.#options.backendPid)) {
+      this.#starting = this.#startSpool()
+      await this.#starting
+      return
+    }
     const starting = this.#startWithPipe()
     this.#starting = starting
     await this.#send(await starting, this.#takeHeld())
@@ -128,7 +155,13 @@ class ParquetEncoder extends Duplex {
     return held
   }
 
+  async #startSpool(): Promise<void> {
+    this.#spool = await RowSpool.create(this.#tempDir, this.#options.spoolLimitBytes)
+    await this.#spool.write(this.#takeHeld())
+  }
+
   async #startWithPipe(): Promise<Socket> {
+    await this.#takePlace()
     const fifo = await createFifo(this.#tempDir)
     const rows = new Socket({ fd: fifo.writeEnd, readable: false, writable: true }).on('error', () => {})
     this.#rows = rows
@@ -145,12 +178,18 @@ class ParquetEncoder extends Duplex {
    * a pipe may be closed only when more has been written than it holds.
    */
   async #startWithFile(): Promise<void> {
-    const file = await createFile(this.#tempDir, this.#takeHeld())
-    try {
-      await this.#start(file.fd)
-    } finally {
-      await file.close()
-    }
+    await this.#takePlace()
+    if (this.#spool === undefined) await this.#startSpool()
+    const spool = this.#spool as RowSpool
+    await this.#start(spool.fd)
+    await spool.close()
+  }
+
+  async #takePlace(): Promise<void> {
+    this.#leavePlace = await takePlace(this.#options.backendPid, this.#destroyed.signal)
+    if (!this.destroyed) return
+    this.#leavePlace()
+    throw this.#destroyed.signal.reason
   }
 
   async #start(source: number): Promise<void> {
@@ -174,6 +213,7 @@ class ParquetEncoder extends Duplex {
       const engine = this.#engine
       this.#engine = undefined
       await engine?.release()
+      this.#leavePlace?.()
       await ended
       this.push(this.#names.end())
       this.push(null)

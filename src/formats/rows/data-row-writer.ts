@@ -1,9 +1,10 @@
-import { PgError } from '../../protocol/pg-error.ts'
-import { SQLSTATE } from '../../protocol/sqlstate.ts'
+import { rowTooLarge } from './row-errors.ts'
 
 const BUFFER_BYTES = 256 * 1024
-/** PostgreSQL's MaxAllocSize: neither a line nor a value can be larger there. */
-const MAX_RECORD_BYTES = 0x3fff_ffff
+/** Of a row that has begun, before it counts as a large one: the buffer that it is in is not kept. */
+const SMALL_BYTES = BUFFER_BYTES / 2
+/** Beside the largest row: what is written at once. */
+const MARGIN_BYTES = BUFFER_BYTES
 
 /**
  * DataRow messages being made in large buffers. A decoder's hot loop writes to `bytes` itself, from `position` on,
@@ -13,44 +14,62 @@ export class DataRowWriter {
   bytes: Buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   position = 0
   recordStart = 0
+  readonly #maxRowBytes: number
   #taken = 0
   #full: Buffer[] = []
 
-  /** Makes sure that `room` bytes fit behind `position`; the row that has begun may move. */
-  reserve(room: number): void {
+  constructor(maxRowBytes: number) {
+    this.#maxRowBytes = maxRowBytes
+  }
+
+  /** How much memory a large row that has begun may have taken when `room` bytes more are written; else 0. */
+  largeRowBytes(room: number): number {
+    const begun = this.position - this.recordStart
+    // With the smaller buffers that it was in before: they may not have been collected.
+    return begun <= SMALL_BYTES ? 0 : 2 * this.#capacityFor(begun + room)
+  }
+
+  /** Makes sure that `room` bytes fit behind `position`; the row that has begun, on `line`, may move. @throws PgError */
+  reserve(room: number, line: number): void {
     if (this.bytes.length - this.position >= room) return
     const begun = this.position - this.recordStart
-    const needed = begun + room
-    if (needed > MAX_RECORD_BYTES) throw tooLarge()
-    const larger = Buffer.allocUnsafeSlow(
-      needed <= BUFFER_BYTES ? BUFFER_BYTES : Math.min(2 * needed, MAX_RECORD_BYTES),
-    )
-    this.bytes.copy(larger, 0, this.recordStart, this.position)
-    this.#sealFinished()
-    this.bytes = larger
-    this.position = begun
-    this.recordStart = 0
-    this.#taken = 0
+    if (begun > this.#maxRowBytes) throw rowTooLarge(this.#maxRowBytes, line)
+    this.#moveTo(Buffer.allocUnsafeSlow(this.#capacityFor(begun + room)))
+  }
+
+  /** Completes the row on `line`: what comes next belongs to another one. @throws PgError */
+  endRow(position: number, line: number): void {
+    if (position - this.recordStart > this.#maxRowBytes) throw rowTooLarge(this.#maxRowBytes, line)
+    this.recordStart = this.position = position
   }
 
   /** The finished rows, for the caller to keep: whole messages in one or more buffers. */
   take(): Buffer[] {
+    if (this.bytes.length > BUFFER_BYTES && this.position - this.recordStart <= SMALL_BYTES) {
+      this.#moveTo(Buffer.allocUnsafeSlow(BUFFER_BYTES))
+    }
     this.#sealFinished()
     const full = this.#full
     this.#full = []
     return full
   }
 
+  #capacityFor(bytes: number): number {
+    if (bytes <= BUFFER_BYTES) return BUFFER_BYTES
+    return Math.max(bytes, Math.min(2 * bytes, this.#maxRowBytes + MARGIN_BYTES))
+  }
+
+  #moveTo(bytes: Buffer): void {
+    const begun = this.bytes.copy(bytes, 0, this.recordStart, this.position)
+    this.#sealFinished()
+    this.bytes = bytes
+    this.position = begun
+    this.recordStart = 0
+    this.#taken = 0
+  }
+
   #sealFinished(): void {
     if (this.recordStart > this.#taken) this.#full.push(this.bytes.subarray(this.#taken, this.recordStart))
     this.#taken = this.recordStart
   }
-}
-
-function tooLarge(): PgError {
-  return new PgError({
-    message: 'out of memory',
-    code: SQLSTATE.programLimitExceeded,
-    detail: `A row of the blob is larger than ${MAX_RECORD_BYTES} bytes.`,
-  })
 }

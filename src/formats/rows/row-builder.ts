@@ -16,6 +16,8 @@ const CR = 0x0d
 const HEADER_BYTES = 7
 const LENGTH_BYTES = 4
 const LINE_DIGITS = 16
+/** Far more than a table has columns. */
+const MAX_FIELDS = 100_000
 
 /**
  * The row that a scanner is reading, as a DataRow message. The scanner writes the bytes of values to the DataRowWriter
@@ -59,9 +61,9 @@ export class RowBuilder {
   /** Begins a row at the writer's position, with room for `bytes` of values; returns where the first goes. */
   begin(bytes: number): number {
     const writer = this.#writer
-    writer.reserve(bytes + this.overhead)
-    const { columns, withLine } = this.#shape
     this.line++
+    writer.reserve(bytes + this.overhead, this.line)
+    const { columns, withLine } = this.#shape
     this.begun = true
     this.fields = 0
     const out = writer.bytes
@@ -88,7 +90,11 @@ export class RowBuilder {
 
   /** Completes the field whose value ends at `position`; returns where the next begins. */
   endField(position: number, isNull: boolean): number {
-    if (this.fields++ >= this.#shape.columns.length) return position
+    if (this.fields++ >= this.#shape.columns.length) {
+      // They take no memory, so that no limit of a row would ever end them.
+      if (this.fields > MAX_FIELDS && !this.#skipNext) throw extraData(this.line)
+      return position
+    }
     const start = this.valueStart
     writeLength(this.#writer.bytes, start - LENGTH_BYTES, isNull ? -1 : position - start)
     return isNull ? start : position
@@ -104,7 +110,7 @@ export class RowBuilder {
     } else {
       this.#checkFieldCount(position)
       writeLength(writer.bytes, writer.recordStart + 1, position - writer.recordStart - 1)
-      writer.recordStart = writer.position = position
+      writer.endRow(position, this.line)
     }
     return writer.position
   }

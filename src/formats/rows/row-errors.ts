@@ -19,6 +19,24 @@ export function invalidBytes(encoding: string, bytes: Buffer, line: number): PgE
   })
 }
 
+/** The limit keeps the proxy's memory, not PostgreSQL's. */
+export function rowTooLarge(maxBytes: number, line?: number): PgError {
+  return new PgError({
+    message: `azure_storage: a row is larger than ${bytesText(maxBytes)}`,
+    code: SQLSTATE.programLimitExceeded,
+    hint: 'Raise the limit of the proxy with --max-row-size.',
+    context: line === undefined ? undefined : atLine(line),
+  })
+}
+
+/** In PostgreSQL's units, as settings are shown. */
+function bytesText(bytes: number): string {
+  const unit = UNITS.findLast((_, power) => bytes >= 1024 ** power && bytes % 1024 ** power === 0) ?? 'bytes'
+  return `${bytes / 1024 ** UNITS.indexOf(unit)} ${unit}`
+}
+
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB']
+
 const byteList = (bytes: Buffer): string =>
   Array.from(bytes, byte => `0x${byte.toString(16).padStart(2, '0')}`).join(' ')
 

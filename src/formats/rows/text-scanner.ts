@@ -21,7 +21,7 @@ export class TextScanner implements RowScanner {
   scan(bytes: Buffer, _final: boolean): number {
     const writer = this.#writer
     if (!this.#row.begun) writer.position = this.#row.begin(0)
-    writer.reserve(bytes.length)
+    writer.reserve(bytes.length, this.line)
     bytes.copy(writer.bytes, writer.position)
     writer.position += bytes.length
     return bytes.length

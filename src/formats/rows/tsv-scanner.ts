@@ -59,7 +59,7 @@ export class TsvScanner implements RowScanner {
     const writer = this.#writer
     const row = this.#row
     const end = bytes.length
-    writer.reserve(end + row.overhead)
+    writer.reserve(end + row.overhead, row.currentLine)
     let out = writer.bytes
     let o = writer.position
     let i = 0

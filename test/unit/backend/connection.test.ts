@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { expect, it } from 'vitest'
 import { connectBackend } from '../../../src/backend/connection.ts'
-import { backendConfig } from '../../../src/config.ts'
+import { backendConfig } from '../../../src/config/backend-url.ts'
 
 it('A backend is heard to its end though it takes no more', async () => {
   const server = net.createServer().listen(0, '127.0.0.1')

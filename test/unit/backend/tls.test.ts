@@ -7,9 +7,9 @@ import tls from 'node:tls'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { connectAdmin } from '../../../src/backend/admin.ts'
 import { connectBackendSecurely } from '../../../src/backend/connection.ts'
-import { backendConfig } from '../../../src/config.ts'
+import { backendConfig } from '../../../src/config/backend-url.ts'
+import type { BackendTls } from '../../../src/config/tls-files.ts'
 import { ensureCertificate } from '../../../src/dev/certificate.ts'
-import type { BackendTls } from '../../../src/tls-options.ts'
 
 let dir: string
 let own: tls.SecureContextOptions & { cert: Buffer }

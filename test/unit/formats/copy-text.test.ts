@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { decodeCopyText, encodeCopyText } from '../../../src/formats/copy-text.ts'
+import { Random } from '../../support/random.ts'
 import { everySplit, transformed } from '../../support/stream-bytes.ts'
 
 describe('encodeCopyText', () => {
@@ -38,7 +38,7 @@ describe('decodeCopyText', () => {
   })
 
   it('undoes encodeCopyText', async () => {
-    const file = Buffer.concat([randomBytes(100_000), Buffer.from('\\\n\r\t'.repeat(1000))])
+    const file = Buffer.concat([new Random(1).bytes(100_000), Buffer.from('\\\n\r\t'.repeat(1000))])
     const rows = await transformed(encodeCopyText(), [file])
     expect((await transformed(decodeCopyText(), [rows])).equals(file)).toBe(true)
   })

@@ -84,16 +84,17 @@ it('statements end where they end, whatever their characters', () => {
   expect(statements?.map(({ start, end }) => Buffer.from(text.slice(start, end), 'latin1').toString())).toEqual(parts)
 })
 
-it('what a string creates is told', () => {
-  const created = (sql: string) => {
-    const [first] = classify(`${sql}; COPY v TO '${URL}'`, SETTINGS) ?? []
-    return first?.kind === 'pass' ? first.creates : undefined
+it('what a text creates and copies is told', () => {
+  const created = (sql: string, relation = 'v') => {
+    const copy = classify(`${sql}; SELECT 1; COPY ${relation} TO '${URL}'`, SETTINGS)?.at(-1)
+    return copy?.kind === 'copy' ? copy.created : copy
   }
-  expect(created('CREATE VIEW s.v AS SELECT 1')).toEqual({ relation: '"s"."v"', isView: true })
-  expect(created('CREATE MATERIALIZED VIEW "V" AS SELECT 1')).toEqual({ relation: '"V"', isView: true })
-  expect(created('CREATE TABLE v (a int)')).toEqual({ relation: '"v"', isView: false })
-  expect(created('CREATE TABLE v AS SELECT 1')).toEqual({ relation: '"v"', isView: false })
-  expect(created('CREATE TABLE v (a int) PARTITION BY LIST (a)')).toEqual({ relation: '"v"', isView: true })
+  expect(created('CREATE VIEW s.v AS SELECT 1', 's.v')).toBe('view')
+  expect(created('CREATE VIEW s.v AS SELECT 1')).toBeUndefined()
+  expect(created('CREATE MATERIALIZED VIEW "V" AS SELECT 1', '"V"')).toBe('view')
+  expect(created('CREATE TABLE v (a int)')).toBe('table')
+  expect(created('CREATE TABLE v AS SELECT 1')).toBe('table')
+  expect(created('CREATE TABLE v (a int) PARTITION BY LIST (a)')).toBe('view')
   expect(created('SELECT 1')).toBeUndefined()
 })
 

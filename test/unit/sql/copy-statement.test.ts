@@ -1,20 +1,19 @@
 import { describe, expect, it } from 'vitest'
+import { PgError } from '../../../src/protocol/pg-error.ts'
 import { classify } from '../../../src/sql/classify.ts'
-import type { CopyStatement } from '../../../src/sql/copy-statement.ts'
+import { type CopyStatement, rewriteCopy } from '../../../src/sql/copy-statement.ts'
 
 const URL = 'https://acct.blob.core.windows.net/box/a.csv'
 const endpoints = { defaultTemplate: 'https://{account}.blob.core.windows.net', accounts: new Map() }
 
 function read(text: string): CopyStatement {
   const statement = classify(text, { encoding: 'UTF8', standardConformingStrings: true, endpoints })?.at(-1)
-  if (statement?.kind === 'refuse') throw statement.error
+  if (statement?.kind === 'refuse') throw new PgError(statement.error)
   if (statement?.kind !== 'copy') throw new Error('not a COPY')
   return statement.copy
 }
 const rewritten = (text: string, select?: string) =>
-  read(text)
-    .rewrite(select)
-    .text.replace(/ \/\* .* \*\/$/, '')
+  rewriteCopy(read(text), text, select).text.replace(/ \/\* .* \*\/$/, '')
 
 describe('a COPY becomes one of PostgreSQL', () => {
   it.each([
@@ -62,22 +61,24 @@ describe('a COPY becomes one of PostgreSQL', () => {
 })
 
 it('the URL is shown, its secrets are not', () => {
-  const copy = read(`COPY t FROM '${URL}?sv=1&sig=secret' (HEADER)`)
+  const text = `COPY t FROM '${URL}?sv=1&sig=secret' (HEADER)`
+  const copy = read(text)
   expect(copy.url.sas).toBe('sv=1&sig=secret')
   expect(copy.original).toBe(`COPY t FROM '${URL}?<redacted>' (HEADER)`)
-  expect(copy.rewrite().text).toMatch(/\/\* https:\/\/acct[^*]*\?<redacted> \*\/$/)
-  expect(JSON.stringify(copy) + copy.rewrite().text).not.toContain('secret')
+  expect(rewriteCopy(copy, text).text).toMatch(/\/\* https:\/\/acct[^*]*\?<redacted> \*\/$/)
+  expect(JSON.stringify(copy) + rewriteCopy(copy, text).text).not.toContain('secret')
 })
 
 it('a URL cannot end the comment it is shown in', () => {
-  const { text } = read(`COPY t FROM '${URL.replace('a.csv', '*/ DROP TABLE t; /*.csv')}'`).rewrite()
+  const sql = `COPY t FROM '${URL.replace('a.csv', '*/ DROP TABLE t; /*.csv')}'`
+  const { text } = rewriteCopy(read(sql), sql)
   expect(text).toMatch(/ \/\* https:[^*]* \*\/$/)
 })
 
 it('positions in the new text are those of what the client wrote', () => {
   const prefix = Buffer.from(`/* é */ `).toString('latin1')
   const sql = `${prefix}COPY t (a, nope) FROM '${URL}' (HEADER, wrong 1) WHERE bad > 0`
-  const rewrite = read(sql).rewrite()
+  const rewrite = rewriteCopy(read(sql), sql)
   for (const word of ['nope', 'wrong', 'bad']) {
     const at = rewrite.text.indexOf(word === 'wrong' ? '"wrong"' : word)
     expect([word, rewrite.originOf(at)]).toEqual([word, sql.indexOf(word)])

@@ -53,6 +53,14 @@ describe('a stored credential', () => {
     }
   })
 
+  it('is nothing but base64: what stands behind its padding is not ignored', async () => {
+    const sealed = await seal('secre', owner, key) // without padding
+    expect(sealed).toMatch(/[^=]$/)
+    for (const longer of [`${sealed}=`, `${sealed}=|x`, `${sealed}|x`, `${sealed} `, sealed.replace('s1:', 's1: ')]) {
+      await expect(openSealed(longer, owner, key)).rejects.toEqual(invalid)
+    }
+  })
+
   it.each(['', 's1:', 's1:AAAA', 'p1:AAAA', 'secret', `v1:${Buffer.alloc(64).toString('base64')}`])(
     'is not %s',
     async text => {
@@ -71,28 +79,48 @@ describe('a stored credential', () => {
 })
 
 describe('a credential in a statement', () => {
-  it('opens for its account, from any backend', () => {
-    const sealed = sealForStatement('secret', { account: 'acct' }, key)
+  const session = { pid: 1, database: 'app' }
+  const recipient = { ...session, account: 'acct' }
+
+  it('opens for its session and its account', () => {
+    const sealed = sealForStatement('secret', recipient, key)
     expect(sealed).toMatch(/^blobgres-sealed:[\w-]+$/)
-    expect(openFromStatement(sealed, 'acct', 1, key)).toBe('secret')
-    expect(() => openFromStatement(sealed, 'acct2', 1, key)).toThrow(invalid)
+    expect(openFromStatement(sealed, recipient, key)).toBe('secret')
   })
 
-  it('opens for its backend, where it names no account', () => {
-    const sealed = sealForStatement('secret', { pid: 1 }, key)
-    expect(openFromStatement(sealed, 'acct', 1, key)).toBe('secret')
-    expect(() => openFromStatement(sealed, 'acct', 2, key)).toThrow(invalid)
+  it('opens for any account of its session, where it names none', () => {
+    const sealed = sealForStatement('secret', { ...session, account: undefined }, key)
+    expect(openFromStatement(sealed, recipient, key)).toBe('secret')
+  })
+
+  it.each([
+    ['another account', { account: 'other' }],
+    ['another session', { pid: 2 }],
+    ['another database', { database: 'mine' }],
+  ])('does not open for %s', (_, other) => {
+    for (const account of ['acct', undefined]) {
+      const sealed = sealForStatement('secret', { ...session, account }, key)
+      if (account === undefined && 'account' in other) continue
+      expect(() => openFromStatement(sealed, { ...recipient, ...other }, key)).toThrow(invalid)
+    }
   })
 
   it('is no stored one, nor the other way round', async () => {
-    const stated = sealForStatement('secret', { account: 'acct' }, key)
+    const stated = sealForStatement('secret', recipient, key)
     await expect(openSealed(stated.replace('blobgres-sealed:', 's1:'), owner, key)).rejects.toEqual(invalid)
     const stored = (await seal('secret', owner, key)).replace('s1:', 'blobgres-sealed:')
-    expect(() => openFromStatement(stored, 'acct', 1, key)).toThrow(invalid)
+    expect(() => openFromStatement(stored, recipient, key)).toThrow(invalid)
   })
 
   it('may be given in clear', () => {
-    expect(openFromStatement('secret', 'acct', 1, key)).toBe('secret')
+    expect(openFromStatement('secret', recipient, key)).toBe('secret')
+  })
+
+  it('is nothing but base64', () => {
+    const sealed = sealForStatement('secret', recipient, key)
+    for (const longer of [`${sealed}=`, `${sealed} `, `${sealed}|x`, sealed.replace(':', ': ')]) {
+      expect(() => openFromStatement(longer, recipient, key)).toThrow(invalid)
+    }
   })
 })
 

@@ -99,7 +99,7 @@ test('a row of more than 64 MiB', async () => {
 })
 
 test('a folder for temporary files that is not there', async () => {
-  const encoder = writeParquet(target, 'snappy', '/nowhere')
+  const encoder = writeParquet(target, 'snappy', { tempDir: '/nowhere' })
   const error = await new Promise(resolve => encoder.on('error', resolve).end('1\ta\n'))
   expect(error).toMatchObject({ code: '58030', message: 'azure_storage: there is no place for a temporary file' })
 })

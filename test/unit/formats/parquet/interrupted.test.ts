@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { readParquet } from '../../../../src/formats/parquet/read-parquet.ts'
 import { writeParquet } from '../../../../src/formats/parquet/write-parquet.ts'
 import { parquetOf, rowsOf, scalar, unnamed } from '../../../support/parquet-files.ts'
+import { childrenOf, listProcesses } from '../../../support/processes.ts'
 
 const target = unnamed(scalar('int4'), scalar('text'))
 const rows = Array.from({ length: 300_000 }, (_, i) => `${i}\tvalue ${i}\n`).join('')
@@ -28,10 +29,9 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }))
 
 const engines = (): number[] =>
-  execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(process.pid)], { encoding: 'utf8' })
-    .split('\n')
-    .filter(line => line.includes('engine-process'))
-    .map(line => Number.parseInt(line, 10))
+  childrenOf(process.pid)
+    .filter(({ command }) => command.includes('engine-process'))
+    .map(({ pid }) => pid)
 
 /** Pipes and files of ours that have no name any more. */
 const openFiles = (): string[] =>
@@ -144,7 +144,7 @@ test('an idle engine that is killed: the next job gets a new one', async () => {
 })
 
 test('an engine that is killed while it writes', async () => {
-  const encoder = writeParquet(target, 'snappy', temp)
+  const encoder = writeParquet(target, 'snappy', { tempDir: temp })
   const sink = new Writable({ write: (_chunk, _encoding, callback) => callback() })
   const source = async function* (): AsyncGenerator<Buffer> {
     yield Buffer.from(rows)
@@ -156,7 +156,7 @@ test('an engine that is killed while it writes', async () => {
 })
 
 test('an engine that is killed at the end of what it writes', async () => {
-  const encoder = writeParquet(target, 'snappy', temp)
+  const encoder = writeParquet(target, 'snappy', { tempDir: temp })
   const closed = new Promise(resolve => encoder.on('close', resolve))
   const failed = new Promise(resolve => encoder.on('error', resolve))
   encoder.write(rows, () => {
@@ -170,7 +170,7 @@ test('an engine that is killed at the end of what it writes', async () => {
 })
 
 test.each([0, 5, 50, 150, 300])('a writer that is destroyed after %i ms', async ms => {
-  const encoder = writeParquet(target, 'snappy', temp)
+  const encoder = writeParquet(target, 'snappy', { tempDir: temp })
   const closed = new Promise(resolve => encoder.on('close', resolve))
   encoder.write(rows)
   encoder.write(rows)
@@ -181,7 +181,7 @@ test.each([0, 5, 50, 150, 300])('a writer that is destroyed after %i ms', async 
 })
 
 test('a writer that is destroyed before anything came', async () => {
-  const encoder = writeParquet(target, 'snappy', temp)
+  const encoder = writeParquet(target, 'snappy', { tempDir: temp })
   const closed = new Promise(resolve => encoder.on('close', resolve))
   encoder.destroy()
   await closed
@@ -201,18 +201,12 @@ test('an engine dies with the process that it works for', async () => {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   await new Promise(resolve => parent.stdout.once('data', resolve))
-  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(parent.pid)], { encoding: 'utf8' })
-    .trim()
-    .split(/\s+/)
+  const children = childrenOf(parent.pid as number).map(({ pid }) => pid)
   expect(children.length).toBeGreaterThan(0)
   parent.kill('SIGKILL')
-  const alive = (): string[] =>
-    children.filter(pid => {
-      try {
-        return process.kill(Number(pid), 0)
-      } catch {
-        return false
-      }
-    })
+  const alive = (): number[] =>
+    listProcesses()
+      .map(({ pid }) => pid)
+      .filter(pid => children.includes(pid))
   await expect.poll(alive, { timeout: 10_000 }).toEqual([])
 })

@@ -64,7 +64,7 @@ describe('csv', () => {
   })
 
   it('gives the rows before the one that is wrong', () => {
-    const writer = new DataRowWriter()
+    const writer = new DataRowWriter(1000)
     const options = readRowOptions({}, 'csv', 'get')
     const shape = { columns: ['a'], withLine: false }
     const decoder = createRowDecoder('csv', options, shape, { majorVersion: 18, encoding: 'UTF8' }, writer)

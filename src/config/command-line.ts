@@ -1,0 +1,95 @@
+import { Command, CommanderError, Option } from 'commander'
+import { COMMANDS, type CommandName, defaultOf, type OptionRow, optionsOf, variableOf } from './options.ts'
+import type { Flags } from './read-options.ts'
+import { ConfigError } from './values.ts'
+
+/** What a command line asks for. */
+export interface Invocation {
+  readonly command: CommandName
+  readonly flags: Flags
+  readonly args: readonly string[]
+}
+
+/** A command line that was answered by text alone. */
+export interface Answered {
+  readonly status: number
+}
+
+const EPILOGUE = `
+Each option can come from the environment too; a flag wins. More about one command: blobgres help serve
+SIGTERM or Ctrl-C ends serve and dev in an orderly way, a second one at once.
+Exit status: 0 after an orderly end, 1 after a failure, 2 for a command line that makes no sense.`
+
+/**
+ * Reads a command line; prints what it asks to see, and the help where it asks for nothing.
+ *
+ * @throws ConfigError
+ */
+export function parseCommandLine(argv: readonly string[], version: string): Invocation | Answered {
+  let invocation: Invocation | undefined
+  const program = createProgram(version, (command, flags, args) => {
+    invocation = { command, flags, args }
+  })
+  try {
+    program.parse(argv.flatMap(withoutEquals), { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return { status: 0 }
+    // The help was printed, to standard error.
+    if (error.code === 'commander.help') return { status: 2 }
+    throw new ConfigError(error.message.replace(/^error: /, '').replaceAll(/\s+/g, ' '))
+  }
+  return invocation as unknown as Invocation
+}
+
+/** `--name=value` as two words, or Commander would quote the value, maybe a password, where it does not know the name. */
+function withoutEquals(word: string): string[] {
+  const [, name, value] = /^(--[^=]+)=(.*)$/s.exec(word) ?? []
+  return name === undefined || value === undefined ? [word] : [name, value]
+}
+
+type Invoke = (command: CommandName, flags: Flags, args: readonly string[]) => void
+
+function createProgram(version: string, invoke: Invoke): Command {
+  const program = new Command('blobgres')
+    .description("Blobgres gives any PostgreSQL Microsoft's azure_storage extension.")
+    .version(`blobgres ${version}`, '--version', 'display the version')
+    .exitOverride()
+    .configureOutput({ outputError: () => {} }) // the caller prints it, on one line
+    .addHelpText('after', EPILOGUE)
+  for (const [name, description] of Object.entries(COMMANDS) as [CommandName, string][]) {
+    const command = program.command(name).description(description)
+    if (name === 'certificate') command.argument('<directory>').argument('<host...>', 'hosts that it is for')
+    addOptions(command, name)
+    command.action(() => invoke(name, flagsOf(command), command.args))
+  }
+  return program
+}
+
+function addOptions(command: Command, name: CommandName): void {
+  const rows = optionsOf(name).map(([, row]) => row)
+  for (const row of rows.filter(({ secret }) => !secret)) {
+    const option = new Option(`--${row.name} <${row.value}>`, describeOption(row, name))
+    command.addOption(option.argParser<readonly string[]>((value, before = []) => [...before, value]))
+  }
+  const secrets = rows.filter(({ secret }) => secret)
+  if (secrets.length === 0) return
+  const lines = secrets.map(row => `  ${variableOf(row)}\n      ${plain(row.description)}`)
+  command.addHelpText('after', `\nFrom the environment alone:\n${lines.join('\n')}`)
+}
+
+function describeOption(row: OptionRow<unknown>, command: CommandName): string {
+  const value = defaultOf(row, command) ?? row.otherwise
+  const byDefault = value === undefined ? '' : `${value === 'required' ? '' : 'default: '}${value}, `
+  return `${plain(row.description)} (${byDefault}env: ${variableOf(row)})`
+}
+
+function plain(markdown: string): string {
+  return markdown.replaceAll('`', '')
+}
+
+function flagsOf(command: Command): Flags {
+  return Object.fromEntries(
+    command.options.map(option => [option.name(), command.getOptionValue(option.attributeName())]),
+  )
+}

@@ -1,0 +1,43 @@
+import type { LogLevel } from '../log.ts'
+import { leastMemory, type MemoryOptions } from '../memory-budget.ts'
+import type { SpoolOptions } from '../storage/blob-spool.ts'
+import { type StorageEndpoints, trusting } from '../storage/endpoints.ts'
+import type { IdentityOptions } from '../storage/managed-identity.ts'
+import { BACKEND_FORM, type BackendConfig, backendConfig } from './backend-url.ts'
+import { type Environment, type Flags, readOptions } from './read-options.ts'
+import { readTls, type TlsConfig } from './tls-files.ts'
+import { type Address, ConfigError } from './values.ts'
+
+/** Everything `blobgres serve` can be told. Frozen; secrets are not enumerable, so that logging it shows none. */
+export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
+  readonly listen: Address
+  readonly backend: BackendConfig
+  readonly storageEndpoints: StorageEndpoints
+  /** Where the backend reaches this proxy; without it, found by trying. */
+  readonly loopback?: Address
+  readonly tls?: TlsConfig
+  /** Not enumerable. Without it, what the server keeps is enough to open its credentials. */
+  readonly credentialKey?: string
+  readonly logLevel: LogLevel
+  readonly drainTimeoutMs: number
+  /** Default: as many as there are cores. */
+  readonly parquetEngines?: number
+}
+
+/** Validates flags and environment; throws `ConfigError` with one line that names what is wrong. */
+export function readConfig(flags: Flags, env: Environment): Config {
+  const { backend, backendPassword, storageEndpoints, storageCa, tlsCert, tlsKey, credentialKey, ...others } =
+    readOptions('serve', flags, env)
+  if (backend === undefined) throw new ConfigError(`--backend or BLOBGRES_BACKEND is required: ${BACKEND_FORM}`)
+  if (others.memoryLimitBytes < leastMemory(others.maxRowBytes)) {
+    throw new ConfigError('--memory-limit: it must be four times --max-row-size or more')
+  }
+  const tls = readTls(tlsCert, tlsKey)
+  const config: Config = {
+    ...others,
+    backend: backendConfig({ ...backend, password: backend.password ?? backendPassword }),
+    storageEndpoints: Object.freeze({ ...storageEndpoints, ...(storageCa && { trust: trusting(storageCa) }) }),
+    ...(tls && { tls }),
+  }
+  return Object.freeze(Object.defineProperty(config, 'credentialKey', { value: credentialKey, enumerable: false }))
+}

@@ -1,0 +1,275 @@
+import { LOG_LEVELS } from '../log.ts'
+import { AZURE_CREDENTIALS } from '../storage/managed-identity.ts'
+import { isAccountName } from '../storage/names.ts'
+import { BACKEND_FORM, parseBackend } from './backend-url.ts'
+import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
+import { readCertificates } from './tls-files.ts'
+import {
+  badValue,
+  ConfigError,
+  type Given,
+  parseAddress,
+  parseBytes,
+  parseCount,
+  parseOneOf,
+  parsePort,
+  parseSeconds,
+  parseText,
+} from './values.ts'
+
+/** What `blobgres` can be told to do. */
+export const COMMANDS = {
+  serve: 'The proxy, in front of your PostgreSQL',
+  dev: 'PostgreSQL 18, Azurite and the proxy, with sample data, to try it on this machine',
+  certificate: 'Make server.crt and server.key in a directory, for an emulator, unless they are there',
+  healthcheck: 'Exit with status 0 if a proxy answers',
+} as const
+
+export type CommandName = keyof typeof COMMANDS
+
+/** One option: a flag and a variable, `--log-level` and `BLOBGRES_LOG_LEVEL`. */
+export interface OptionRow<T> {
+  readonly name: string
+  readonly commands: readonly CommandName[]
+  /** Stands for the value in the help. */
+  readonly value: string
+  /** @throws ConfigError */
+  readonly parse: (given: Given) => T
+  /** As a user would write it; by command where they differ. */
+  readonly default?: string | Readonly<Partial<Record<CommandName, string>>>
+  /** What holds without it, where that is no value that a user could write. */
+  readonly otherwise?: string
+  /** Has a variable and no flag: that would show in the list of processes. */
+  readonly secret?: true
+  /** Markdown; the help shows it without backticks. */
+  readonly description: string
+}
+
+const CREDENTIAL_KEY_LENGTH = 32
+const MIN_ROW_BYTES = 64 * 1024
+/** PostgreSQL takes no more for a row. */
+const MAX_ROW_BYTES = 1000 * 1024 * 1024
+
+/**
+ * All options, under the names that the configuration has for their values. Flags, variables, the help and the README's
+ * table come from here.
+ */
+export const OPTIONS = {
+  backend: {
+    name: 'backend',
+    commands: ['serve'],
+    value: 'url',
+    parse: parseBackend,
+    otherwise: 'required',
+    description:
+      `the server, and a superuser there, for the proxy's own work: \`${BACKEND_FORM}\`; a Unix socket as \`?host=/dir\`. ` +
+      'TLS to the server as with libpq: `?sslmode=disable` (the default), `prefer`, `require`, `verify-ca` or ' +
+      '`verify-full`, the last two with `&sslrootcert=file`. A password is better kept out of the list of processes: ' +
+      'put it, or the whole URL, into the environment',
+  },
+  backendPassword: {
+    name: 'backend-password',
+    commands: ['serve'],
+    value: 'password',
+    parse: parseText,
+    secret: true,
+    description: "the superuser's password, where the URL has none",
+  },
+  listen: {
+    name: 'listen',
+    commands: ['serve', 'dev', 'healthcheck'],
+    value: 'host:port',
+    parse: parseAddress,
+    default: '127.0.0.1:5433',
+    description: 'where clients connect; port `0` takes a free one',
+  },
+  loopback: {
+    name: 'loopback',
+    commands: ['serve'],
+    value: 'host:port',
+    parse: parseAddress,
+    otherwise: 'found by trying',
+    description: 'how the server reaches this proxy, for the functions',
+  },
+  storageEndpoints: {
+    name: 'storage-endpoint',
+    commands: ['serve'],
+    value: 'url',
+    parse: parseEndpoints,
+    default: AZURE_ENDPOINT,
+    description:
+      'where blobs are: a URL with `{account}` for all accounts, `account=url` for one; repeatable. Azurite is at ' +
+      '`http://127.0.0.1:10000/{account}`',
+  },
+  storageCa: {
+    name: 'storage-ca',
+    commands: ['serve'],
+    value: 'file',
+    parse: readCertificates,
+    description: 'certificates (PEM) of storage endpoints to trust besides those of the well-known authorities',
+  },
+  azureCredential: {
+    name: 'azure-credential',
+    commands: ['serve'],
+    value: 'kind',
+    parse: (given: Given) => parseOneOf(given, AZURE_CREDENTIALS),
+    default: 'managed-identity',
+    description:
+      "whose token opens accounts registered with `account_options_managed_identity`: the machine's " +
+      '(`managed-identity`); the first that the default chain of `@azure/identity` finds, among them environment, ' +
+      'workload identity and Azure CLI (`default`); or one that Azurite takes with `--oauth basic` (`emulated`). The ' +
+      'endpoint must be `https://`',
+  },
+  managedIdentityClientId: {
+    name: 'managed-identity-client-id',
+    commands: ['serve'],
+    value: 'id',
+    parse: parseText,
+    otherwise: 'system-assigned',
+    description: 'client ID of a user-assigned managed identity',
+  },
+  credentialKey: {
+    name: 'credential-key',
+    commands: ['serve'],
+    value: 'characters',
+    parse: parseCredentialKey,
+    secret: true,
+    description:
+      `a key of the proxies' own for stored credentials: at least ${CREDENTIAL_KEY_LENGTH} random characters, the same ` +
+      'for all proxies of a server',
+  },
+  tempDir: {
+    name: 'temp-dir',
+    commands: ['serve'],
+    value: 'directory',
+    parse: parseText,
+    otherwise: "the system's",
+    description: 'where Parquet files are copied to while they are read',
+  },
+  spoolLimitBytes: {
+    name: 'parquet-spool-limit',
+    commands: ['serve'],
+    value: 'size',
+    parse: parseBytes,
+    default: '32GB',
+    description: 'the largest Parquet file that is read; `0` for no limit',
+  },
+  parquetEngines: {
+    name: 'parquet-engines',
+    commands: ['serve'],
+    value: 'number',
+    parse: parseCount,
+    otherwise: 'as many as cores',
+    description: 'how many statements read or write Parquet files at a time; others wait',
+  },
+  maxRowBytes: {
+    name: 'max-row-size',
+    commands: ['serve'],
+    value: 'size',
+    parse: parseRowSize,
+    default: '64MB',
+    description:
+      'the largest row of `blob_get` and `blob_put`, as text, or for binary files in hexadecimal. `COPY` has ' +
+      "PostgreSQL's limit alone",
+  },
+  memoryLimitBytes: {
+    name: 'memory-limit',
+    commands: ['serve'],
+    value: 'size',
+    parse: parseBytes,
+    default: '512MB',
+    description:
+      'what all large rows of `blob_get` and `blob_put` may take together, four times `--max-row-size` or more; calls ' +
+      'that need more wait for others',
+  },
+  tlsCert: {
+    name: 'tls-cert',
+    commands: ['serve'],
+    value: 'file',
+    parse: (given: Given) => given,
+    otherwise: 'no TLS',
+    description: 'certificate (PEM) to offer TLS to clients with',
+  },
+  tlsKey: {
+    name: 'tls-key',
+    commands: ['serve'],
+    value: 'file',
+    parse: (given: Given) => given,
+    description: 'its key (PEM)',
+  },
+  azuritePort: {
+    name: 'azurite-port',
+    commands: ['dev'],
+    value: 'port',
+    parse: parsePort,
+    default: '10000',
+    description: "Azurite's port; `0` takes a free one",
+  },
+  accounts: {
+    name: 'account',
+    commands: ['dev'],
+    value: 'name',
+    parse: parseAccounts,
+    otherwise: 'pgquickstart and devstoreaccount1 alone',
+    description: 'a storage account to have in Azurite, with the key that its default account has; repeatable',
+  },
+  dataDir: {
+    name: 'data-dir',
+    commands: ['dev'],
+    value: 'directory',
+    parse: parseText,
+    default: '.blobgres',
+    description: 'what is kept between runs',
+  },
+  logLevel: {
+    name: 'log-level',
+    commands: ['serve', 'dev'],
+    value: 'level',
+    parse: (given: Given) => parseOneOf(given, LOG_LEVELS),
+    default: { serve: 'info', dev: 'warn' },
+    description: `${LOG_LEVELS.map(level => `\`${level}\``).join(', ')}; to standard error, as JSON lines, or pretty on a terminal`,
+  },
+  drainTimeoutMs: {
+    name: 'drain-timeout',
+    commands: ['serve'],
+    value: 'seconds',
+    parse: parseSeconds,
+    default: '30',
+    description: 'how long a shutdown waits for what is under way',
+  },
+} as const satisfies Readonly<Record<string, OptionRow<unknown>>>
+
+/** The environment variable of an option. */
+export function variableOf({ name }: Pick<OptionRow<unknown>, 'name'>): string {
+  return `BLOBGRES_${name.toUpperCase().replaceAll('-', '_')}`
+}
+
+/** The options of a command, each with the name of its value. */
+export function optionsOf(command: CommandName): [key: string, row: OptionRow<unknown>][] {
+  const rows: [string, OptionRow<unknown>][] = Object.entries(OPTIONS)
+  return rows.filter(([, row]) => row.commands.includes(command))
+}
+
+/** As a user would write it. */
+export function defaultOf(row: OptionRow<unknown>, command: CommandName): string | undefined {
+  return typeof row.default === 'object' ? row.default[command] : row.default
+}
+
+function parseRowSize(given: Given): number {
+  const bytes = parseBytes(given)
+  if (bytes < MIN_ROW_BYTES || bytes > MAX_ROW_BYTES) throw badValue(given, 'a size of 64kB to 1000MB')
+  return bytes
+}
+
+function parseCredentialKey({ name, value }: Given): string {
+  if (value.length >= CREDENTIAL_KEY_LENGTH) return value
+  throw new ConfigError(`${name}: expected at least ${CREDENTIAL_KEY_LENGTH} random characters`)
+}
+
+function parseAccounts({ name, value }: Given): readonly string[] {
+  return value.split(',').map(each => {
+    const account = each.trim()
+    if (!isAccountName(account)) throw badValue({ name, value: account }, 'the name of a storage account')
+    return account
+  })
+}

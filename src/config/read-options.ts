@@ -1,0 +1,73 @@
+import { Command } from 'commander'
+import { type CommandName, defaultOf, OPTIONS, type OptionRow, optionsOf, variableOf } from './options.ts'
+import { ConfigError, type Given } from './values.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** The flags of a command line: what was given for each option, as often as it was given. */
+export type Flags = Readonly<Record<string, readonly string[] | undefined>>
+
+type Rows = typeof OPTIONS
+type KeysOf<C extends CommandName> = {
+  [K in keyof Rows]: C extends Rows[K]['commands'][number] ? K : never
+}[keyof Rows]
+type WithDefault = { [K in keyof Rows]: Rows[K] extends { default: unknown } ? K : never }[keyof Rows]
+
+/** The values of a command's options. One that is not given and has no default is absent. */
+export type Values<C extends CommandName> = {
+  readonly [K in KeysOf<C> & WithDefault]: ReturnType<Rows[K]['parse']>
+} & { readonly [K in Exclude<KeysOf<C>, WithDefault>]?: ReturnType<Rows[K]['parse']> }
+
+/**
+ * Reads a command's options from flags, else from the environment, else from their defaults.
+ *
+ * @throws ConfigError
+ */
+export function readOptions<C extends CommandName>(command: C, flags: Flags, env: Environment): Values<C> {
+  refuseMistyped(env)
+  const values: Record<string, unknown> = {}
+  for (const [key, row] of optionsOf(command)) {
+    const given = giveOption(row, flags, env, defaultOf(row, command))
+    if (given !== undefined) values[key] = row.parse(given)
+  }
+  return values as Values<C>
+}
+
+function giveOption(
+  row: OptionRow<unknown>,
+  flags: Flags,
+  env: Environment,
+  byDefault: string | undefined,
+): Given | undefined {
+  const flag = row.secret ? undefined : flags[row.name]
+  if (flag !== undefined) return { name: `--${row.name}`, value: flag.join(',') }
+  const variable = variableOf(row)
+  // Empty counts as absent, as compose files and unit files leave variables empty.
+  const value = env[variable]
+  if (value) return { name: variable, value }
+  return byDefault === undefined ? undefined : { name: `--${row.name}`, value: byDefault }
+}
+
+/** Variables that are like none of ours may be anyone's: beside a service `blobgres`, Kubernetes sets BLOBGRES_PORT. */
+function refuseMistyped(env: Environment): void {
+  const known = Object.values(OPTIONS).map(variableOf)
+  for (const variable of Object.keys(env)) {
+    if (!variable.startsWith('BLOBGRES_') || known.includes(variable)) continue
+    const [suggestion] = /\(Did you mean .*\)/.exec(asMistypedFlag(variable)) ?? []
+    if (suggestion === undefined) continue
+    const variables = suggestion.replace(/--[a-z-]+/g, flag => variableOf({ name: flag.slice(2) }))
+    throw new ConfigError(`unknown variable ${variable} ${variables}`)
+  }
+}
+
+/** What Commander says of a flag that is named like this variable: it knows what looks alike. */
+function asMistypedFlag(variable: string): string {
+  const command = new Command().exitOverride().configureOutput({ outputError: () => {} })
+  for (const { name } of Object.values(OPTIONS)) command.option(`--${name}`)
+  try {
+    command.parse([`--${variable.slice('BLOBGRES_'.length).toLowerCase().replaceAll('_', '-')}`], { from: 'user' })
+    return ''
+  } catch (error) {
+    return (error as Error).message
+  }
+}

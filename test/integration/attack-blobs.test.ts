@@ -1,0 +1,4 @@
+import { testAttack } from '../attack/attack.ts'
+import { blobs } from '../attack/blobs.ts'
+
+testAttack(blobs)

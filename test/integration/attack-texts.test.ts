@@ -1,0 +1,4 @@
+import { testAttack } from '../attack/attack.ts'
+import { texts } from '../attack/texts.ts'
+
+testAttack(texts)

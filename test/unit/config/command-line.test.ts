@@ -1,0 +1,56 @@
+import { expect, it, vi } from 'vitest'
+import { parseCommandLine } from '../../../src/config/command-line.ts'
+import { COMMANDS, type CommandName, optionsOf, variableOf } from '../../../src/config/options.ts'
+
+/** What is printed instead of a command being run. */
+function answer(...argv: readonly string[]) {
+  const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+  const err = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  try {
+    const result = parseCommandLine(argv, '1.2.3')
+    return { result, stdout: out.mock.calls.join(''), stderr: err.mock.calls.join('') }
+  } finally {
+    vi.restoreAllMocks()
+  }
+}
+
+it('tells a command, its flags and its arguments', () => {
+  expect(parseCommandLine(['certificate', 'dir', 'a', 'b'], '')).toEqual({
+    command: 'certificate',
+    flags: {},
+    args: ['dir', 'a', 'b'],
+  })
+  expect(parseCommandLine(['dev', '--account', 'a', '--listen=x', '--account=b=c'], '')).toMatchObject({
+    command: 'dev',
+    flags: { account: ['a', 'b=c'], listen: ['x'] },
+    args: [],
+  })
+})
+
+it.each(Object.keys(COMMANDS) as CommandName[])('helps with %s, and names all of its options and variables', name => {
+  const { result, stdout, stderr } = answer(name, '--help')
+  expect({ result, stderr }).toEqual({ result: { status: 0 }, stderr: '' })
+  expect(answer('help', name).stdout).toBe(stdout)
+  for (const [, row] of optionsOf(name)) {
+    expect(stdout).toContain(variableOf(row))
+    expect(stdout.includes(`--${row.name} <${row.value}>`)).toBe(row.secret !== true)
+  }
+})
+
+it('tells what there is, on standard error where nothing was asked for', () => {
+  const help = answer('--help')
+  expect(help.stdout).toMatch(/Usage: blobgres .*serve .*dev .*certificate .*healthcheck/s)
+  expect(answer()).toEqual({ result: { status: 2 }, stdout: '', stderr: help.stdout })
+  expect(answer('--version')).toEqual({ result: { status: 0 }, stdout: 'blobgres 1.2.3\n', stderr: '' })
+})
+
+it.each([
+  [['fly'], "unknown command 'fly'"],
+  [['srve'], "unknown command 'srve' (Did you mean serve?)"],
+  [['dev', '--acount', 'x'], "unknown option '--acount' (Did you mean --account?)"],
+  [['certificate'], "missing required argument 'directory'"],
+  [['certificate', 'dir'], "missing required argument 'host'"],
+  [['healthcheck', '--tls-cert', 'x'], "unknown option '--tls-cert'"],
+])('refuses %j on one line', (argv, message) => {
+  expect(() => parseCommandLine(argv, '')).toThrow(new RegExp(`^${message.replace(/[()?]/g, '\\$&')}$`))
+})

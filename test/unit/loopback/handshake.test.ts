@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest'
+import { Handshake } from '../../../src/loopback/handshake.ts'
+import { mac } from '../../../src/storage/mac.ts'
+
+const key = { encKey: Buffer.alloc(32, 1), macKey: Buffer.alloc(32, 2) }
+const NONCE = 'ab'.repeat(32)
+const hex = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('hex')
+const hello = (fields: object = {}) =>
+  `HELLO ${hex({ nonce: NONCE, pid: '7', statement: '99', address: 'here:1', ...fields })}`
+const CALL = { pid: 7, statement: '99' }
+
+const start = () => new Handshake(key, address => address === 'here:1')
+function request(verb: string, ours: string, fields: object = { call: CALL }, macKey = key.macKey): string {
+  const content = JSON.stringify(fields)
+  return `${verb} ${mac({ macKey }, 'blobgres/2 request', NONCE, ours, verb, content)} ${Buffer.from(content).toString('hex')}`
+}
+
+test('both sides prove themselves, and the request is read', () => {
+  const handshake = start()
+  const [ours, proof] = handshake.greet(hello())
+  expect(ours).toMatch(/^[0-9a-f]{64}$/)
+  expect(proof).toBe(mac(key, 'blobgres/2 peer', NONCE, ours, '7', '99', 'here:1'))
+  expect(handshake.accept(request('GET', ours, { call: CALL, path: 'ü' }))).toEqual({
+    verb: 'GET',
+    fields: { call: CALL, path: 'ü' },
+  })
+})
+
+test('no nonce is given twice', () => {
+  const handshake = start()
+  expect(handshake.greet(hello())[0]).not.toBe(handshake.greet(hello())[0])
+})
+
+test.each([
+  ['another address', { address: 'there:1' }],
+  ['an address left out before one was proved', { address: null }],
+  ['no address', { address: 5 }],
+  ['a short nonce', { nonce: 'ab' }],
+  ['no nonce', { nonce: undefined }],
+  ['a pid that is none', { pid: '-1' }],
+  ['a statement that is none', { statement: 99 }],
+])('a HELLO with %s is refused', (_, fields) => {
+  expect(() => start().greet(hello(fields))).toThrow(expect.objectContaining({ name: 'ProtocolError' }))
+})
+
+test.each([
+  '',
+  'HELLO',
+  'HELLO ',
+  'HELLO 7b7',
+  'HELLO zz',
+  `HELLO ${hex(null)}`,
+  `HELLO ${hex([])}`,
+  `${hello()} `,
+  `HELLO {}`,
+])('so is %s', text => {
+  expect(() => start().greet(text)).toThrow(expect.objectContaining({ name: 'ProtocolError' }))
+})
+
+test('an address that was proved need not be again, on the same connection', () => {
+  const handshake = start()
+  handshake.greet(hello())
+  const [ours, proof] = handshake.greet(hello({ address: null }))
+  expect(proof).toBe(mac(key, 'blobgres/2 peer', NONCE, ours, '7', '99', null))
+})
+
+test("a connection is one statement's", () => {
+  const handshake = start()
+  handshake.greet(hello())
+  for (const other of [{ pid: '8' }, { statement: '100' }]) {
+    expect(() => handshake.greet(hello(other))).toThrow('no exchange of the extension')
+  }
+})
+
+test('a request is good once, and for its HELLO', () => {
+  const handshake = start()
+  const [first] = handshake.greet(hello())
+  const genuine = request('GET', first)
+  handshake.accept(genuine)
+  expect(() => handshake.accept(genuine)).toThrow('no exchange of the extension')
+  handshake.greet(hello())
+  expect(() => handshake.accept(genuine)).toThrow('without the proof')
+})
+
+test('a failed request uses its HELLO up', () => {
+  const handshake = start()
+  const [ours] = handshake.greet(hello())
+  expect(() => handshake.accept('GET')).toThrow('no exchange')
+  expect(() => handshake.accept(request('GET', ours))).toThrow('no exchange')
+})
+
+test.each<[string, (ours: string) => string]>([
+  ['another verb', ours => request('GET', ours).replace('GET', 'LIST')],
+  ['another text', ours => request('GET', ours).replace(/ [0-9a-f]+$/, ` ${hex({ call: CALL, account: 'x' })}`)],
+  ['another key', ours => request('GET', ours, { call: CALL }, Buffer.alloc(32))],
+  ["another backend's pid", ours => request('GET', ours, { call: { ...CALL, pid: 8 } })],
+  ['another statement', ours => request('GET', ours, { call: { ...CALL, statement: '98' } })],
+  ['no call', ours => request('GET', ours, {})],
+  ['a proof too short', ours => request('GET', ours).replace(/ ([0-9a-f]{62})../, ' $1')],
+  ['no proof', () => `GET ${hex({ call: CALL })}`],
+  ['text in clear', ours => `GET ${mac(key, 'blobgres/2 request', NONCE, ours, 'GET', '{}')} {}`],
+])('a request with %s is refused', (_, write) => {
+  const handshake = start()
+  const [ours] = handshake.greet(hello())
+  expect(() => handshake.accept(write(ours))).toThrow(expect.objectContaining({ name: 'ProtocolError' }))
+})
