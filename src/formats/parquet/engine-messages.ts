@@ -1,12 +1,9 @@
-/** How an engine fails whose file has a schema that is too large to be told. */
-export const TOO_MANY_PARTS = 'the schema has too many parts'
-
 /** What the proxy asks of an engine process; each request is answered before the next is sent. */
 export type EngineRequest =
   /** Opens two files, the one to read and the other to write, for the requests up to `close`. */
   | { readonly kind: 'open'; readonly source: string; readonly target: string }
-  /** Which columns a query has. */
-  | { readonly kind: 'describe'; readonly sql: string }
+  /** Which columns the file to read has; statements that read it come after this. */
+  | { readonly kind: 'describe' }
   /** Runs a statement; its rows are answered, so they must be few. */
   | { readonly kind: 'run'; readonly sql: string }
   | { readonly kind: 'close' }
@@ -18,6 +15,8 @@ export type EngineAnswer =
   | { readonly kind: 'rows'; readonly rows: readonly (readonly unknown[])[] }
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly message: string }
+  /** What the client is to be told. */
+  | { readonly kind: 'refused'; readonly message: string; readonly code: string; readonly detail: string | undefined }
 
 /** All columns of a query; the first of them where there are more than PostgreSQL knows. */
 export interface EngineColumns {
@@ -30,9 +29,9 @@ export interface EngineColumn {
   readonly type: EngineType
 }
 
-/** DuckDB's name of a type, shortened, and what a nested one is made of. */
+/** DuckDB's name of a type, shortened, or ours of one that it has no name for; and what a nested one is made of. */
 export type EngineType =
   | { readonly kind: 'scalar'; readonly name: string }
   | { readonly kind: 'list'; readonly name: string; readonly element: EngineType }
   | { readonly kind: 'struct'; readonly name: string; readonly fields: readonly EngineColumn[] }
-  | { readonly kind: 'map'; readonly name: string }
+  | { readonly kind: 'map'; readonly name: string; readonly key: EngineType; readonly value: EngineType }

@@ -3,23 +3,14 @@
  * memory it takes. It reaches no file but the two that it is told to open.
  */
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
-import { type DuckDBConnection, DuckDBInstance, type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
-import {
-  type EngineAnswer,
-  type EngineColumns,
-  type EngineRequest,
-  type EngineType,
-  TOO_MANY_PARTS,
-} from './engine-messages.ts'
+import { type DuckDBConnection, DuckDBInstance, type DuckDBType } from '@duckdb/node-api'
+import { PgError } from '../../protocol/pg-error.ts'
+import { engineColumns } from './engine-columns.ts'
+import type { EngineAnswer, EngineColumns, EngineRequest } from './engine-messages.ts'
+import { prepareSource } from './source-file.ts'
 
 const MEMORY_LIMIT = '768MB'
 
-/** PostgreSQL's MaxTupleAttributeNumber. */
-const MAX_COLUMNS = 1664
-const SHOWN_COLUMNS = 50
-const MAX_PARTS = 10_000
-const MAX_NAME_LENGTH = 1000
-const MAX_TYPE_LENGTH = 1000
 const MAX_MESSAGE_LENGTH = 10_000
 
 const CONFIGURATION: Readonly<Record<string, string>> = {
@@ -68,15 +59,12 @@ class Job {
     return { kind: 'opened', source: ownFile(source), target: ownFile(target) }
   }
 
-  async describe(sql: string): Promise<EngineColumns> {
-    const statement = await this.#connection.prepare(sql)
-    const count = statement.columnCount
-    const parts = { left: MAX_PARTS }
-    const columns = Array.from({ length: count > MAX_COLUMNS ? SHOWN_COLUMNS : count }, (_, i) => {
-      const type = statement.columnType(i)
-      return { name: fieldName(statement.columnName(i)), type: engineType(type, typeName(type), parts) }
-    })
-    return { count, columns }
+  async describe(): Promise<EngineColumns> {
+    const source = ownFile(this.#files[0] as number)
+    const file = prepareSource(source)
+    const statement = await this.#connection.prepare(`SELECT * FROM read_parquet('${source}')`)
+    const columnAt = (i: number): [string, DuckDBType] => [statement.columnName(i), statement.columnType(i)]
+    return engineColumns(statement.columnCount, columnAt, file)
   }
 
   async run(sql: string): Promise<unknown[][]> {
@@ -91,41 +79,6 @@ class Job {
 }
 
 const ownFile = (descriptor: number): string => `/proc/self/fd/${descriptor}`
-
-/** A file's own names and types come from whoever made it, and all that is answered goes through the proxy's memory. */
-function engineType(type: DuckDBType, name: string, parts: { left: number }): EngineType {
-  if (--parts.left < 0) throw new Error(TOO_MANY_PARTS)
-  switch (type.typeId) {
-    case DuckDBTypeId.LIST:
-      return { kind: 'list', name, element: partType(type.valueType, parts) }
-    case DuckDBTypeId.STRUCT:
-      return {
-        kind: 'struct',
-        name,
-        fields: type.entryNames.map((entry, i) => ({
-          name: fieldName(entry),
-          type: partType(type.entryTypes[i] as DuckDBType, parts),
-        })),
-      }
-    case DuckDBTypeId.MAP:
-      return { kind: 'map', name }
-    default:
-      return { kind: 'scalar', name }
-  }
-}
-
-/** The names of nested types repeat those of their parts: only a column's is shown to anybody. */
-function partType(type: DuckDBType, parts: { left: number }): EngineType {
-  const nested = [DuckDBTypeId.LIST, DuckDBTypeId.STRUCT, DuckDBTypeId.MAP].includes(type.typeId)
-  return engineType(type, nested ? '' : typeName(type), parts)
-}
-
-const typeName = (type: DuckDBType): string => type.toString().slice(0, MAX_TYPE_LENGTH)
-
-function fieldName(name: string): string {
-  if (name.length > MAX_NAME_LENGTH) throw new Error(TOO_MANY_PARTS)
-  return name
-}
 
 /** A message may hold a whole row; what it is about stands before or after that. */
 const shortened = (message: string): string =>
@@ -150,7 +103,7 @@ async function answer(request: EngineRequest): Promise<EngineAnswer> {
   if (job === undefined) throw new Error(`${request.kind} without files`)
   switch (request.kind) {
     case 'describe':
-      return { kind: 'columns', ...(await job.describe(request.sql)) }
+      return { kind: 'columns', ...(await job.describe()) }
     case 'run':
       return { kind: 'rows', rows: await job.run(request.sql) }
     case 'close':
@@ -160,14 +113,16 @@ async function answer(request: EngineRequest): Promise<EngineAnswer> {
   }
 }
 
+function failure(error: unknown): EngineAnswer {
+  if (!(error instanceof PgError)) {
+    return { kind: 'failed', message: shortened(error instanceof Error ? error.message : String(error)) }
+  }
+  const { message, code, detail } = error
+  return { kind: 'refused', message, code, detail }
+}
+
 process.on('message', async (request: EngineRequest) => {
-  const reply = await answer(request).catch(
-    (error: unknown): EngineAnswer => ({
-      kind: 'failed',
-      message: shortened(error instanceof Error ? error.message : String(error)),
-    }),
-  )
-  process.send?.(reply)
+  process.send?.(await answer(request).catch(failure))
 })
 
 // The parent is gone. A thread in the middle of a statement would keep an orderly exit waiting.

@@ -55,8 +55,9 @@ export class Engine {
     return answer as EngineAnswer & { kind: 'opened' }
   }
 
-  async describe(sql: string): Promise<EngineColumns> {
-    const answer = await this.#ask({ kind: 'describe', sql })
+  /** The columns of the file to read, which the process makes ready for statements. */
+  async describe(): Promise<EngineColumns> {
+    const answer = await this.#ask({ kind: 'describe' })
     return answer as EngineAnswer & { kind: 'columns' }
   }
 
@@ -95,6 +96,7 @@ export class Engine {
       this.#child.send(request)
     })
     if (answer.kind === 'failed') throw new EngineError(answer.message)
+    if (answer.kind === 'refused') throw new PgError(answer)
     return answer
   }
 

@@ -1,29 +1,68 @@
 import { PgError } from '../../protocol/pg-error.ts'
-import { SQLSTATE, type SqlState } from '../../protocol/sqlstate.ts'
+import { SQLSTATE } from '../../protocol/sqlstate.ts'
 import { EngineError } from './engine.ts'
-import { type EngineColumns, TOO_MANY_PARTS } from './engine-messages.ts'
+import type { EngineColumns } from './engine-messages.ts'
 import type { ParquetColumn, Shape } from './shape.ts'
 
 const LISTED_COLUMNS = 20
-const REASON_CHARS = 500
+const SHOWN_CHARS = 500
 
 /** How messages begin that our own statements raise; the value that they are about follows the last colon. */
 const OWN_MESSAGE = /^Invalid Input Error: (azure_storage: .*?"): (.*)$/s
-const ENGINE_FILES = /(?:file )?['"]?\/proc\/self\/fd\/\d+['"]?/g
 
 /** What the client is told when the engine fails on a file. */
-export const unreadable = (error: unknown): unknown =>
-  toPgError(error, 'azure_storage: the blob is not a valid Parquet file', SQLSTATE.badCopyFileFormat)
+export function unreadable(error: unknown): unknown {
+  if (!(error instanceof EngineError)) return error
+  const known = knownFailure(error)
+  if (known !== undefined) return known
+  if (/^(?:Conversion|Out of Range) Error/.test(error.message)) {
+    return new PgError({
+      message: 'azure_storage: a value of the Parquet file is out of range',
+      code: SQLSTATE.dataException,
+      detail: 'No type that it is read as can hold it.',
+      cause: error,
+    })
+  }
+  if (/^INTERNAL Error|\bnot (?:supported|implemented)|unsupported/i.test(error.message)) {
+    return new PgError({
+      message: 'azure_storage: the Parquet file has something that is not supported',
+      code: SQLSTATE.featureNotSupported,
+      detail: 'It is an encoding or a type.',
+      cause: error,
+    })
+  }
+  return new PgError({
+    message: 'azure_storage: the blob is not a valid Parquet file',
+    code: SQLSTATE.badCopyFileFormat,
+    detail: 'The values of its columns cannot be read.',
+    cause: error,
+  })
+}
 
 /** What the client is told when the engine fails on rows. */
-export const unwritable = (error: unknown): unknown =>
-  toPgError(error, 'azure_storage: could not write the rows as Parquet', SQLSTATE.dataException)
+export function unwritable(error: unknown): unknown {
+  if (!(error instanceof EngineError)) return error
+  const known = knownFailure(error)
+  if (known !== undefined) return known
+  return new PgError({
+    message: 'azure_storage: could not write the rows as Parquet',
+    code: SQLSTATE.dataException,
+    detail: 'A value is out of the range of what its type is written as.',
+    cause: error,
+  })
+}
 
 /** How the message begins when Parquet has no form for a value. */
 export const refusal = (column: string): string => `azure_storage: Parquet cannot hold a value of column "${column}"`
 
 export const refused = (column: string, detail: string): PgError =>
   new PgError({ message: refusal(column), code: SQLSTATE.dataException, detail })
+
+export const noColumns = (): PgError =>
+  new PgError({
+    message: 'azure_storage: Parquet cannot hold rows without columns',
+    code: SQLSTATE.featureNotSupported,
+  })
 
 export function columnCountDiffers(found: EngineColumns, expected: readonly ParquetColumn[]): PgError {
   const inFile = found.columns.map(({ name, type }) => `${name} ${type.name}`)
@@ -35,64 +74,39 @@ export function columnCountDiffers(found: EngineColumns, expected: readonly Parq
   })
 }
 
-/** The engine would read them as floating-point numbers. */
-export function numbersTooPrecise(column: string): PgError {
-  return new PgError({
-    message: 'azure_storage: the Parquet file has decimal numbers of more than 38 digits',
-    code: SQLSTATE.featureNotSupported,
-    detail: `They are in column "${column}".`,
-  })
-}
-
-function toPgError(error: unknown, message: string, code: SqlState): unknown {
-  if (!(error instanceof EngineError)) return error
-  const own = OWN_MESSAGE.exec(error.message)
+/** What reading and writing have in common; undefined: something else. */
+function knownFailure({ message }: EngineError): PgError | undefined {
+  const own = OWN_MESSAGE.exec(message)
   if (own) {
     const [, ownMessage = '', value = ''] = own
-    return new PgError({
-      message: ownMessage,
-      code: SQLSTATE.dataException,
-      detail: `The value is ${shortened(value)}.`,
-    })
+    const detail = `The value is ${shortened(value)}.`
+    return new PgError({ message: ownMessage, code: SQLSTATE.dataException, detail })
   }
-  const detail = reason(error.message)
-  if (/^Out of Memory Error/.test(error.message)) {
+  if (/^Out of Memory Error/.test(message)) {
     return new PgError({
       message: 'azure_storage: the Parquet engine is out of memory',
       code: SQLSTATE.outOfMemory,
-      detail,
+      detail: 'Values, or the row groups of a file, are too large for it.',
     })
   }
-  if (/^Conversion Error: Failure in decode/.test(error.message)) {
+  if (/^Conversion Error: Failure in decode/.test(message)) {
     return new PgError({
       message: 'azure_storage: bytes of the Parquet file are not text',
       code: SQLSTATE.characterNotInRepertoire,
       detail: 'A column of bytes is read into other types than bytea as text in UTF-8.',
     })
   }
-  if (error.message === TOO_MANY_PARTS) {
-    return new PgError({
-      message: "azure_storage: the Parquet file's schema is too large",
-      code: SQLSTATE.programLimitExceeded,
-    })
-  }
-  if (/Maximum line size/.test(error.message)) {
+  if (/Maximum line size/.test(message)) {
     return new PgError({
       message: 'azure_storage: a row is too large for Parquet',
       code: SQLSTATE.programLimitExceeded,
       detail: "In COPY's text format a row may have 64 MiB.",
     })
   }
-  return new PgError({ message, code, detail })
+  return undefined
 }
 
-/** The engine's words without what is only of interest inside it. */
-function reason(message: string): string {
-  const [line = ''] = message.split('\n')
-  return shortened(line.replace(/^[A-Z][A-Za-z/ ]* Error: /, '').replaceAll(ENGINE_FILES, 'the file'))
-}
-
-const shortened = (text: string): string => (text.length > REASON_CHARS ? `${text.slice(0, REASON_CHARS)}…` : text)
+const shortened = (text: string): string => (text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}…` : text)
 
 const count = (columns: number): string => (columns === 1 ? '1 column' : `${columns} columns`)
 

@@ -3,15 +3,16 @@ import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { Engine } from './engine.ts'
 import type { EngineColumn } from './engine-messages.ts'
-import { columnCountDiffers, numbersTooPrecise, unreadable } from './parquet-errors.ts'
+import { columnCountDiffers, unreadable } from './parquet-errors.ts'
 import { closeFifo, createFifo } from './private-files.ts'
 import type { ParquetColumn } from './shape.ts'
 import { columnAt, literal, MACROS } from './sql-text.ts'
 import { copyTextOf } from './text-of-value.ts'
+import { VALUE_MACROS } from './value-macros.ts'
 
 /**
  * The rows of a Parquet file in COPY's text format, in UTF-8: row N is line N. Columns go by position.
- * `fd` is a regular file, and stays the caller's. @throws PgError, or the signal's reason
+ * `fd` is a regular file, and stays the caller's: a second footer is appended to it. @throws PgError, or the signal's reason
  */
 export async function* readParquet(
   fd: number,
@@ -36,13 +37,10 @@ export async function* readParquet(
   try {
     const { source, target } = await engine.open(fd, fifo.writeEnd).finally(() => closeSync(fifo.writeEnd))
     const file = `read_parquet(${literal(source)})`
-    const found = await engine.describe(`SELECT * FROM ${file}`)
-    const [tooPrecise] = await engine.run(
-      `SELECT left(name, 100) FROM parquet_schema(${literal(source)}) WHERE precision > 38 LIMIT 1`,
-    )
-    if (tooPrecise) throw numbersTooPrecise(String(tooPrecise[0]))
+    const found = await engine.describe()
     if (found.count !== columns.length) throw columnCountDiffers(found, columns)
-    const done = engine.run(MACROS).then(() => engine.run(copyStatement(file, found.columns, columns, target)))
+    const statement = copyStatement(file, found.columns, columns, target)
+    const done = engine.run(MACROS + VALUE_MACROS).then(() => engine.run(statement))
     // Either closes the pipe's other end; until then more may come.
     const closed = done.then(
       () => {

@@ -40,12 +40,10 @@ const replaceAll = (text: string, pairs: readonly (readonly [string, string])[])
 const containsAny = (text: string, pairs: readonly (readonly [string, string])[]): string =>
   pairs.map(([from]) => `contains(${text}, ${from})`).join(' OR ')
 
-/** Functions that our statements use. The engine's own text of a time with zone comes slowly, and late in history is not exact. */
+/** Functions that our statements use. */
 export const MACROS = `
 CREATE MACRO copy_escape(t) AS CASE WHEN ${containsAny('t', ESCAPES)} THEN ${replaceAll('t', ESCAPES)} ELSE t END;
 CREATE MACRO copy_unescape(t) AS CASE WHEN contains(t, '\\') THEN ${replaceAll('t', UNESCAPES)} ELSE t END;
-CREATE MACRO zoned_text(t) AS
-  CASE WHEN isfinite(t) THEN make_timestamp(epoch_us(t))::VARCHAR || '+00' ELSE t::VARCHAR END;
 CREATE MACRO to_bc(t) AS CASE WHEN contains(t, ' (BC)') THEN replace(t, ' (BC)', '') || ' BC' ELSE t END;
 CREATE MACRO from_bc(t) AS CASE WHEN ends_with(t, ' BC') THEN regexp_replace(t, '^(\\S+)(.*) BC$', '\\1 (BC)\\2') ELSE t END;
 CREATE MACRO quoted(t) AS '"' || replace(replace(t, '\\', '\\\\'), '"', '\\"') || '"';

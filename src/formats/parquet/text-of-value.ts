@@ -1,36 +1,59 @@
 import type { EngineType } from './engine-messages.ts'
+import { jsonOf } from './json-of-value.ts'
+import { needsEscape, scalarText } from './scalar-text.ts'
 import type { Shape } from './shape.ts'
-import { literal } from './sql-text.ts'
 
-/** Types whose text has neither a backslash nor a control character. */
-const PLAIN = /^(?:BOOLEAN|U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER|ERVAL)?|FLOAT|DOUBLE|DECIMAL|DATE|TIME|UUID)/
-const BYTES_OR_TEXT = /^(?:VARCHAR|JSON|BLOB)/
-const FRACTIONAL = /^(?:FLOAT|DOUBLE|DECIMAL)/
-const WITH_YEAR = /^(?:DATE|TIMESTAMP)/
-const INTEGER_TARGETS: ReadonlySet<string> = new Set(['int2', 'int4', 'int8'])
+const JSON_TARGETS: ReadonlySet<string> = new Set(['json', 'jsonb'])
+/** Their text is JSON already, if it is meant for such a column. */
+const JSON_TEXT = /^(?:VARCHAR|JSON|BLOB|VARIANT)$/
+/** Of whatever schema its extension is in. */
+const HSTORE = /(?:^|\.)hstore$/
+const TEXT: Shape = { kind: 'scalar', type: 'text' }
 
 /** The statement's expression for column `sql` of a file, as a value in COPY's text format. */
 export function copyTextOf(sql: string, source: EngineType, target: Shape): string {
   const text = textOf(sql, source, target, 0)
-  return source.kind === 'scalar' && PLAIN.test(source.name) ? text : `copy_escape(${text})`
+  return source.kind === 'scalar' && !needsEscape(source.name) && !isBytes(target) ? text : `copy_escape(${text})`
 }
+
+/** Their text begins with a backslash. */
+const isBytes = (target: Shape): boolean => target.kind === 'scalar' && target.type === 'bytea'
 
 /** The value as PostgreSQL's input function of the target type takes it. */
 function textOf(sql: string, source: EngineType, target: Shape, depth: number): string {
-  if (source.kind === 'list' && target.kind === 'array') return arrayLiteral(sql, source.element, target, depth)
-  if (source.kind === 'struct' && target.kind === 'composite') {
-    const fields = source.fields.map(({ name, type }, i) => {
-      const field = `struct_extract(${sql}, ${literal(name)})`
-      const shape = target.fields[i]?.shape ?? TEXT
-      return `coalesce(quoted(${textOf(field, type, shape, depth)}), '')`
-    })
-    return `CASE WHEN ${sql} IS NOT NULL THEN '(' || ${fields.join(` || ',' || `)} || ')' END`
+  switch (source.kind) {
+    case 'scalar': {
+      const type = target.kind === 'scalar' ? target.type : 'text'
+      return JSON_TARGETS.has(type) && !JSON_TEXT.test(source.name)
+        ? jsonOf(sql, source, depth)
+        : scalarText(sql, source.name, type)
+    }
+    case 'list':
+      return target.kind === 'array' ? arrayLiteral(sql, source.element, target, depth) : jsonOf(sql, source, depth)
+    case 'struct':
+      return target.kind === 'composite' ? compositeLiteral(sql, source, target, depth) : jsonOf(sql, source, depth)
+    case 'map': {
+      if (target.kind === 'array' && target.element.kind === 'composite') {
+        return arrayLiteral(`map_entries(${sql})`, entryType(source), target, depth)
+      }
+      if (target.kind === 'scalar' && HSTORE.test(target.type)) return hstoreLiteral(sql, source, depth)
+      return jsonOf(sql, source, depth)
+    }
   }
-  if (source.kind !== 'scalar') return `to_json(${sql})::VARCHAR`
-  return scalarText(sql, source.name, target.kind === 'scalar' ? target.type : 'text')
 }
 
-const TEXT: Shape = { kind: 'scalar', type: 'text' }
+function compositeLiteral(
+  sql: string,
+  source: EngineType & { kind: 'struct' },
+  target: Shape & { kind: 'composite' },
+  depth: number,
+): string {
+  const fields = source.fields.map(({ type }, i) => {
+    const shape = target.fields[i]?.shape ?? TEXT
+    return `coalesce(quoted(${textOf(`struct_extract_at(${sql}, ${i + 1})`, type, shape, depth)}), '')`
+  })
+  return `CASE WHEN ${sql} IS NOT NULL THEN '(' || ${fields.join(` || ',' || `)} || ')' END`
+}
 
 function arrayLiteral(sql: string, element: EngineType, target: Shape & { kind: 'array' }, depth: number): string {
   const item = `e${depth}`
@@ -42,17 +65,18 @@ function arrayLiteral(sql: string, element: EngineType, target: Shape & { kind: 
   return `'{' || array_to_string(list_transform(${sql}, lambda ${item}: coalesce(${text}, 'NULL')), ',') || '}'`
 }
 
-function scalarText(sql: string, source: string, target: string): string {
-  if (target === 'bytea' && BYTES_OR_TEXT.test(source)) return `'\\x' || lower(hex(${sql}))`
-  if (source === 'BLOB') {
-    return target === 'uuid'
-      ? `CASE WHEN octet_length(${sql}) = 16 THEN lower(hex(${sql})) ELSE decode(${sql}) END`
-      : `decode(${sql})`
-  }
-  if (source === 'VARIANT') return `CASE WHEN ${sql} IS NOT NULL THEN ${sql}::JSON::VARCHAR END`
-  const text = source === 'TIMESTAMP WITH TIME ZONE' ? `zoned_text(${sql})` : `${sql}::VARCHAR`
-  if (WITH_YEAR.test(source)) return `to_bc(${text})`
-  // Who writes integers with a null among them often writes 1.0.
-  if (FRACTIONAL.test(source) && INTEGER_TARGETS.has(target)) return `regexp_replace(${text}, '\\.0*$', '')`
-  return text
+function hstoreLiteral(sql: string, { key, value }: EngineType & { kind: 'map' }, depth: number): string {
+  const item = `e${depth}`
+  const text = (part: string, type: EngineType): string => `quoted(${textOf(part, type, TEXT, depth + 1)})`
+  const entry = `${text(`${item}.key`, key)} || '=>' || coalesce(${text(`${item}.value`, value)}, 'NULL')`
+  return `array_to_string(list_transform(map_entries(${sql}), lambda ${item}: ${entry}), ',')`
 }
+
+const entryType = ({ key, value }: EngineType & { kind: 'map' }): EngineType => ({
+  kind: 'struct',
+  name: 'STRUCT',
+  fields: [
+    { name: 'key', type: key },
+    { name: 'value', type: value },
+  ],
+})

@@ -2,6 +2,7 @@ import { textStructure } from './nested-literals.ts'
 import { refusal } from './parquet-errors.ts'
 import type { ParquetColumn, Shape } from './shape.ts'
 import { identifier, integer, literal } from './sql-text.ts'
+import type { WrittenNames } from './written-names.ts'
 
 /** How a type's text becomes a value of the engine; `exact`: whatever PostgreSQL prints can be held. */
 interface Conversion {
@@ -41,31 +42,36 @@ const PLAIN: ReadonlySet<string> = new Set([
 ])
 
 /** The expression for a column whose text, in COPY's text format, is `sql`. Nested values come as JSON of their texts. */
-export function valueOfCopyText(sql: string, { name, shape }: ParquetColumn): string {
+export function valueOfCopyText(sql: string, { name, shape }: ParquetColumn, names: WrittenNames): string {
   if (shape.kind !== 'scalar') {
     return valueFrom(
       `from_json(copy_unescape(${sql}), ${literal(JSON.stringify(textStructure(shape)))})`,
       shape,
-      name,
+      { column: name, names },
       0,
     )
   }
   if (shape.type === 'bytea') return byteaValue(`substr(${sql}, 2)`)
-  return valueFrom(PLAIN.has(shape.type) ? sql : `copy_unescape(${sql})`, shape, name, 0)
+  return valueFrom(PLAIN.has(shape.type) ? sql : `copy_unescape(${sql})`, shape, { column: name, names }, 0)
 }
 
-function valueFrom(sql: string, shape: Shape, column: string, depth: number): string {
+interface Place {
+  readonly column: string
+  readonly names: WrittenNames
+}
+
+function valueFrom(sql: string, shape: Shape, place: Place, depth: number): string {
   switch (shape.kind) {
     case 'scalar':
-      return scalarValue(sql, shape, column)
+      return scalarValue(sql, shape, place.column)
     case 'array': {
       const item = `e${depth}`
-      return `list_transform(${sql}, lambda ${item}: ${valueFrom(item, shape.element, column, depth + 1)})`
+      return `list_transform(${sql}, lambda ${item}: ${valueFrom(item, shape.element, place, depth + 1)})`
     }
     case 'composite': {
       const fields = shape.fields.map(
         (field, i) =>
-          `${identifier(field.name)} := ${valueFrom(`struct_extract(${sql}, 'f${i}')`, field.shape, column, depth)}`,
+          `${identifier(place.names.tokenOf(field.name))} := ${valueFrom(`struct_extract(${sql}, 'f${i}')`, field.shape, place, depth)}`,
       )
       return `CASE WHEN ${sql} IS NOT NULL THEN struct_pack(${fields.join(', ')}) END`
     }

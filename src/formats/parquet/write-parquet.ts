@@ -5,13 +5,14 @@ import { Duplex } from 'node:stream'
 import type { Compression } from '../format.ts'
 import { Engine } from './engine.ts'
 import { hasPlace, takePlace } from './engine-places.ts'
-import { unwritable } from './parquet-errors.ts'
+import { noColumns, unwritable } from './parquet-errors.ts'
 import { createFifo } from './private-files.ts'
 import { createRowLines, type RowLines } from './row-lines.ts'
 import { RowSpool } from './row-spool.ts'
 import type { ParquetColumn } from './shape.ts'
 import { columnAt, identifier, literal, MACROS } from './sql-text.ts'
 import { valueOfCopyText } from './value-of-text.ts'
+import { distinctNames, WrittenNames } from './written-names.ts'
 
 const CODECS: Readonly<Record<Compression, string>> = {
   none: 'uncompressed',
@@ -56,6 +57,7 @@ class ParquetEncoder extends Duplex {
   readonly #tempDir: string
   readonly #options: ParquetOptions
   readonly #rowLines: RowLines | undefined
+  readonly #names = new WrittenNames()
   readonly #destroyed = new AbortController()
   /** The first rows, until the engine gets them. */
   #held: Buffer[] = []
@@ -142,6 +144,11 @@ class ParquetEncoder extends Duplex {
     return new Promise(resolve => rows.write(lines, error => error ?? resolve()))
   }
 
+  /** @returns whether more is wanted */
+  #give(bytes: Buffer): boolean {
+    return bytes.length === 0 || this.push(bytes)
+  }
+
   #takeHeld(): Buffer {
     const held = Buffer.concat(this.#held)
     this.#held = []
@@ -186,10 +193,11 @@ class ParquetEncoder extends Duplex {
   }
 
   async #start(source: number): Promise<void> {
+    if (this.#columns.length === 0) throw noColumns()
     const fifo = await createFifo(this.#tempDir)
     const file = new Socket({ fd: fifo.readEnd, readable: true, writable: false })
     this.#file = file
-    file.on('data', chunk => this.push(chunk) || file.pause())
+    file.on('data', chunk => this.#give(this.#names.restore(chunk)) || file.pause())
     file.on('error', error => this.destroy(error))
     const ended = new Promise(resolve => file.once('end', resolve))
     const engine = Engine.take()
@@ -207,6 +215,7 @@ class ParquetEncoder extends Duplex {
       await engine?.release()
       this.#leavePlace?.()
       await ended
+      this.push(this.#names.end())
       this.push(null)
     } catch (error) {
       this.destroy(unwritable(error) as Error)
@@ -216,9 +225,11 @@ class ParquetEncoder extends Duplex {
   #copyStatement(source: string, target: string): string {
     const texts = this.#columns.map((_, i) => `${columnAt(i)}: 'VARCHAR'`)
     if (texts.length === 1) texts.push("padding: 'VARCHAR'")
-    const values = this.#columns.map(
-      (column, i) => `${valueOfCopyText(columnAt(i), column)} AS ${identifier(column.name)}`,
-    )
+    const names = distinctNames(this.#columns.map(({ name }) => name))
+    const values = this.#columns.map((column, i) => {
+      const token = this.#names.tokenOf(names[i] as string)
+      return `${valueOfCopyText(columnAt(i), column, this.#names)} AS ${identifier(token)}`
+    })
     return `COPY (SELECT ${values.join(', ')} FROM read_csv(${literal(source)}, auto_detect = false, header = false,
         delim = '\t', quote = '', escape = '', new_line = '\\n', nullstr = '\\N', columns = {${texts.join(', ')}},
         parallel = true, max_line_size = ${MAX_ROW_BYTES}, buffer_size = ${MAX_ROW_BYTES}))

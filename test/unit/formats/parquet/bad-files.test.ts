@@ -20,7 +20,6 @@ describe('what is no Parquet file', () => {
     ['a wrong magic', whole => Buffer.concat([whole.subarray(0, -4), Buffer.from('XXXX')])],
     ['a truncated file', whole => whole.subarray(0, whole.length / 2)],
     ['a file without its beginning', whole => whole.subarray(1000)],
-    ['an encrypted footer', whole => Buffer.concat([Buffer.from('PARE'), whole.subarray(4, -4), Buffer.from('PARE')])],
     ['a footer length beyond the file', whole => withFooterLength(whole, 0x7fffffff)],
     ['noise for a footer', whole => withNoise(whole, whole.length - 8 - footerLength(whole), whole.length - 8)],
   ])('%s', async (_name, damage) => {
@@ -29,7 +28,7 @@ describe('what is no Parquet file', () => {
       (reason: unknown) => reason,
     )
     expect(error).toMatchObject(badFile)
-    expect(String((error as { detail?: string }).detail)).toMatch(/^(?!.*\/proc).{10,}/)
+    expect(String((error as { detail?: string }).detail)).toMatch(/^(?!.*(\/proc|Error|DuckDB|Thrift|Protocol)).{10,}/)
   })
 
   test('a corrupt page in the last row group', async () => {
@@ -42,14 +41,18 @@ describe('what is no Parquet file', () => {
   })
 })
 
-test('an unknown codec', async () => {
+test('LZO', async () => {
   const file = Buffer.from(
     parquetWriteBuffer({ columnData: [{ name: 'a', data: ['x'.repeat(500)], type: 'STRING' }], codec: 'SNAPPY' }),
   )
   // Field 4 of ColumnMetaData: the i32 1 after the list with the path. 3 is LZO.
   const at = file.indexOf(Buffer.from([0x19, 0x18, 0x01, 0x61, 0x15, 0x02])) + 5
   file[at] = 0x06
-  await expect(rowsOf(file, unnamed(scalar('text')))).rejects.toMatchObject({ code: '22P04' })
+  await expect(rowsOf(file, unnamed(scalar('text')))).rejects.toMatchObject({
+    code: '0A000',
+    message: 'azure_storage: the Parquet file has a compression that is not supported',
+    detail: 'It is LZO.',
+  })
 })
 
 test('another number of columns', async () => {

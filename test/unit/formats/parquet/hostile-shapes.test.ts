@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readColumns } from '../../../../src/formats/parquet/shape.ts'
 import { integer } from '../../../../src/formats/parquet/sql-text.ts'
 import { valueOfCopyText } from '../../../../src/formats/parquet/value-of-text.ts'
+import { WrittenNames } from '../../../../src/formats/parquet/written-names.ts'
 import { array, composite, numeric, parquetOf, rowsOf, scalar, unnamed } from '../../../support/parquet-files.ts'
 
 const malformed = { code: '22023', message: 'azure_storage: columns for Parquet are not described as they must be' }
@@ -80,12 +81,12 @@ it('no number is pasted that is none', () => {
     expect(() => integer(forged as number)).toThrow('not an integer')
   }
   const shape = { kind: 'scalar', type: 'numeric', precision: INJECTED as unknown as number, scale: 0 } as const
-  expect(() => valueOfCopyText('c0', { name: 'a', shape })).toThrow('not an integer')
+  expect(() => valueOfCopyText('c0', { name: 'a', shape }, new WrittenNames())).toThrow('not an integer')
 })
 
 it('a type has no conversion for being called as a property of all objects', () => {
   for (const type of ['constructor', 'toString', '__proto__']) {
-    expect(valueOfCopyText('c0', { name: 'a', shape: scalar(type) })).toBe('copy_unescape(c0)')
+    expect(valueOfCopyText('c0', { name: 'a', shape: scalar(type) }, new WrittenNames())).toBe('copy_unescape(c0)')
   }
 })
 
