@@ -15,6 +15,7 @@ BEGIN
     ['dblink_get_connections() RETURNS text[]', 'dblink_get_connections'],
     ['dblink_send_query(text, text) RETURNS integer', 'dblink_send_query'],
     ['dblink_is_busy(text) RETURNS integer', 'dblink_is_busy'],
+    ['dblink_error_message(text) RETURNS text', 'dblink_error_message'],
     ['dblink_get_result(text) RETURNS SETOF record', 'dblink_get_result']
   ] LOOP
     BEGIN
@@ -31,7 +32,7 @@ $bind$;
 REVOKE ALL ON FUNCTION azure_storage_private.dblink, azure_storage_private.dblink_connect,
   azure_storage_private.dblink_disconnect, azure_storage_private.dblink_get_connections,
   azure_storage_private.dblink_send_query, azure_storage_private.dblink_is_busy,
-  azure_storage_private.dblink_get_result FROM PUBLIC;
+  azure_storage_private.dblink_error_message, azure_storage_private.dblink_get_result FROM PUBLIC;
 
 -- The proxies that answer, as they have registered themselves for all databases of the server. A superuser can set others
 -- for a database, under names that they know themselves by
@@ -105,6 +106,7 @@ BEGIN
   WHILE azure_storage_private.dblink_is_busy(connection) = 1 LOOP
     looks := looks + 1;
     CONTINUE WHEN looks < 50;
+    EXIT WHEN azure_storage_private.dblink_error_message(connection) <> 'OK'; -- lost, but "busy" all the same
     IF clock_timestamp() > deadline THEN
       RAISE EXCEPTION 'no answer within 5 seconds' USING ERRCODE = 'connection_failure';
     END IF;
@@ -113,6 +115,18 @@ BEGIN
 END
 $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.await_answer FROM PUBLIC;
+
+-- What has come of an answer to HELLO. Whatever error it is, it is not this statement's: not even a request to cancel.
+CREATE OR REPLACE FUNCTION azure_storage_private.greeting(connection text, OUT nonce text, OUT proof text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  SELECT t.nonce, t.proof INTO nonce, proof
+  FROM azure_storage_private.dblink_get_result(connection) AS t (nonce text, proof text);
+EXCEPTION WHEN OTHERS OR query_canceled OR assert_failure THEN
+  RAISE EXCEPTION 'the answer is: %', SQLERRM USING ERRCODE = 'invalid_authorization_specification';
+END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.greeting FROM PUBLIC;
 
 -- Nothing is asked of who has not proved to know the server's key, and to be what was dialled: else somebody who listens
 -- where a proxy has died could pass everything on to another. NULL is for who has proved that before, over this
@@ -135,12 +149,10 @@ BEGIN
   ELSE
     PERFORM azure_storage_private.dblink_send_query(connection, hello);
     PERFORM azure_storage_private.await_answer(connection);
-    SELECT t.nonce, t.proof INTO its_nonce, its_proof
-    FROM azure_storage_private.dblink_get_result(connection) AS t (nonce text, proof text);
+    SELECT nonce, proof INTO its_nonce, its_proof FROM azure_storage_private.greeting(connection);
     -- libpq wants to be told that this is all.
     PERFORM azure_storage_private.await_answer(connection);
-    SELECT count(*) = 0 INTO is_all
-    FROM azure_storage_private.dblink_get_result(connection) AS t (nonce text, proof text);
+    SELECT nonce IS NULL AND proof IS NULL INTO is_all FROM azure_storage_private.greeting(connection);
   END IF;
   IF (is_all AND its_proof = azure_storage_private.proof(
       'blobgres/2 peer', own_nonce, its_nonce, pid, statement, address)) IS NOT TRUE THEN

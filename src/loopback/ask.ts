@@ -15,6 +15,7 @@ const BINDINGS = [
   'disconnect(pg_catalog.text) RETURNS pg_catalog.text',
   'send_query(pg_catalog.text, pg_catalog.text) RETURNS pg_catalog.int4',
   'is_busy(pg_catalog.text) RETURNS pg_catalog.int4',
+  'error_message(pg_catalog.text) RETURNS pg_catalog.text',
   'get_result(pg_catalog.text) RETURNS SETOF pg_catalog.record',
 ]
 
@@ -98,13 +99,13 @@ async function exchange(
 }
 
 async function answered(admin: Client, connection: string): Promise<void> {
+  const state = 'SELECT pg_temp.azure_storage_is_busy($1) AS busy, pg_temp.azure_storage_error_message($1) AS error'
   const deadline = performance.now() + TRY_SECONDS * 1000
   for (;;) {
-    const { rows } = await admin.query<{ busy: number }>('SELECT pg_temp.azure_storage_is_busy($1) AS busy', [
-      connection,
-    ])
+    const { rows } = await admin.query<{ busy: number; error: string }>(state, [connection])
     if (rows[0]?.busy === 0) return
-    if (performance.now() > deadline) throw new Error('no answer')
+    // A lost connection is "busy" all the same.
+    if (rows[0]?.error !== 'OK' || performance.now() > deadline) throw new Error('no answer')
     await sleep(LOOK_INTERVAL_MS)
   }
 }

@@ -8,9 +8,12 @@ import { type Ask, askingProxies } from './ask.ts'
 const HEARTBEAT_INTERVAL_MS = 60_000
 
 /** The addresses at which nobody proves to be a proxy: not to stay registered, for anybody could listen there. */
-async function deadAmong(ask: Ask, addresses: readonly string[]): Promise<string[]> {
+async function deadAmong(ask: Ask, addresses: readonly string[], signal: AbortSignal): Promise<string[]> {
   const dead: string[] = []
-  for (const address of addresses) if ((await ask(address, 'PING')) === undefined) dead.push(address)
+  for (const address of addresses) {
+    if (signal.aborted) break
+    if ((await ask(address, 'PING')) === undefined) dead.push(address)
+  }
   return dead
 }
 
@@ -24,6 +27,8 @@ export class Registration {
   #address: string | undefined
   #place: 'first' | 'last' = 'first'
   #heartbeat: NodeJS.Timeout | undefined
+  /** Aborted when this proxy is about to end: others can look after the addresses. */
+  readonly #leaving = new AbortController()
   /** One change at a time. */
   #work: Promise<void> = Promise.resolve()
 
@@ -74,12 +79,14 @@ export class Registration {
   /** Functions are to call another proxy, if there is one. */
   stepBack(): void {
     this.#place = 'last'
+    this.#leaving.abort()
     this.#enqueue(() => this.#move('last'))
   }
 
   /** Takes the address back. */
   async end(): Promise<void> {
     clearInterval(this.#heartbeat)
+    this.#leaving.abort()
     this.#enqueue(() => this.#move('nowhere'))
     await this.#work
   }
@@ -106,7 +113,10 @@ export class Registration {
       const addresses = await loopbackAddresses(admin)
       if (own !== undefined && !addresses.includes(own)) await announceAddress(admin, own, this.#place)
       const others = addresses.filter(address => address !== own)
-      const dead = others.length > 0 ? await askingProxies(admin, sealingKey, ask => deadAmong(ask, others)) : []
+      const dead =
+        others.length > 0
+          ? await askingProxies(admin, sealingKey, ask => deadAmong(ask, others, this.#leaving.signal))
+          : []
       if (dead.length > 0) {
         await removeAddresses(admin, dead)
         this.#log.warn({ addresses: dead }, 'no proxy is at these addresses any more')

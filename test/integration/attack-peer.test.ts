@@ -1,0 +1,4 @@
+import { testAttack } from '../attack/attack.ts'
+import { peerAttack } from '../attack/peer.ts'
+
+testAttack(peerAttack)
