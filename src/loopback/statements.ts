@@ -10,8 +10,11 @@ export async function endedStatements(
   const admin = await connectAdmin(backend)
   try {
     const { rows } = await admin.query<{ pid: number; statement: string | null }>(
-      `SELECT pid, (extract(epoch FROM query_start) * 1000000)::bigint::text AS statement
-       FROM pg_catalog.pg_stat_activity WHERE state IN ('active', 'fastpath function call', 'disabled') AND pid = ANY ($1)`,
+      `SELECT a.pid, (pg_catalog.extract('epoch', a.query_start) OPERATOR(pg_catalog.*) 1000000::pg_catalog.numeric)
+         ::pg_catalog.int8::pg_catalog.text AS statement
+       FROM pg_catalog.pg_stat_activity AS a
+       WHERE a.state OPERATOR(pg_catalog.=) ANY (ARRAY['active', 'fastpath function call', 'disabled'])
+         AND a.pid OPERATOR(pg_catalog.=) ANY ($1::pg_catalog.int4[])`,
       [origins.map(({ pid }) => pid)],
     )
     const isRunning = (origin: CallOrigin): boolean =>
