@@ -1,8 +1,8 @@
 import type { Config } from './config/config.ts'
+import type { ManagedIdentity } from './credentials/managed-identity.ts'
+import type { SealingKey } from './credentials/sealing.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 import type { TextReader } from './sql/text-reader.ts'
-import type { ManagedIdentity } from './storage/managed-identity.ts'
-import type { SealingKey } from './storage/sealing.ts'
 
 /** What every session of a proxy shares. */
 export interface Services {

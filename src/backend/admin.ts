@@ -1,10 +1,10 @@
 import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'pg'
 import type { BackendConfig } from '../config/backend-url.ts'
+import { backendTls, tlsOptions } from '../connection/backend-tls.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { PINNED_OPTIONS, pinTheOthers } from './pinned-settings.ts'
-import { backendTls, tlsOptions } from './tls.ts'
 
 /** A server that accepts connections and stays silent. */
 const CONNECT_TIMEOUT_MS = 30_000

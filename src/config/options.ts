@@ -1,5 +1,5 @@
+import { AZURE_CREDENTIALS } from '../credentials/managed-identity.ts'
 import { LOG_LEVELS } from '../log.ts'
-import { AZURE_CREDENTIALS } from '../storage/managed-identity.ts'
 import { isAccountName } from '../storage/names.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Client, escapeLiteral } from 'pg'
-import { parseSealingKey, type SealingKey } from '../storage/sealing.ts'
+import { parseSealingKey, type SealingKey } from '../credentials/sealing.ts'
 import { formatVersion, readScript, readScripts } from './scripts.ts'
 
 export interface Installer {

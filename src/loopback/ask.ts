@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
-import { isMac, mac } from '../storage/mac.ts'
-import type { SealingKey } from '../storage/sealing.ts'
+import { isMac, mac } from '../credentials/mac.ts'
+import type { SealingKey } from '../credentials/sealing.ts'
 import { parseAddress } from './address.ts'
 import { LOOPBACK_NAME } from './loopback-connection.ts'
 

@@ -1,10 +1,10 @@
 import { connectAdmin } from '../backend/admin.ts'
+import { mac } from '../credentials/mac.ts'
 import type { Logger } from '../log.ts'
+import type { Calls } from '../operations/calls.ts'
 import type { Services } from '../services.ts'
-import { mac } from '../storage/mac.ts'
 import { loopbackAddresses, removeAddresses } from './address.ts'
 import { askingProxies } from './ask.ts'
-import type { Calls } from './calls.ts'
 
 /** What fits into one request by far. */
 const MAX_BATCH = 1000

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { isMac, mac } from '../credentials/mac.ts'
+import type { SealingKey } from '../credentials/sealing.ts'
 import { ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { isMac, mac } from '../storage/mac.ts'
-import type { SealingKey } from '../storage/sealing.ts'
 
 const HELLO = /^HELLO ((?:[0-9a-f]{2})+)$/
 const REQUEST = /^([A-Z]+) ([0-9a-f]{64}) ((?:[0-9a-f]{2})+)$/

@@ -1,4 +1,5 @@
 import type net from 'node:net'
+import { lingeringClose } from '../connection/lingering-close.ts'
 import type { Logger } from '../log.ts'
 import { AUTHENTICATION, FRONTEND, STATUS } from '../protocol/codes.ts'
 import { type Frame, FrameAssembler, frameBody } from '../protocol/frame-assembler.ts'
@@ -12,7 +13,6 @@ import {
 } from '../protocol/messages.ts'
 import { asPgError, PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { lingeringClose } from '../session/lingering-close.ts'
 import type { Requests } from './requests.ts'
 import type { UnprovedConnections } from './unproved.ts'
 

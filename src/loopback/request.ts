@@ -1,10 +1,10 @@
+import { type Grant, readGrant } from '../credentials/access.ts'
 import type { Shape } from '../formats/parquet/shape.ts'
+import { readSealRequest, type SealRequest } from '../operations/account-add.ts'
+import type { CallOrigin } from '../operations/calls.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { type Grant, readGrant } from '../storage/access.ts'
-import type { CallOrigin } from './calls.ts'
 import type { ProvedRequest } from './handshake.ts'
-import { readSealRequest, type SealRequest } from './seal-request.ts'
 
 /** Which account, with which credential; without `grant`: anonymously. */
 export interface Target {

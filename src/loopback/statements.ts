@@ -1,6 +1,6 @@
 import { connectAdmin } from '../backend/admin.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
-import type { CallOrigin } from './calls.ts'
+import type { CallOrigin } from '../operations/calls.ts'
 
 /** Those of the statements that have ended. Without track_activities a backend does not tell: its own count as running. */
 export async function endedStatements(

@@ -1,10 +1,10 @@
 import type net from 'node:net'
-import type { BackendReader } from '../backend/connection.ts'
-import { ConnectionLost } from '../handlers/wire.ts'
+import type { BackendReader } from '../connection/backend.ts'
 import type { Logger } from '../log.ts'
 import { copyDataHeader } from '../protocol/messages.ts'
 import { type ConnectionTrace, traceConnection } from './connection-trace.ts'
 import { ReadBuffer } from './read-buffer.ts'
+import { ConnectionLost } from './wire.ts'
 
 /** Why the backend is not read from: the client, the sink of an operation or its inbox takes no more. */
 export type Pause = 'client' | 'sink' | 'inbox'

@@ -1,8 +1,8 @@
-import type { Wire } from '../handlers/wire.ts'
 import type { CopyDataSink, Frame } from '../protocol/frame-assembler.ts'
 import type { BackendSide } from './backend-side.ts'
 import { Inbox } from './inbox.ts'
 import type { Pending } from './pending.ts'
+import type { Wire } from './wire.ts'
 
 /** What the session does for whoever has borrowed its backend. */
 export interface Lender extends Pick<Wire, 'signal' | 'reply' | 'passClientCopy' | 'cancelBackend'> {

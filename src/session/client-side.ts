@@ -1,7 +1,7 @@
 import type net from 'node:net'
+import { lingeringClose, lingeringCloseWhenFlushed } from '../connection/lingering-close.ts'
 import type { Logger } from '../log.ts'
 import { type ConnectionTrace, traceConnection } from './connection-trace.ts'
-import { lingeringClose, lingeringCloseWhenFlushed } from './lingering-close.ts'
 import { ReadBuffer, readClient } from './read-buffer.ts'
 
 /** How often a half-closed client is probed. */

@@ -1,6 +1,5 @@
 import type net from 'node:net'
-import type { BackendReader } from '../backend/connection.ts'
-import { ConnectionLost } from '../handlers/wire.ts'
+import type { BackendReader } from '../connection/backend.ts'
 import type { Logger } from '../log.ts'
 import { BACKEND, FRONTEND } from '../protocol/codes.ts'
 import type { Frame } from '../protocol/frame-assembler.ts'
@@ -13,6 +12,7 @@ import { ClientStream, type Interceptor } from './client-stream.ts'
 import { Operation } from './operation.ts'
 import type { Pending } from './pending.ts'
 import { SessionStatus } from './session-status.ts'
+import { ConnectionLost } from './wire.ts'
 
 export interface SessionOptions {
   readonly client: net.Socket

@@ -8,9 +8,9 @@ import {
   type Pipeline,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob'
+import type { Credential } from '../credentials/credential.ts'
 import { type BlobDownload, ResumingDownload } from './blob-download.ts'
 import { BlobUpload, type BlockStore, type UploadOptions } from './blob-upload.ts'
-import type { Credential } from './credentials.ts'
 import { endpointFor, type StorageEndpoints } from './endpoints.ts'
 import {
   connectionLost,

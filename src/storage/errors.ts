@@ -1,6 +1,6 @@
+import { IdentityError } from '../credentials/managed-identity.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE, type SqlState } from '../protocol/sqlstate.ts'
-import { IdentityError } from './managed-identity.ts'
 
 export interface RequestContext {
   readonly account: string

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { openSealed } from '../../src/credentials/sealing.ts'
 import { readSealingKey } from '../../src/extension/install.ts'
-import { openSealed } from '../../src/storage/sealing.ts'
 import { createExtensionDatabase, type ExtensionDatabase, install } from '../support/extension.ts'
 import { servers } from '../support/servers.ts'
 

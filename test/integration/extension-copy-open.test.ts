@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { readAccess } from '../../src/credentials/access.ts'
 import { readSealingKey } from '../../src/extension/install.ts'
-import { readAccess } from '../../src/storage/access.ts'
 import {
   CHALLENGE,
   copyOpen,

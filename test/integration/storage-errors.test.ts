@@ -6,8 +6,8 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { anonymous, type Credential, parseCredential } from '../../src/credentials/credential.ts'
 import { openBlob } from '../../src/storage/blob-client.ts'
-import { anonymous, type Credential, parseCredential } from '../../src/storage/credentials.ts'
 import { blobService, createContainer } from '../support/azurite.ts'
 import { account, accountKey, endpoints, readBlob, writeBlob } from '../support/blobs.ts'
 

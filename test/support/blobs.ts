@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers'
 import type { ContainerClient } from '@azure/storage-blob'
+import { type Credential, parseCredential } from '../../src/credentials/credential.ts'
 import { type Blob, openBlob } from '../../src/storage/blob-client.ts'
-import { type Credential, parseCredential } from '../../src/storage/credentials.ts'
 import type { StorageEndpoints } from '../../src/storage/endpoints.ts'
 import { azurite } from './servers.ts'
 

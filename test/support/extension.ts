@@ -1,13 +1,13 @@
 import pg from 'pg'
 import { afterAll, expect } from 'vitest'
+import { readAccess } from '../../src/credentials/access.ts'
+import { openSealed } from '../../src/credentials/sealing.ts'
 import {
   createInstaller,
   type InstallRequest,
   installerStatement,
   readSealingKey,
 } from '../../src/extension/install.ts'
-import { readAccess } from '../../src/storage/access.ts'
-import { openSealed } from '../../src/storage/sealing.ts'
 import { createDatabase, type TestDatabase, uniqueName } from './database.ts'
 import type { TestServer } from './servers.ts'
 import { callProxyFrom, startStack, type TestStack } from './stack.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { emulatedToken } from '../../src/storage/emulated-identity.ts'
+import { emulatedToken } from '../../src/credentials/emulated-identity.ts'
 
 /** The identity endpoint of a machine at Azure, in the shape that App Service gives it. */
 export interface IdentityEndpoint {

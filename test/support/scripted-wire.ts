@@ -1,8 +1,8 @@
-import type { Wire } from '../../src/handlers/wire.ts'
 import { BACKEND, HEADER_LENGTH } from '../../src/protocol/codes.ts'
 import type { CopyDataSink, Frame } from '../../src/protocol/frame-assembler.ts'
 import type { ErrorFields } from '../../src/protocol/messages.ts'
 import { errorResponse } from '../../src/protocol/messages.ts'
+import type { Wire } from '../../src/session/wire.ts'
 import { message } from './wire.ts'
 
 /** What a scripted backend says next, or waits for. CopyData goes to the sink, if there is one. */

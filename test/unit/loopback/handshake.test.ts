@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { mac } from '../../../src/credentials/mac.ts'
 import { Handshake } from '../../../src/loopback/handshake.ts'
-import { mac } from '../../../src/storage/mac.ts'
 
 const key = { encKey: Buffer.alloc(32, 1), macKey: Buffer.alloc(32, 2) }
 const NONCE = 'ab'.repeat(32)

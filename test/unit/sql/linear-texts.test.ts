@@ -1,12 +1,12 @@
 import { serialize } from 'pg-protocol'
 import { describe, expect, test } from 'vitest'
-import { sealParameters } from '../../../src/session/seal-parameters.ts'
 import { rewriteSecrets } from '../../../src/sql/account-secrets.ts'
 import { classify } from '../../../src/sql/classify.ts'
 import { sealConfig } from '../../../src/sql/credential-config.ts'
 import { withEscapeStrings } from '../../../src/sql/escape-strings.ts'
 import { Rewrite } from '../../../src/sql/rewrite.ts'
 import { mayBeOurs } from '../../../src/sql/scan.ts'
+import { sealParameters } from '../../../src/statements/seal-parameters.ts'
 
 /*
  * Steps that are not of a thread's, and what PostgreSQL's lexer reads in a time that does not grow faster than the text:

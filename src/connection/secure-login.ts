@@ -1,0 +1,68 @@
+import { X509Certificate } from 'node:crypto'
+import type net from 'node:net'
+import tls from 'node:tls'
+import type { Config } from '../config/config.ts'
+import type { Logger } from '../log.ts'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { connectBackendSecurely } from './backend.ts'
+import { passOfferWithoutBinding } from './channel-binding.ts'
+
+export interface SecureLogin {
+  /** Connected, and over TLS unless sslmode=prefer has found none. */
+  readonly backend: net.Socket
+  /** What the backend is to be sent first. */
+  readonly next: Buffer
+}
+
+/**
+ * Connects a client's backend over TLS, and takes the login past the point where channel binding is agreed on. Undefined
+ * when a side has hung up meanwhile. @throws PgError to tell the client
+ */
+export async function logInSecurely(
+  config: Config,
+  client: net.Socket,
+  startupPacket: Buffer,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<SecureLogin | undefined> {
+  const backend = await connect(config, log, signal)
+  // readExactly() is told by other events that a socket has failed; without a listener the error would end the process.
+  const ignore = (): void => {}
+  client.on('error', ignore)
+  try {
+    const next = canPassBinding(client, backend, config)
+      ? startupPacket
+      : await passOfferWithoutBinding({ client, backend, log, signal }, startupPacket)
+    if (next !== undefined && !client.destroyed) return { backend, next }
+    backend.destroy()
+    client.destroy()
+    return undefined
+  } catch (error) {
+    backend.destroy()
+    throw error
+  } finally {
+    client.off('error', ignore)
+  }
+}
+
+async function connect({ backend }: Config, log: Logger, signal: AbortSignal): Promise<net.Socket> {
+  try {
+    return await connectBackendSecurely(backend, signal)
+  } catch (error) {
+    log.warn({ err: error }, 'backend cannot be reached')
+    throw new PgError({
+      message: `blobgres: could not connect to the PostgreSQL server at ${backend.host}:${backend.port}`,
+      code: SQLSTATE.cannotConnectNow,
+      detail: error instanceof Error ? error.message : String(error),
+    })
+  }
+}
+
+/** A server without TLS offers none; one whose very certificate the client sees at the proxy is bound to as if there were no proxy. */
+function canPassBinding(client: net.Socket, backend: net.Socket, config: Config): boolean {
+  if (!(backend instanceof tls.TLSSocket)) return true
+  if (!(client instanceof tls.TLSSocket) || config.tls === undefined) return false
+  const servers = backend.getPeerX509Certificate()
+  return servers?.raw.equals(new X509Certificate(config.tls.cert).raw) ?? false
+}

@@ -1,0 +1,214 @@
+import type net from 'node:net'
+import type tls from 'node:tls'
+import {
+  attachReader,
+  type BackendReader,
+  cancelRequest,
+  connectBackend,
+  sendCancelRequest,
+} from './connection/backend.ts'
+import { backendTls } from './connection/backend-tls.ts'
+import { lingeringClose } from './connection/lingering-close.ts'
+import { logInSecurely } from './connection/secure-login.ts'
+import { addParameter, isReplication, readStartupRequest, type StartupRequest } from './connection/startup.ts'
+import type { Logger } from './log.ts'
+import { LoopbackService } from './loopback/service.ts'
+import { fatalError } from './protocol/messages.ts'
+import { PgError, ProtocolError } from './protocol/pg-error.ts'
+import { SQLSTATE } from './protocol/sqlstate.ts'
+import type { Services } from './services.ts'
+import { Session } from './session/session.ts'
+import { StatementInterceptor } from './statements/intercept.ts'
+
+/** PostgreSQL's authentication_timeout. */
+const STARTUP_TIMEOUT_MS = 60_000
+
+/** Settings of the session; see azure_storage_private.loopback_connection() and authorized(). */
+const OWN_ADDRESS = 'azure_storage.proxy'
+const SESSION_NAME = 'azure_storage.session'
+
+const SHUTTING_DOWN = new PgError({
+  message: 'blobgres: the proxy is shutting down',
+  code: SQLSTATE.cannotConnectNow,
+})
+
+type SessionRequest = StartupRequest & { readonly kind: 'startup' }
+
+/** Takes client connections from their first byte to their session, and knows the sessions there are. */
+export class Listener {
+  readonly #services: Services
+  readonly #secureContext: tls.SecureContext | undefined
+  readonly #loopback: LoopbackService
+  readonly #log: Logger
+  readonly #starting = new Set<net.Socket>()
+  readonly #sessions = new Set<Session>()
+  #nextId = 1
+  #draining = false
+  #drained: (() => void) | undefined
+
+  constructor(
+    services: Services,
+    secureContext: tls.SecureContext | undefined,
+    loopback: LoopbackService,
+    log: Logger,
+  ) {
+    this.#services = services
+    this.#secureContext = secureContext
+    this.#loopback = loopback
+    this.#log = log
+  }
+
+  accept(socket: net.Socket): void {
+    const id = this.#nextId++
+    const log = this.#log.child({ session: id, client: `${socket.remoteAddress}:${socket.remotePort}` })
+    log.debug('accepted')
+    this.#starting.add(socket)
+    socket.on('error', error => log.debug({ err: error }, 'client connection failed'))
+    socket.on('close', () => this.#starting.delete(socket))
+    const deadline = new AbortController()
+    const timer = setTimeout(() => deadline.abort(), STARTUP_TIMEOUT_MS)
+    readStartupRequest(socket, this.#secureContext, deadline.signal)
+      .then(request => this.#start(request, socket, id, log, deadline.signal))
+      .catch(error => {
+        log.info({ err: error }, 'connection refused')
+        if (error instanceof ProtocolError) refuse(socket, new PgError(error))
+        else socket.destroy()
+      })
+      .finally(() => clearTimeout(timer))
+  }
+
+  /**
+   * Refuses logins from now on; cancel requests and the functions' connections go on. Ends idle sessions now, the others
+   * when they are idle or `timeoutMs` has passed.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true
+    const last = fatalError({
+      message: 'terminating connection due to administrator command',
+      code: SQLSTATE.adminShutdown,
+    })
+    for (const session of this.#sessions) session.drain(last)
+    if (this.#sessions.size === 0) return
+    const drained = new Promise<void>(resolve => {
+      this.#drained = resolve
+    })
+    const timer = setTimeout(() => {
+      for (const session of this.#sessions) session.close(last)
+    }, timeoutMs)
+    await drained
+    clearTimeout(timer)
+  }
+
+  /** Drops the connections that have not become sessions. */
+  close(): void {
+    for (const socket of this.#starting) socket.destroy()
+  }
+
+  async #start(
+    request: StartupRequest | undefined,
+    accepted: net.Socket,
+    id: number,
+    log: Logger,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (request === undefined) {
+      accepted.destroy()
+      return
+    }
+    if (request.kind === 'cancel') {
+      await this.#cancel(request.packet)
+      request.socket.destroy()
+      return
+    }
+    if (LoopbackService.isLoopback(request.parameters)) this.#loopback.accept(request.socket, request.parameters, log)
+    else if (this.#draining) refuse(request.socket, SHUTTING_DOWN)
+    else await this.#logIn(request, id, log, signal)
+    this.#starting.delete(accepted)
+  }
+
+  async #logIn(request: SessionRequest, id: number, log: Logger, signal: AbortSignal): Promise<void> {
+    const { config } = this.#services
+    const { socket } = request
+    const name = this.#loopback.calls.nameSession(id)
+    const packet = this.#withSettings(request, name)
+    if (backendTls(config.backend) === undefined) {
+      this.#open(request, name, packet, reader => connectBackend(config.backend, reader), log)
+      return
+    }
+    try {
+      const login = await logInSecurely(config, socket, packet, log, signal)
+      if (login === undefined) return
+      const { backend, next } = login
+      if (this.#draining) {
+        backend.destroy()
+        refuse(socket, SHUTTING_DOWN)
+      } else this.#open(request, name, next, reader => attachReader(backend, reader), log)
+    } catch (error) {
+      if (!(error instanceof PgError)) throw error
+      log.info({ err: error }, 'login refused')
+      refuse(socket, error)
+    }
+  }
+
+  /** So that the session's functions call this proxy, which is the one that hears when the session is over. */
+  #withSettings({ packet, parameters }: SessionRequest, name: string): Buffer {
+    const { address } = this.#loopback
+    if (address === undefined || isReplication(parameters)) return packet
+    return addParameter(addParameter(packet, OWN_ADDRESS, address), SESSION_NAME, name)
+  }
+
+  #open(
+    { socket: client, parameters }: SessionRequest,
+    name: string,
+    startupPacket: Buffer,
+    connectBackend: (reader: BackendReader) => net.Socket,
+    log: Logger,
+  ): void {
+    const { backend } = this.#services.config
+    let key: Buffer | undefined
+    let pid = 0
+    const began = performance.now()
+    const { calls, cancels } = this.#loopback
+    calls.sessionOpened(name)
+    const session = new Session({
+      client,
+      startupPacket,
+      log,
+      backendName: backend.socketPath ?? `${backend.host}:${backend.port}`,
+      connectBackend,
+      cancelBackend: key => sendCancelRequest(backend, cancelRequest(key)),
+      onKey: received => {
+        key = received
+        pid = key.readInt32BE(0)
+        cancels.add(key, session)
+        log.setBindings({ backend: pid })
+        log.debug({ user: parameters.get('user'), database: parameters.get('database') }, 'login complete')
+      },
+      isCalling: () => calls.has(pid),
+      onClose: why => {
+        log.debug({ why, ms: Math.round(performance.now() - began) }, 'closed')
+        if (key === undefined) log.info('login not completed: refused by the server, or given up by the client')
+        this.#sessions.delete(session)
+        calls.sessionClosed(name, pid)
+        if (key !== undefined) cancels.remove(key)
+        if (this.#sessions.size === 0) this.#drained?.()
+      },
+    })
+    this.#sessions.add(session)
+    if (isReplication(parameters)) return
+    const user = parameters.get('user') ?? ''
+    const database = parameters.get('database') || user
+    session.intercept(new StatementInterceptor(session, this.#services, { user, database }))
+  }
+
+  async #cancel(packet: Buffer): Promise<void> {
+    const key = packet.subarray(8, packet.readInt32BE(0))
+    await sendCancelRequest(this.#services.config.backend, packet)
+    await this.#loopback.cancels.cancel(key, this.#loopback.address)
+  }
+}
+
+/** Where stock PostgreSQL says something before it hangs up, so do we. */
+function refuse(socket: net.Socket, error: PgError): void {
+  lingeringClose(socket, fatalError(error))
+}

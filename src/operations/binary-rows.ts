@@ -1,0 +1,126 @@
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Client } from 'pg'
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import { DatabaseError } from 'pg-protocol'
+import { connectAdmin } from '../backend/admin.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
+import type { RowsOfBlob } from '../loopback/request.ts'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+
+const LOCK_TIMEOUT = '5s'
+
+/** The columns' types with their modifiers; in the place of a domain what it is based on. */
+const BASE_TYPES = `
+WITH RECURSIVE based (place, oid, typmod) AS (
+  SELECT place, oid, typmod
+  FROM ROWS FROM (unnest($1::oid[]), unnest($2::int[])) WITH ORDINALITY AS t (oid, typmod, place)
+  UNION ALL
+  SELECT place, typbasetype, typtypmod FROM based JOIN pg_type USING (oid) WHERE typtype = 'd'
+)
+SELECT string_agg(format('"%s" %s', place, format_type(oid, typmod)), ', ' ORDER BY place) AS columns
+FROM based JOIN pg_type USING (oid) WHERE typtype <> 'd'`
+
+/**
+ * Of the types that the table's columns are made of: those that run code, and the row types that are not locked. A
+ * language without a validator (PL/Tcl) lets anybody write the canonical function of a range.
+ */
+const OPEN_TYPES = `
+WITH RECURSIVE reached (oid) AS (
+  SELECT atttypid FROM pg_attribute WHERE attrelid = 'pg_temp.blob'::regclass AND attnum > 0
+  UNION
+  SELECT part FROM reached JOIN (
+    SELECT typarray, oid FROM pg_type
+    UNION ALL
+    SELECT t.oid, atttypid FROM pg_type AS t JOIN pg_attribute ON attrelid = typrelid WHERE attnum > 0 AND NOT attisdropped
+    UNION ALL
+    SELECT whole, part FROM pg_range,
+      LATERAL (VALUES (rngtypid, rngsubtype), (rngmultitypid, rngtypid)) AS r (whole, part)
+  ) AS parts (whole, part) ON whole = reached.oid
+)
+SELECT format_type(oid, NULL) AS name, typtype <> 'c' AS "runsCode", typrelid::regclass::text AS relation
+FROM reached JOIN pg_type USING (oid)
+WHERE typtype = 'd' OR oid IN (
+  SELECT rngtypid FROM pg_range JOIN pg_proc AS p ON p.oid = rngcanonical JOIN pg_language AS l ON l.oid = prolang
+  WHERE lanname NOT IN ('internal', 'c')
+) OR typtype = 'c' AND typrelid NOT IN (
+  SELECT relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
+)`
+
+interface OpenType {
+  readonly name: string
+  readonly runsCode: boolean
+  readonly relation: string
+}
+
+/**
+ * A binary COPY file as COPY's text format: only PostgreSQL knows the binary forms of its types, so it reads the file
+ * into a temporary table of the proxy's own session. Dates and intervals come in the styles that any session reads alike.
+ * That session is a superuser's, so no code of the caller's may run in it: what a domain demands is left to the caller's.
+ * @throws PgError
+ */
+export async function* binaryAsText(
+  backend: BackendConfig,
+  { call, columns }: RowsOfBlob,
+  file: Readable,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const admin = await connectAdmin(backend, call.database)
+  const stop = (): void => void admin.end()
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    await admin.query(
+      "SET search_path = ''; SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex'",
+    )
+    // The caller's own transaction may have altered a row type, and waits for us.
+    await admin.query(`BEGIN; SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`)
+    await createTable(admin, columns)
+    const rowsIn = admin.query(copyFrom('COPY pg_temp.blob FROM STDIN (FORMAT binary)'))
+    await pipeline(file, rowsIn, { signal })
+    yield* admin.query(copyTo('COPY pg_temp.blob TO STDOUT')) as AsyncIterable<Buffer>
+  } catch (error) {
+    throw error instanceof DatabaseError ? fromDatabase(error) : error
+  } finally {
+    signal.removeEventListener('abort', stop)
+    await admin.end()
+  }
+}
+
+/**
+ * Needs a transaction of its own. To a row type, even one in use, its owner can add a member that is a domain: so all are
+ * locked until the transaction ends, which LIKE does, and looked at then.
+ */
+async function createTable(admin: Client, columns: RowsOfBlob['columns']): Promise<void> {
+  const values = [columns.map(({ oid }) => oid), columns.map(({ typmod }) => typmod)]
+  const { rows } = await admin.query<{ columns: string }>(BASE_TYPES, values)
+  await admin.query(`CREATE TEMP TABLE blob (${rows[0]?.columns})`)
+  for (let locks = 0; ; ) {
+    const { rows: types } = await admin.query<OpenType>(OPEN_TYPES)
+    if (types.length === 0) return
+    for (const { name, runsCode, relation } of types) {
+      if (runsCode) throw partRunsCode(name)
+      await admin.query(`CREATE TEMP TABLE lock_${++locks} (LIKE ${relation})`)
+    }
+  }
+}
+
+function partRunsCode(type: string): PgError {
+  return new PgError({
+    message: `azure_storage: binary files cannot be read as a type that ${type} is a part of`,
+    code: SQLSTATE.featureNotSupported,
+    detail: 'A domain, or a range with a canonical function of its own, would run code as the proxy.',
+    hint: 'Read it as a type without such a part, and cast.',
+  })
+}
+
+function fromDatabase(error: DatabaseError): PgError {
+  return new PgError({
+    message: error.message,
+    code: error.code ?? 'XX000',
+    detail: error.detail,
+    hint: error.hint,
+    context: error.where,
+    cause: error,
+  })
+}

@@ -1,0 +1,59 @@
+import { type Access, readAccess } from '../credentials/access.ts'
+import { type ParquetColumn, readColumns } from '../formats/parquet/shape.ts'
+import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import type { CopyStatement } from '../sql/copy-statement.ts'
+import type { Blob } from '../storage/blob-client.ts'
+import { type BlobAccess, openBlobFor } from './open-blob.ts'
+
+/** A COPY whose blob can be opened, and what azure_storage_private.copy_open() has told besides. */
+export interface OpenedCopy {
+  /** @throws PgError */
+  readonly blob: () => Blob
+  readonly statementTimeoutMs: number
+  readonly blockSizeMb: number
+  /** Asked for where the blob is Parquet. */
+  readonly columns: readonly ParquetColumn[]
+}
+
+/** Whose answer it is: the session's backend, and the database that the client has asked for. */
+export interface CopyOrigin {
+  readonly pid: number
+  readonly database: string
+}
+
+/** What is wrong with a credential is told when the COPY has begun: PostgreSQL's own complaints come first. */
+export async function openCopy(
+  services: BlobAccess,
+  { copy, challenge }: { readonly copy: CopyStatement; readonly challenge: string },
+  row: Frame,
+  origin: CopyOrigin,
+): Promise<OpenedCopy> {
+  const [access = '', proof = '', columnsInHex = ''] = readValues(row)
+  let told: Access = { grant: undefined, statementTimeoutMs: 0, blockSizeMb: 1 }
+  let columns: ParquetColumn[] = []
+  try {
+    const question = { account: copy.url.account, challenge, ...origin }
+    told = readAccess(Buffer.from(access, 'hex'), proof, question, services.sealingKey)
+    columns = readColumns(JSON.parse(Buffer.from(columnsInHex, 'hex').toString() || '[]'))
+    const blob = await openBlobFor(services, copy.url, told.grant)
+    return { ...told, columns, blob: () => blob }
+  } catch (error) {
+    const blob = (): Blob => {
+      throw error
+    }
+    return { ...told, columns, blob }
+  }
+}
+
+function readValues(row: Frame): (string | undefined)[] {
+  const body = frameBody(row)
+  const values: (string | undefined)[] = []
+  let offset = 2
+  for (let i = body.readInt16BE(0); i > 0; i--) {
+    const length = body.readInt32BE(offset)
+    offset += 4
+    values.push(length < 0 ? undefined : body.toString('utf8', offset, offset + length))
+    offset += Math.max(0, length)
+  }
+  return values
+}

@@ -1,0 +1,102 @@
+import { decodeCopyText } from '../formats/copy-text.ts'
+import { asPgError, type PgError, queryCanceled } from '../protocol/pg-error.ts'
+import { ConnectionLost, type CopyOutWire } from '../session/wire.ts'
+import type { Blob } from '../storage/blob-client.ts'
+import { BlobWriter, type WriteOptions } from '../transfer/write-blob.ts'
+
+export interface ExportOptions extends Omit<WriteOptions, 'signal'> {
+  /** The session's statement_timeout, 0 for none: a backend that waits for us to take its rows does not act on it. */
+  readonly timeoutMs: number
+}
+
+/**
+ * Takes the rows of a COPY TO STDOUT into a blob. `commit` makes the blob visible; until then a failure (in
+ * `failure`) drops what still comes and has the backend's statement cancelled, and `stop` leaves nothing behind.
+ */
+export class BlobExport {
+  failure: PgError | undefined
+  readonly #wire: CopyOutWire
+  readonly #abort = new AbortController()
+  readonly #timer: NodeJS.Timeout | undefined
+  #writer: BlobWriter | undefined
+  #cancelling: Promise<void> | undefined
+  readonly #stopped = new Promise<void>(resolve => {
+    this.#abort.signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+  #waiting = false
+
+  constructor(wire: CopyOutWire, openBlob: () => Blob, { timeoutMs, ...options }: ExportOptions) {
+    this.#wire = wire
+    wire.onCancel(() => this.#fail(queryCanceled('user request')))
+    if (timeoutMs > 0) {
+      this.#timer = setTimeout(() => this.#fail(queryCanceled('statement timeout')), timeoutMs).unref()
+    }
+    try {
+      const signal = AbortSignal.any([this.#abort.signal, wire.signal])
+      const stages = options.format.format === 'text' ? [decodeCopyText()] : []
+      const writer = new BlobWriter(openBlob(), { ...options, signal }, ...stages)
+      this.#writer = writer
+      writer.failed.then(error => this.#fail(error))
+      wire.setCopyDataSink(rows => this.#take(rows, writer))
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** All rows have come. @throws PgError when the blob was not committed; the backend has been told then. */
+  async commit(): Promise<void> {
+    let committed = false
+    try {
+      if (this.failure === undefined) {
+        await this.#writer?.commit()
+        committed = true
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+    this.#release()
+    await this.#cancelling
+    if (this.failure !== undefined) throw this.failure
+    if (!committed) throw new Error('the export was stopped')
+  }
+
+  /** The backend's statement has failed, or the session is over. */
+  async stop(): Promise<void> {
+    this.#abort.abort()
+    this.#release()
+    await this.#writer?.stop()
+    await this.#cancelling
+  }
+
+  #take(rows: Buffer, writer: BlobWriter): void {
+    try {
+      if (this.failure !== undefined || writer.write(rows) || this.#waiting) return
+      this.#waiting = true
+      this.#wire.pauseBackend()
+      // A failure in the meantime lets the backend go on as well: it must get to where it is cancelled.
+      Promise.race([writer.drained(), this.#stopped])
+        .catch(error => this.#fail(error))
+        .finally(() => {
+          this.#waiting = false
+          this.#wire.resumeBackend()
+        })
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.failure !== undefined || this.#abort.signal.aborted) return
+    this.#wire.setCopyDataSink(() => {})
+    this.#abort.abort()
+    this.#writer?.abort()
+    this.failure = asPgError(error)
+    // Also where the client has asked for it: its request may have come to the backend before there was something to cancel.
+    if (!(error instanceof ConnectionLost)) this.#cancelling = this.#wire.cancelBackend()
+  }
+
+  #release(): void {
+    clearTimeout(this.#timer)
+    this.#wire.onCancel(undefined)
+  }
+}

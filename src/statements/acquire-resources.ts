@@ -1,0 +1,67 @@
+import type { SettleLock } from '../backend/admin.ts'
+import { asPgError } from '../protocol/pg-error.ts'
+import type { BorrowedBackend } from '../session/borrowed-backend.ts'
+import type { Statement } from '../sql/classify.ts'
+import type { CopyStatement } from '../sql/copy-statement.ts'
+import type { SealOne } from '../sql/credential-config.ts'
+import { accountAddIsOurs } from './account-function.ts'
+import { mayCreateExtension } from './extension-right.ts'
+import { Answered } from './look-up.ts'
+import { selectListsFor } from './relations.ts'
+import type { ResourceOwner } from './resource-owner.ts'
+import type { Resources } from './script.ts'
+
+export type CommitLocks = ReadonlyMap<CopyStatement, SettleLock>
+
+export interface Acquired {
+  /** The statements, but one whose needs cannot be met is refused, and account_add() of somebody else's passes. */
+  readonly runnable: readonly Statement[]
+  readonly resources: Resources
+  readonly locks: CommitLocks
+}
+
+export interface AcquireOptions {
+  readonly seal: SealOne
+  /** The client's transaction is under way, or begins with what was sent: look-ups are part of it. */
+  readonly inPipeline: boolean
+  /** Whether the exports run now, each under a lock. */
+  readonly takeLocks: boolean
+}
+
+/**
+ * Looks up and makes what the statements of a text need.
+ * @throws Answered where a look-up has failed, and with it the client's transaction.
+ */
+export async function acquireResources(
+  backend: BorrowedBackend,
+  statements: readonly Statement[],
+  owner: ResourceOwner,
+  { seal, inPipeline, takeLocks }: AcquireOptions,
+): Promise<Acquired> {
+  const selectList = await selectListsFor(backend, statements, inPipeline)
+  let mayInstall: boolean | undefined
+  let installer: string | undefined
+  const locks = new Map<CopyStatement, SettleLock>()
+  const runnable: Statement[] = []
+  for (const statement of statements) {
+    if (statement.kind === 'with-secrets' && !statement.isCertain) {
+      const isOurs = await accountAddIsOurs(backend, inPipeline)
+      runnable.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end, count: 1 })
+      continue
+    }
+    try {
+      if (statement.kind === 'extension' || statement.kind === 'create-extension-call') {
+        mayInstall ??= await mayCreateExtension(backend, owner, inPipeline)
+        if (mayInstall) installer ??= await owner.installer()
+      } else if (takeLocks && statement.kind === 'copy' && statement.copy.direction === 'to') {
+        locks.set(statement.copy, await owner.lock())
+      }
+      runnable.push(statement)
+    } catch (error) {
+      if (error instanceof Answered) throw error
+      runnable.push({ kind: 'refuse', start: statement.start, end: statement.end, error: asPgError(error) })
+    }
+  }
+  const commitKey = (copy: CopyStatement): bigint => (locks.get(copy) as SettleLock).key
+  return { runnable, resources: { selectList, installer, commitKey, seal }, locks }
+}

@@ -1,0 +1,126 @@
+import { needsSingleColumn } from '../formats/format.ts'
+import { BlobImport } from '../operations/copy-from.ts'
+import type { OpenedCopy } from '../operations/copy-open.ts'
+import { BlobExport } from '../operations/copy-to.ts'
+import { BACKEND } from '../protocol/codes.ts'
+import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import { type ErrorFields, errorFields } from '../protocol/messages.ts'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import type { CopyStatement } from '../sql/copy-statement.ts'
+import type { Blob } from '../storage/blob-client.ts'
+import type { Step } from './script.ts'
+import type { ScriptRun, StepHandler } from './script-run.ts'
+
+const MEBIBYTE = 1024 * 1024
+
+/** The client's COPY … FROM 'https://…', which the backend runs as COPY FROM STDIN. */
+export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun): StepHandler {
+  const { wire, context } = run
+  return {
+    isOurs: false,
+    take(frame) {
+      if (frame.code !== BACKEND.copyInResponse) return wire.reply(frame)
+      const { opened } = run
+      run.transfer = new BlobImport(wire, () => blobOf(copy, opened, frame), {
+        format: copy.format,
+        columns: opened?.columns ?? [],
+        spool: context.spool,
+        timeoutMs: opened?.statementTimeoutMs ?? 0,
+      })
+    },
+    async complete(frame) {
+      await run.transfer?.stop()
+      delete run.transfer
+      wire.reply(frame)
+    },
+    replaceError(fields) {
+      const told = failureOf(run, fields)
+      const where = fields.get('W')
+      if (told && where && run.transfer instanceof BlobImport && run.transfer.begun) told.set('W', where)
+      return told
+    },
+  }
+}
+
+/** The client's COPY … TO 'https://…', which the backend runs as COPY TO STDOUT: it is complete when the blob is committed. */
+export function copyTo({ copy }: Step & { kind: 'copy-to' }, run: ScriptRun): StepHandler {
+  const { wire, context } = run
+  return {
+    isOurs: false,
+    take(frame) {
+      if (frame.code === BACKEND.copyDone) return
+      if (frame.code !== BACKEND.copyOutResponse) return wire.reply(frame)
+      const { opened } = run
+      run.transfer = new BlobExport(wire, () => blobOf(copy, opened, frame), {
+        format: copy.format,
+        columns: opened?.columns ?? [],
+        spool: context.spool,
+        maxBlockBytes: (opened?.blockSizeMb ?? 1) * MEBIBYTE,
+        timeoutMs: opened?.statementTimeoutMs ?? 0,
+      })
+    },
+    complete(frame) {
+      if (!(run.transfer instanceof BlobExport)) return wire.reply(frame)
+      wire.setCopyDataSink(undefined)
+      const done = commit(run.transfer, () => context.confirmCommit(copy))
+      // A failure comes back as the error of the statement that the backend is in; it may also fail by itself.
+      done.catch(() => {})
+      run.commit = { done, completion: frame }
+    },
+    replaceError: fields => failureOf(run, fields),
+  }
+}
+
+/** The backend waits for the blob: a transaction must not commit before it. */
+export function awaitCommit(run: ScriptRun): StepHandler {
+  const { wire } = run
+  return {
+    isOurs: true,
+    async take(frame) {
+      if (frame.code === BACKEND.noticeResponse) {
+        // It waits for a blob that will not be: a request to cancel between two messages has cancelled nothing.
+        if (run.transfer?.failure) await wire.cancelBackend()
+      } else if (frame.code !== BACKEND.rowDescription && frame.code !== BACKEND.dataRow) wire.reply(frame)
+    },
+    complete() {
+      const { transfer, commit } = run
+      if (transfer?.failure) throw new Error('the backend did not wait for the blob', { cause: transfer.failure })
+      if (commit) wire.reply(commit.completion)
+      delete run.transfer
+      delete run.commit
+    },
+    replaceError: fields => failureOf(run, fields),
+  }
+}
+
+/** Why the transfer had the backend's statement cancelled, if it had. */
+function failureOf({ transfer }: ScriptRun, fields: ErrorFields): ErrorFields | undefined {
+  const isCancelled = fields.get('C')?.toString() === SQLSTATE.queryCanceled
+  return transfer?.failure && isCancelled ? errorFields(transfer.failure) : undefined
+}
+
+async function commit(transfer: BlobExport, confirm: () => Promise<void>): Promise<void> {
+  try {
+    await transfer.commit()
+  } catch (error) {
+    if (error instanceof PgError) return
+    throw error
+  }
+  await confirm()
+}
+
+/** @throws PgError */
+function blobOf(copy: CopyStatement, opened: OpenedCopy | undefined, response: Frame): Blob {
+  // CopyInResponse and CopyOutResponse: overall format byte, then the number of columns.
+  const columns = frameBody(response).readInt16BE(1)
+  if (copy.format.format === 'text' && columns !== 1) {
+    throw needsSingleColumn(copy.direction === 'from' ? 'decoder' : 'encoder')
+  }
+  if (opened === undefined) throw new Error('copy_open() returned no row')
+  const blob = opened.blob()
+  if (copy.format.format === 'parquet' && columns !== opened.columns.length) {
+    throw new Error(`COPY has ${columns} columns, not ${opened.columns.length}`) // altered by somebody else in between
+  }
+  return blob
+}

@@ -1,0 +1,275 @@
+import { serialize } from 'pg-protocol'
+import { databaseName, sealForStatement } from '../credentials/sealing.ts'
+import { openCopy } from '../operations/copy-open.ts'
+import { FRONTEND, STATUS } from '../protocol/codes.ts'
+import { cstring } from '../protocol/cstring.ts'
+import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import { type ErrorFields, errorFields, errorResponse, parse, query, readErrorFields } from '../protocol/messages.ts'
+import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
+import type { Services } from '../services.ts'
+import type { BorrowedBackend } from '../session/borrowed-backend.ts'
+import type { Interceptor } from '../session/client-stream.ts'
+import type { Session } from '../session/session.ts'
+import type { Secret } from '../sql/account-secrets.ts'
+import type { Statement } from '../sql/classify.ts'
+import type { SealOne } from '../sql/credential-config.ts'
+import type { Rewrite } from '../sql/rewrite.ts'
+import { mayBeOurs } from '../sql/scan.ts'
+import { acquireResources, type CommitLocks } from './acquire-resources.ts'
+import { mapErrorPosition } from './error-position.ts'
+import { Answered } from './look-up.ts'
+import { passParsed, unreadParse } from './pass-parsed.ts'
+import { type Prepared, PreparedStatements } from './prepared-statements.ts'
+import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
+import { readStatements } from './read-statements.ts'
+import { ResourceOwner } from './resource-owner.ts'
+import { runScript } from './run-script.ts'
+import { type Script, type Step, writePrepared, writeScript } from './script.ts'
+import type { ScriptContext } from './script-run.ts'
+import { sealParameters } from './seal-parameters.ts'
+import { surroundExecute } from './surround-execute.ts'
+
+/** What a Close or Describe is about. */
+const STATEMENT = 'S'.charCodeAt(0)
+
+/**
+ * The journey of a statement: a message of the client is looked at, waits until the backend has answered all before it,
+ * is classified by PostgreSQL's parser, and if it is ours goes on as a script: the statements that the backend runs in
+ * its place, and what becomes of their replies. Everything else passes byte for byte.
+ */
+export class StatementInterceptor implements Interceptor {
+  readonly #session: Session
+  readonly #services: Services
+  readonly #user: string
+  readonly #database: string
+  readonly #prepared: PreparedStatements
+
+  constructor(session: Session, services: Services, login: { readonly user: string; readonly database: string }) {
+    this.#session = session
+    this.#services = services
+    this.#user = login.user
+    this.#database = login.database
+    this.#prepared = new PreparedStatements(session.log)
+  }
+
+  wants(code: number): boolean {
+    switch (code) {
+      case FRONTEND.query:
+      case FRONTEND.parse:
+        return true
+      case FRONTEND.bind:
+      case FRONTEND.execute:
+      case FRONTEND.close:
+        return !this.#prepared.isEmpty
+      default:
+        return false
+    }
+  }
+
+  examine(frame: Frame): (() => Promise<void>) | undefined {
+    const body = frameBody(frame)
+    switch (frame.code) {
+      case FRONTEND.query: {
+        const { pending } = this.#session
+        if (pending.quiet && !pending.skipping) this.#prepared.forget('') // the backend does too
+        const text = body.toString('latin1', 0, body.length - 1)
+        const isOurs = mayBeOurs(text) && body.indexOf(0) === body.length - 1
+        return isOurs ? () => this.#query(frame, text) : undefined
+      }
+      case FRONTEND.parse: {
+        const name = cstring(body, 0)
+        const text = cstring(body, name.length + 1)
+        const concernsUs = mayBeOurs(text) || this.#prepared.has(name)
+        return concernsUs ? () => this.#parse(frame, name, text) : undefined
+      }
+      case FRONTEND.bind: {
+        this.#forgetPortals()
+        const portal = cstring(body, 0)
+        const prepared = this.#prepared.bind(portal, cstring(body, portal.length + 1))
+        return prepared && prepared.secrets.length > 0 ? () => this.#bind(frame, prepared) : undefined
+      }
+      case FRONTEND.execute: {
+        this.#forgetPortals()
+        const prepared = this.#prepared.ofPortal(cstring(body, 0))
+        return prepared && prepared.step.kind !== 'pass' ? () => this.#execute(frame, prepared) : undefined
+      }
+      case FRONTEND.close: {
+        const name = cstring(body, 1)
+        if (body[0] === STATEMENT) return this.#prepared.has(name) ? () => this.#close(frame, name) : undefined
+        this.#prepared.forgetPortal(name)
+        return undefined
+      }
+    }
+    return undefined
+  }
+
+  close(): void {
+    this.#prepared.forgetAll()
+  }
+
+  async #query(frame: Frame, text: string): Promise<void> {
+    const session = this.#session
+    const statements = (await session.quiet()) ? await this.#read(text) : undefined
+    if (statements === undefined) {
+      session.forward(frame.bytes)
+      return
+    }
+    await this.#withBackend('Query', statements.map(kindOf), async (backend, owner) => {
+      const { inPipeline } = session.pending
+      const acquired = await acquireResources(backend, statements, owner, {
+        seal: this.#seal,
+        inPipeline,
+        takeLocks: true,
+      })
+      const { runnable, resources, locks } = acquired
+      session.pending.sent(FRONTEND.query)
+      const script = writeScript(text, runnable, resources)
+      backend.send(query(script.text))
+      await runScript(backend, script.steps, this.#context(script.rewrite, text, locks, undefined))
+    })
+  }
+
+  /** A statement counts as prepared, or as replaced, when the backend says so: the name may be taken. */
+  async #parse(frame: Frame, name: string, text: string): Promise<void> {
+    const session = this.#session
+    const statements = (await session.quiet()) ? await this.#read(text) : undefined
+    const [statement] = statements ?? []
+    const isOurs = statements?.length === 1 && statement !== undefined && statement.kind !== 'pass'
+    if (!isOurs && (session.pending.skipping || session.pending.unsure || !this.#prepared.has(name))) {
+      session.forward(frame.bytes)
+      return
+    }
+    await this.#withBackend('Parse', statement ? [kindOf(statement)] : [], async (backend, owner) => {
+      // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
+      const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
+      session.pending.sent(FRONTEND.parse)
+      let script: Script | undefined
+      let secrets: readonly Secret[] = []
+      let bytes = frame.bytes
+      let refused: PgErrorFields | undefined
+      if (isOurs && statement.kind === 'refuse' && statement.isUnread) {
+        refused = statement.error
+        bytes = unreadParse(Buffer.from(name, 'latin1'))
+      } else if (isOurs) {
+        const options = { seal: this.#seal, inPipeline, takeLocks: false }
+        const acquired = await acquireResources(backend, [statement], owner, options)
+        const [runnable] = acquired.runnable
+        if (runnable && runnable.kind !== 'pass') {
+          script = writePrepared(text, runnable, acquired.resources)
+          if (runnable.kind === 'with-secrets') secrets = runnable.secrets
+          const tail = frameBody(frame).subarray(name.length + text.length + 2)
+          bytes = parse(Buffer.from(name, 'latin1'), script.text, tail)
+        }
+      }
+      backend.send(bytes)
+      backend.send(serialize.flush())
+      const accepted = await passParsed(backend, error => {
+        if (refused) return errorResponse(errorFields(new PgError(refused)))
+        return script ? this.#describe(error, script.rewrite, text) : error.bytes
+      })
+      if (accepted || name === '') this.#prepared.forget(name)
+      if (!accepted || script === undefined) return
+      const { steps, rewrite } = script
+      this.#prepared.add(name, { step: steps[0] as Step, secrets, rewrite, release: owner.handOver() })
+    })
+  }
+
+  async #bind(frame: Frame, { secrets }: Prepared): Promise<void> {
+    this.#session.forward(sealParameters(frame, secrets, this.#encoding, this.#seal))
+  }
+
+  async #close(frame: Frame, name: string): Promise<void> {
+    if (await this.#session.quiet()) this.#prepared.forget(name)
+    this.#session.forward(frame.bytes)
+  }
+
+  async #execute(frame: Frame, { step, rewrite }: Prepared): Promise<void> {
+    const session = this.#session
+    const isQuiet = await session.quiet()
+    // In a failed transaction nothing is run, and a portal may not be there: its Bind may be what has failed.
+    const isRefused = session.pending.status === STATUS.failed && !session.pending.inPipeline
+    if (!isQuiet || isRefused) {
+      session.forward(frame.bytes)
+      return
+    }
+    await this.#withBackend('Execute', [step.kind], async (backend, owner) => {
+      const { steps, before, after, locks } = await surroundExecute(step, owner)
+      for (const text of before) backend.send(privateStatement(text))
+      session.pending.sent(FRONTEND.execute)
+      if (steps.includes(step)) backend.send(frame.bytes)
+      for (const text of after) backend.send(privateStatement(text))
+      backend.send(serialize.flush())
+      const replies = 1 + REPLIES_OF_PRIVATE_STATEMENT * (before.length + after.length)
+      await runScript(backend, steps, this.#context(rewrite, '', locks, replies))
+    })
+  }
+
+  /** The backend is ours alone while `work` runs; what that acquires is released at its end. */
+  async #withBackend(
+    message: 'Query' | 'Parse' | 'Execute',
+    statements: readonly string[],
+    work: (backend: BorrowedBackend, owner: ResourceOwner) => Promise<void>,
+  ): Promise<void> {
+    const session = this.#session
+    const began = performance.now()
+    session.log.debug({ message, statements }, 'operation begun')
+    const owner = new ResourceOwner(this.#services.config.backend, this.#database)
+    try {
+      await session.withBackend(backend => work(backend, owner))
+    } catch (error) {
+      if (!(error instanceof Answered)) throw error
+    } finally {
+      // When the connection is lost the backend hears of it late, perhaps only after what it waits for has been released:
+      // it is cancelled first, or else it would go on to commit what hangs on a blob that was not written.
+      if (!owner.isEmpty && session.signal.aborted) await session.cancelBackend()
+      await owner.release().catch(error => session.log.warn({ err: error }, 'cannot give back what a script took'))
+      session.log.debug({ message, ms: Math.round(performance.now() - began) }, 'operation ended')
+    }
+  }
+
+  readonly #seal: SealOne = (clear, account) => {
+    const database = databaseName(Buffer.from(this.#database))
+    const recipient = { account, pid: this.#session.backendPid, database }
+    return sealForStatement(clear, recipient, this.#services.sealingKey)
+  }
+
+  get #encoding(): string {
+    return this.#session.parameters.get('client_encoding') ?? 'UTF8'
+  }
+
+  #describe(error: Frame, rewrite: Rewrite, original: string): Buffer {
+    const fields = readErrorFields(frameBody(error))
+    mapErrorPosition(fields, rewrite, original, this.#encoding)
+    return errorResponse(fields)
+  }
+
+  #read(text: string): Promise<Statement[] | undefined> {
+    const settings = {
+      encoding: this.#encoding,
+      standardConformingStrings: this.#session.parameters.get('standard_conforming_strings') !== 'off',
+      endpoints: this.#services.config.storageEndpoints,
+    }
+    return readStatements(this.#session, this.#services.texts, { text, settings, client: this.#user })
+  }
+
+  #context(rewrite: Rewrite, original: string, locks: CommitLocks, replies: number | undefined): ScriptContext {
+    const encoding = this.#encoding
+    return {
+      openCopy: (step, row) =>
+        openCopy(this.#services, step, row, { pid: this.#session.backendPid, database: this.#database }),
+      spool: { ...this.#services.config, backendPid: this.#session.backendPid },
+      confirmCommit: async copy => locks.get(copy)?.confirm(),
+      mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
+      replies,
+    }
+  }
+
+  /** Portals end with their transactions. */
+  #forgetPortals(): void {
+    if (this.#session.idle && !this.#session.pending.inPipeline) this.#prepared.forgetPortals()
+  }
+}
+
+/** For the log. */
+const kindOf = (statement: Statement): string =>
+  statement.kind === 'copy' ? `copy-${statement.copy.direction}` : statement.kind

@@ -1,0 +1,81 @@
+import { BACKEND } from '../protocol/codes.ts'
+import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import { errorResponse, readErrorFields } from '../protocol/messages.ts'
+import type { Wire } from '../session/wire.ts'
+import type { Step } from './script.ts'
+import type { ScriptContext, ScriptRun, StepHandler } from './script-run.ts'
+import { handleStep } from './step-handlers.ts'
+
+const PASS: Step = { kind: 'pass' }
+
+/** Sees a script through: takes each reply of the backend for the step it belongs to, passes on what is the client's. */
+export async function runScript(wire: Wire, steps: readonly Step[], context: ScriptContext): Promise<void> {
+  const run: ScriptRun = { wire, context }
+  let index = 0
+  let handler = handleStep(steps[0] ?? PASS, run)
+  try {
+    for (let replies = 0; context.replies === undefined || replies < context.replies; ) {
+      const frame = await nextReply(run)
+      switch (frame.code) {
+        case BACKEND.readyForQuery:
+          wire.reply(frame)
+          return
+        case BACKEND.errorResponse:
+          await fail(run, handler, frame)
+          if (context.replies !== undefined) return
+          index = steps.length
+          handler = handleStep(PASS, run)
+          break
+        case BACKEND.parseComplete:
+        case BACKEND.bindComplete:
+        case BACKEND.closeComplete:
+          replies++
+          break
+        case BACKEND.commandComplete:
+        case BACKEND.emptyQueryResponse:
+        case BACKEND.portalSuspended:
+          replies++
+          await handler.complete(frame)
+          handler = handleStep(steps[++index] ?? PASS, run)
+          break
+        default:
+          await handler.take(frame)
+      }
+    }
+  } finally {
+    await run.transfer?.stop()
+  }
+}
+
+/** The backend's next message, unless a commit breaks in a way that no reply of the backend would tell. */
+function nextReply({ wire, commit }: ScriptRun): Promise<Frame> {
+  if (commit === undefined) return wire.next()
+  return new Promise((resolve, reject) => {
+    wire.next().then(resolve, reject)
+    commit.done.catch(reject)
+  })
+}
+
+async function fail(run: ScriptRun, handler: StepHandler, frame: Frame): Promise<void> {
+  await run.transfer?.stop()
+  const bytes = describeError(run, handler, frame)
+  delete run.transfer
+  delete run.commit
+  run.wire.reply({ code: frame.code, bytes })
+}
+
+/** The error as the client is to get it. */
+function describeError({ context }: ScriptRun, handler: StepHandler, frame: Frame): Buffer {
+  const fields = readErrorFields(frameBody(frame))
+  const better = handler.replaceError(fields)
+  if (better !== undefined) return errorResponse(better)
+  if (fields.has('P')) {
+    // Also where the first step is ours: the whole text did not parse.
+    context.mapPosition(fields)
+  } else if (handler.isOurs) {
+    for (const internal of ['W', 'p', 'q']) fields.delete(internal)
+  } else {
+    return frame.bytes
+  }
+  return errorResponse(fields)
+}
