@@ -1,39 +1,10 @@
-import { type Grant, readGrant } from '../credentials/access.ts'
+import { readGrant } from '../credentials/access.ts'
 import type { Shape } from '../formats/parquet/shape.ts'
 import { readSealRequest, type SealRequest } from '../operations/account-add.ts'
-import type { CallOrigin } from '../operations/calls.ts'
+import type { Column, RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { ProvedRequest } from './handshake.ts'
-
-/** Which account, with which credential; without `grant`: anonymously. */
-export interface Target {
-  readonly call: CallOrigin
-  readonly account: string
-  readonly container: string
-  readonly grant: Grant | undefined
-}
-
-export interface Column {
-  readonly name: string | undefined
-  readonly oid: number
-  readonly typmod: number
-  /** Told where the coder is Parquet. */
-  readonly shape: Shape | undefined
-}
-
-/** A blob as rows: how it is encoded, and what the rows are. */
-export interface RowsOfBlob extends Target {
-  readonly path: string
-  readonly coder: string
-  readonly compression: string
-  readonly options: unknown
-  readonly columns: readonly Column[]
-  /** The database's encoding, which is that of all texts in the exchange. */
-  readonly encoding: string
-  /** A first column tells the line where each row begins. */
-  readonly withLine: boolean
-}
 
 export type Request =
   | { readonly verb: 'PING' }

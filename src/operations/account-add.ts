@@ -6,7 +6,6 @@ import {
   type SealingKey,
   seal,
 } from '../credentials/sealing.ts'
-import type { ProvedRequest } from '../loopback/handshake.ts'
 import { PgError } from '../protocol/pg-error.ts'
 
 /** A credential to store; see azure_storage_private.seal(). */
@@ -23,7 +22,7 @@ export interface SealRequest {
   readonly database: string
 }
 
-export function readSealRequest(fields: ProvedRequest['fields']): SealRequest {
+export function readSealRequest(fields: Readonly<Record<string, unknown>>): SealRequest {
   const call = fields.call as Record<'pid' | 'database_in_hex', unknown>
   return {
     account: String(fields.account),

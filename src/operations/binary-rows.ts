@@ -1,13 +1,12 @@
-import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Client } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { DatabaseError } from 'pg-protocol'
 import { connectAdmin } from '../backend/admin.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
-import type { RowsOfBlob } from '../loopback/request.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import type { RowsOfBlob } from './rows-of-blob.ts'
 
 const LOCK_TIMEOUT = '5s'
 
@@ -63,7 +62,7 @@ interface OpenType {
 export async function* binaryAsText(
   backend: BackendConfig,
   { call, columns }: RowsOfBlob,
-  file: Readable,
+  file: AsyncIterable<Buffer>,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const admin = await connectAdmin(backend, call.database)

@@ -1,16 +1,15 @@
 import { type Format, type ResolvedFormat, resolveFormat } from '../formats/format.ts'
-import { decompressGzip } from '../formats/gzip.ts'
 import { type ParquetColumn, readColumns } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
 import { type Direction, type RowOptions, readRowOptions } from '../formats/rows/row-options.ts'
-import type { RowsOfBlob } from '../loopback/request.ts'
 import { asPgError, PgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
-import { parquetRows } from '../transfer/parquet-rows.ts'
+import { readBlob } from '../transfer/read-blob.ts'
 import { binaryAsText } from './binary-rows.ts'
 import type { InterruptedReads } from './interrupted-reads.ts'
+import type { RowsOfBlob } from './rows-of-blob.ts'
 
 const TEXT_OPTIONS = readRowOptions(null, 'tsv', 'get')
 
@@ -84,23 +83,16 @@ export function textRows({ format, options }: Coder): { format: Format; options:
   return { format, options }
 }
 
-async function* openRows(
-  services: Services,
+/** The blob's bytes as `textRows` says that they are. */
+function openRows(
+  { config }: Services,
   request: RowsOfBlob,
   blob: Blob,
-  { format, compression }: Coder,
+  coder: Coder,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  if (format === 'parquet') {
-    yield* parquetRows(blob, parquetColumns(request), { ...services.config, backendPid: request.call.pid }, signal)
-    return
-  }
-  const { body } = await blob.download({ signal })
-  try {
-    const plain = compression === 'gzip' ? body.pipe(decompressGzip()) : body
-    if (plain !== body) body.on('error', error => plain.destroy(error))
-    yield* format === 'binary' ? binaryAsText(services.config.backend, request, plain, signal) : plain
-  } finally {
-    body.destroy()
-  }
+  const columns = coder.format === 'parquet' ? parquetColumns(request) : []
+  const spool = { ...config, backendPid: request.call.pid }
+  const bytes = readBlob(blob, { format: coder, columns, spool, signal })
+  return coder.format === 'binary' ? binaryAsText(config.backend, request, bytes, signal) : bytes
 }

@@ -1,16 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { addAbortSignal, type Duplex } from 'node:stream'
-import { compressGzip } from '../formats/gzip.ts'
-import { writeParquet } from '../formats/parquet/write-parquet.ts'
 import { createRowEncoder } from '../formats/rows/row-codecs.ts'
 import type { RowEncoder } from '../formats/rows/row-encoder.ts'
-import type { RowsOfBlob } from '../loopback/request.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
-import { type BlobUpload, drainInto } from '../storage/blob-upload.ts'
+import { BlobWriter } from '../transfer/write-blob.ts'
 import { columnNames, parquetColumns, readCoder, textRows } from './blob-get.ts'
 import type { Call, CallOrigin } from './calls.ts'
+import type { RowsOfBlob } from './rows-of-blob.ts'
 
 const MEBIBYTE = 1024 * 1024
 const PIECE_BYTES = MEBIBYTE
@@ -24,34 +20,24 @@ export class BlobRowsUpload {
   readonly mode: 't' | 'b'
   readonly #call: Call
   readonly #encoder: RowEncoder
-  readonly #upload: BlobUpload
-  /** Between the encoder and the upload. */
-  readonly #stage: Duplex | undefined
-  readonly #staged: Promise<void> | undefined
+  readonly #writer: BlobWriter
   #begun = false
   #lastActive = Date.now()
 
   constructor(services: Services, request: RowsOfBlob, blob: Blob, call: Call, closed: AbortSignal) {
     const coder = readCoder(request, 'put')
-    const { format, compression } = coder
     const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding }
-    this.mode = format === 'binary' ? 'b' : 't'
-    const rows = format === 'binary' ? coder : textRows(coder)
+    this.mode = coder.format === 'binary' ? 'b' : 't'
+    const rows = coder.format === 'binary' ? coder : textRows(coder)
     this.#encoder = createRowEncoder(rows.format, rows.options, columnNames(request), target)
     this.#call = call
-    const signal = AbortSignal.any([call.signal, closed])
-    this.#upload = blob.upload({ signal, maxBlockBytes: request.call.blockSizeMb * MEBIBYTE })
-    if (format === 'parquet')
-      this.#stage = writeParquet(parquetColumns(request), compression, {
-        ...services.config,
-        backendPid: call.origin.pid,
-      })
-    else if (compression === 'gzip') this.#stage = compressGzip()
-    else return
-    addAbortSignal(signal, this.#stage)
-    this.#staged = drainInto(this.#stage, this.#upload)
-    // It is waited for when the rows are all there; until then a failure must not bring the process down.
-    this.#staged.catch(() => {})
+    this.#writer = new BlobWriter(blob, {
+      format: coder,
+      columns: coder.format === 'parquet' ? parquetColumns(request) : [],
+      spool: { ...services.config, backendPid: call.origin.pid },
+      maxBlockBytes: request.call.blockSizeMb * MEBIBYTE,
+      signal: AbortSignal.any([call.signal, closed]),
+    })
   }
 
   get origin(): CallOrigin {
@@ -81,9 +67,7 @@ export class BlobRowsUpload {
       await this.write(rows)
       await this.#active(async () => {
         await this.#put(this.#encoder.end())
-        this.#stage?.end()
-        await this.#staged
-        await this.#upload.commit()
+        await this.#writer.commit()
       })
     } finally {
       this.abort()
@@ -92,20 +76,14 @@ export class BlobRowsUpload {
 
   /** Ends it where it is; nothing happens to the blob. */
   abort(): void {
-    this.#upload.abort()
-    this.#stage?.destroy()
+    this.#writer.abort()
     this.#call.end()
   }
 
-  /** In pieces, each of which is copied: nothing is to be there twice as a whole. */
+  /** In pieces: nothing is to be there twice as a whole. */
   async #put(bytes: Buffer): Promise<void> {
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-      const end = Math.min(at + PIECE_BYTES, bytes.length)
-      if (this.#stage) {
-        // The encoder uses its buffer again.
-        const piece = Buffer.from(bytes.subarray(at, end))
-        if (!this.#stage.write(piece)) await Promise.race([once(this.#stage, 'drain'), this.#staged])
-      } else if (!this.#upload.append(bytes, at, end)) await this.#upload.drained()
+      if (!this.#writer.write(bytes.subarray(at, at + PIECE_BYTES))) await this.#writer.drained()
     }
   }
 

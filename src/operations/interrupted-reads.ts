@@ -1,4 +1,4 @@
-import type { RowsOfBlob } from '../loopback/request.ts'
+import type { RowsOfBlob } from './rows-of-blob.ts'
 
 /** More than what can be under way between a decoder and a backend that has stopped reading: socket buffers, mostly. */
 const UNDER_WAY_BYTES = 24 * 1024 * 1024

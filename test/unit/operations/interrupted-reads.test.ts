@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { RowsOfBlob } from '../../../src/loopback/request.ts'
 import { InterruptedReads } from '../../../src/operations/interrupted-reads.ts'
+import type { RowsOfBlob } from '../../../src/operations/rows-of-blob.ts'
 
 const MEBIBYTE = 1024 * 1024
 const read = (statement: string, path = 'a.csv'): RowsOfBlob =>
