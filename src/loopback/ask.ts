@@ -4,7 +4,7 @@ import type { Client } from 'pg'
 import { isMac, mac } from '../credentials/mac.ts'
 import type { SealingKey } from '../credentials/sealing.ts'
 import { parseAddress } from './address.ts'
-import { LOOPBACK_NAME } from './loopback-connection.ts'
+import { LOOPBACK_NAME } from './handshake.ts'
 
 const TRY_SECONDS = 3
 const LOOK_INTERVAL_MS = 2

@@ -4,6 +4,9 @@ import type { SealingKey } from '../credentials/sealing.ts'
 import { ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 
+/** User and database by which a connection of the extension's functions is told from a client's. */
+export const LOOPBACK_NAME = 'azure_storage_loopback'
+
 const HELLO = /^HELLO ((?:[0-9a-f]{2})+)$/
 const REQUEST = /^([A-Z]+) ([0-9a-f]{64}) ((?:[0-9a-f]{2})+)$/
 const NONCE = /^[0-9a-f]{64}$/

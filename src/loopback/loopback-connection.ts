@@ -16,9 +16,6 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Requests } from './requests.ts'
 import type { UnprovedConnections } from './unproved.ts'
 
-/** User and database by which a connection of the extension's functions is told from a client's. */
-export const LOOPBACK_NAME = 'azure_storage_loopback'
-
 /** By what the other side has shown of itself. No request is longer; rows have a limit of their own. */
 const MAX_LENGTH = { hello: 2 * 1024, request: 4 * 1024 * 1024 } as const
 /** The extension's functions ask as soon as they are connected, and do not wait longer either. */

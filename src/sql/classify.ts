@@ -2,10 +2,9 @@ import type { InstallRequest } from '../extension/install.ts'
 import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
-import type { StorageEndpoints } from '../storage/endpoints.ts'
 import { type AccountSecrets, accountSecrets } from './account-secrets.ts'
 import { type CopyStatement, readCopyStatement, relationName, withoutSecrets } from './copy-statement.ts'
-import { type RawStatement, splitStatements, type TextSettings } from './query-text.ts'
+import { type RawStatement, type SqlSettings, splitStatements } from './query-text.ts'
 import { mayHoldCredential } from './scan.ts'
 
 /** What a statement of a query text is to the proxy: plain data, for it may have been read in another thread. */
@@ -47,10 +46,6 @@ interface CreatedRelation {
 export interface StatementRange {
   readonly start: number
   readonly end: number
-}
-
-export interface SqlSettings extends TextSettings {
-  readonly endpoints: StorageEndpoints
 }
 
 const EXTENSION = 'azure_storage'

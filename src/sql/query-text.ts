@@ -1,4 +1,5 @@
 import { loadModule, parseSync, type RawStmt, SqlError, scanSync } from 'libpg-query'
+import type { StorageEndpoints } from '../storage/endpoints.ts'
 import { isAscii } from './encoding.ts'
 import { type EscapeStrings, withEscapeStrings } from './escape-strings.ts'
 
@@ -37,6 +38,10 @@ export const namesAccountAdd = ({ text }: Token): boolean => /^(account_add$|"ac
 export interface TextSettings {
   readonly encoding: string
   readonly standardConformingStrings: boolean
+}
+
+export interface SqlSettings extends TextSettings {
+  readonly endpoints: StorageEndpoints
 }
 
 /** Client encodings in which the second byte of a character may be an ASCII byte, and their lead bytes. */

@@ -2,7 +2,8 @@
  * A thread of its own that reads query texts: what a hostile one takes of time and memory ends with it.
  */
 import { parentPort } from 'node:worker_threads'
-import { classify, type SqlSettings } from './classify.ts'
+import { classify } from './classify.ts'
+import type { SqlSettings } from './query-text.ts'
 import { parserHealth } from './query-text.ts'
 import { packStatements, type ReaderAnswer } from './statement-message.ts'
 

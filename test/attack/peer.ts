@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { LOOPBACK_NAME } from '../../src/loopback/loopback-connection.ts'
+import { LOOPBACK_NAME } from '../../src/loopback/handshake.ts'
 import { dataRow, rowDescription } from '../../src/loopback/rows.ts'
 import { AUTHENTICATION } from '../../src/protocol/codes.ts'
 import {

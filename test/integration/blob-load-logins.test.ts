@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { LOOPBACK_NAME } from '../../src/loopback/loopback-connection.ts'
+import { LOOPBACK_NAME } from '../../src/loopback/handshake.ts'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
 import { psql } from '../support/psql.ts'

@@ -49,3 +49,23 @@ test('imports go downwards', () => {
   }
   expect(upwards).toEqual([])
 })
+
+test('no files import each other in a circle', () => {
+  const imports = new Map(
+    FILES.map(file => {
+      const { importedFiles } = ts.preProcessFile(readFileSync(join(SRC, file), 'utf8'))
+      const own = importedFiles.map(({ fileName }) => fileName).filter(name => name.startsWith('.'))
+      return [file, own.map(name => join(dirname(file), name))]
+    }),
+  )
+  const circles: string[] = []
+  const done = new Set<string>()
+  const follow = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' > '))
+    if (path.includes(file) || done.has(file)) return
+    for (const next of imports.get(file) ?? []) follow(next, [...path, file])
+    done.add(file)
+  }
+  for (const file of FILES) follow(file, [])
+  expect(circles).toEqual([])
+})

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { rewriteSecrets } from '../../../src/sql/account-secrets.ts'
-import { classify, type SqlSettings } from '../../../src/sql/classify.ts'
+import { classify } from '../../../src/sql/classify.ts'
+import type { SqlSettings } from '../../../src/sql/query-text.ts'
 import { mayBeOurs } from '../../../src/sql/scan.ts'
 
 const SETTINGS: SqlSettings = {

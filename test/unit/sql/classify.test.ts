@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { classify, type SqlSettings } from '../../../src/sql/classify.ts'
+import { classify } from '../../../src/sql/classify.ts'
+import type { SqlSettings } from '../../../src/sql/query-text.ts'
 import { mayBeOurs } from '../../../src/sql/scan.ts'
 
 const URL = 'https://acct.blob.core.windows.net/box/a.csv'
