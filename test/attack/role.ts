@@ -85,7 +85,7 @@ async function attack({ seed, signal }: AttackContext, stack: CopyStack): Promis
       await attacker.client.end()
       attacker.client = await connect(stack, attacker.role, random)
     }
-    const known = await knownWords(stack, attackers)
+    const known = await knownWords(stack, attackers, attacker)
     for (let j = 0; j < 20; j++) {
       const call = generateCall(random.pick(random.chance(0.5) ? reaching : functions), random, known)
       const answer = await tried(attacker.client, random, call)
@@ -179,7 +179,7 @@ async function connect(stack: CopyStack, role: string, random: Random): Promise<
   return client
 }
 
-async function knownWords(stack: CopyStack, attackers: readonly Attacker[]): Promise<KnownWords> {
+async function knownWords(stack: CopyStack, attackers: readonly Attacker[], { may }: Attacker): Promise<KnownWords> {
   const callers: string[] = []
   for (const client of [stack.client, ...attackers.map(({ client }) => client)]) {
     callers.push((await client.query('SELECT c::text AS caller FROM azure_storage_private.caller AS c')).rows[0].caller)
@@ -188,7 +188,8 @@ async function knownWords(stack: CopyStack, attackers: readonly Attacker[]): Pro
     callers,
     accounts: [account.name, OTHER_ACCOUNT, ROBOT_ACCOUNT, 'nobodys', 'BAD'],
     containers: [stack.container.containerName, 'box', '$root', 'No'],
-    paths: ['secret.txt', 'new.csv', '', 'a/b'],
+    // Who may use the account may write the blob.
+    paths: [may.size > 0 ? 'own.txt' : 'secret.txt', 'new.csv', '', 'a/b'],
     others: [
       'host=127.0.0.1 port=1',
       `azure_storage_${'0'.repeat(32)}`,
