@@ -120,8 +120,16 @@ function decodeStrictly(text: string, form: 'base64' | 'base64url'): Buffer {
   return bytes
 }
 
-function deriveKey({ encKey }: SealingKey, stretched: Buffer = Buffer.alloc(0)): Buffer {
-  return Buffer.from(hkdfSync('sha256', encKey, stretched, 'azure_storage credentials', KEY_BYTES))
+/** HKDF takes some 100 µs, which every credential in a statement would cost; of keys without a passphrase there are few. */
+const derived = new WeakMap<SealingKey, Buffer>()
+
+function deriveKey(key: SealingKey, stretched?: Buffer): Buffer {
+  const known = stretched === undefined ? derived.get(key) : undefined
+  if (known !== undefined) return known
+  const salt = stretched ?? Buffer.alloc(0)
+  const own = Buffer.from(hkdfSync('sha256', key.encKey, salt, 'azure_storage credentials', KEY_BYTES))
+  if (stretched === undefined) derived.set(key, own)
+  return own
 }
 
 function encrypt(clear: string, key: Buffer, purpose: string): Buffer {

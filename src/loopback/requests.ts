@@ -4,6 +4,7 @@ import type { Logger } from '../log.ts'
 import { COPIES_OF_ROW, type MemoryLease } from '../memory-budget.ts'
 import { sealForAccount } from '../operations/account-add.ts'
 import { readBlobRows } from '../operations/blob-get.ts'
+import { LIST_COLUMNS, type ListRequest, listRows } from '../operations/blob-list.ts'
 import { BlobRowsUpload } from '../operations/blob-put.ts'
 import type { Call, Calls } from '../operations/calls.ts'
 import type { InterruptedReads } from '../operations/interrupted-reads.ts'
@@ -11,7 +12,7 @@ import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
-import { type Blob, listBlobs, openBlob } from '../storage/blob-client.ts'
+import { type Blob, openBlob } from '../storage/blob-client.ts'
 import type { Cancels } from './cancels.ts'
 import { Handshake } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
@@ -30,8 +31,6 @@ export interface LoopbackServices extends Services {
 
 /** More than a block of small rows has. */
 const BLOCK_BYTES = 64 * 1024
-
-const LIST_COLUMNS = ['path', 'bytes', 'last_modified', 'etag', 'content_type', 'content_encoding', 'content_hash']
 
 /** The requests of one loopback connection, and the uploads it has open. */
 export class Requests {
@@ -175,27 +174,9 @@ export class Requests {
     yield* this.#during(request, signal => this.#listed(request, signal))
   }
 
-  async *#listed(request: Request & { verb: 'LIST' }, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const { account, container, prefix, grant } = request
-    const { storageEndpoints } = this.#services.config
-    const credential = await credentialOf(account, grant, this.#services)
-    for await (const blobs of listBlobs(storageEndpoints, account, credential, container, prefix, signal)) {
-      yield Buffer.concat(
-        blobs.map(blob =>
-          dataRow(
-            [
-              blob.path,
-              String(blob.bytes),
-              blob.lastModified.toISOString(),
-              blob.etag,
-              blob.contentType,
-              blob.contentEncoding,
-              blob.contentHash,
-            ],
-            this.#encoding,
-          ),
-        ),
-      )
+  async *#listed(request: ListRequest, signal: AbortSignal): AsyncGenerator<Buffer> {
+    for await (const rows of listRows(this.#services, request, signal)) {
+      yield Buffer.concat(rows.map(row => dataRow(row, this.#encoding)))
     }
   }
 

@@ -21,7 +21,7 @@ import { Answered } from './look-up.ts'
 import { passParsed, unreadParse } from './pass-parsed.ts'
 import { type Prepared, PreparedStatements } from './prepared-statements.ts'
 import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
-import { readStatements } from './read-statements.ts'
+import { type ReadingSession, readStatements } from './read-statements.ts'
 import { ResourceOwner } from './resource-owner.ts'
 import { runScript } from './run-script.ts'
 import { type Script, type Step, writePrepared, writeScript } from './script.ts'
@@ -32,19 +32,31 @@ import { surroundExecute } from './surround-execute.ts'
 /** What a Close or Describe is about. */
 const STATEMENT = 'S'.charCodeAt(0)
 
+/** What is needed of a Session. */
+export interface InterceptedSession
+  extends ReadingSession,
+    Pick<
+      Session,
+      'pending' | 'parameters' | 'backendPid' | 'idle' | 'quiet' | 'withBackend' | 'forward' | 'cancelBackend'
+    > {}
+
 /**
  * The journey of a statement: a message of the client is looked at, waits until the backend has answered all before it,
  * is classified by PostgreSQL's parser, and if it is ours goes on as a script: the statements that the backend runs in
  * its place, and what becomes of their replies. Everything else passes byte for byte.
  */
 export class StatementInterceptor implements Interceptor {
-  readonly #session: Session
+  readonly #session: InterceptedSession
   readonly #services: Services
   readonly #user: string
   readonly #database: string
   readonly #prepared: PreparedStatements
 
-  constructor(session: Session, services: Services, login: { readonly user: string; readonly database: string }) {
+  constructor(
+    session: InterceptedSession,
+    services: Services,
+    login: { readonly user: string; readonly database: string },
+  ) {
     this.#session = session
     this.#services = services
     this.#user = login.user

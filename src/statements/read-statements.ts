@@ -5,12 +5,15 @@ import type { ReadRequest } from '../sql/reader-lane.ts'
 import { mayHoldCredential } from '../sql/scan.ts'
 import { isSmall, type TextReader } from '../sql/text-reader.ts'
 
+/** What is needed of a Session. */
+export type ReadingSession = Pick<Session, 'signal' | 'onCancel' | 'log'>
+
 /**
  * The statements of a query text, as classify() has them. While it is read the client may cancel it: then it fails as its
  * first statement would. One that takes too long passes unread, unless it may hold a credential.
  */
 export async function readStatements(
-  session: Session,
+  session: ReadingSession,
   reader: TextReader,
   request: Omit<ReadRequest, 'signal'>,
 ): Promise<Statement[] | undefined> {

@@ -15,6 +15,8 @@ export class ScriptedWire implements Wire {
   copied = ''
   /** Letters of the messages sent to the backend, `cancel` for a CancelRequest. */
   readonly sent: string[] = []
+  /** Those messages whole. */
+  readonly messages: Buffer[] = []
   readonly replies: Buffer[] = []
   clientCopyPasses = false
   cancel: (() => void) | undefined
@@ -51,8 +53,11 @@ export class ScriptedWire implements Wire {
   }
 
   send(bytes: Buffer): boolean {
-    for (let at = 0; at < bytes.length; at += bytes.readUInt32BE(at + 1) + 1) {
+    for (let at = 0; at < bytes.length; ) {
+      const end = at + bytes.readUInt32BE(at + 1) + 1
       this.sent.push(String.fromCharCode(bytes[at] as number))
+      this.messages.push(bytes.subarray(at, end))
+      at = end
     }
     this.wake()
     return true
