@@ -10,7 +10,7 @@ import { PINNED_OPTIONS, pinTheOthers } from './pinned-settings.ts'
 const CONNECT_TIMEOUT_MS = 30_000
 
 /** Holds what the backend waits for in azure_storage_private.copy_settle(). */
-export interface SettleLock {
+export interface CommitLock {
   readonly key: bigint
   /** Lets the backend go on: the blob is committed. Where that cannot be told any more, its wait ends with an error. */
   confirm(): Promise<void>
@@ -69,7 +69,7 @@ function isWithoutTls(error: unknown): boolean {
 }
 
 /** An advisory lock on a key of the caller's. When `admin` ends before it is confirmed, the backend's wait ends with an error. */
-export async function takeSettleLock(admin: Client, key: bigint): Promise<SettleLock> {
+export async function takeCommitLock(admin: Client, key: bigint): Promise<CommitLock> {
   await admin.query('SELECT pg_catalog.pg_advisory_lock($1)', [key])
   return {
     key,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { backendConfig } from '../config/backend-url.ts'
+import type { Config } from '../config/config.ts'
 import type { DevConfig } from '../config/dev-config.ts'
 import type { Address } from '../config/values.ts'
 import type { Logger } from '../log.ts'
@@ -80,27 +81,7 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     const ca = await readFile(certificate.cert)
     front = await startStorageFront(azuriteAddress, azurite, ca)
     const storage = `${front.host}:${front.port}`
-    proxy = await startProxy(
-      {
-        listen,
-        backend: backendConfig({
-          host: '127.0.0.1',
-          port,
-          user: 'postgres',
-          password: undefined,
-          database: 'postgres',
-        }),
-        storageEndpoints: {
-          defaultTemplate: 'https://{account}.blob.core.windows.net',
-          accounts: new Map(names.map(name => [name, `https://${storage}/${name}`])),
-          trust: trusting(ca),
-        },
-        azureCredential: 'emulated',
-        logLevel: config.logLevel,
-        drainTimeoutMs: DRAIN_TIMEOUT_MS,
-      },
-      log,
-    )
+    proxy = await startProxy(proxyConfig(config, port, `https://${storage}`, names, ca), log)
     await Promise.all([uploadSamples(`http://${storage}/${SAMPLE_ACCOUNT.name}`), registerAccount(proxy.address)])
     return {
       banner: banner({ listen: proxy.address, azurite: front, account: SAMPLE_ACCOUNT.name, dataDir }),
@@ -110,6 +91,28 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** `storage` is the URL of the server that has the `accounts`; PostgreSQL is on `port`. */
+function proxyConfig(
+  config: DevConfig,
+  port: number,
+  storage: string,
+  accounts: readonly string[],
+  ca: Buffer,
+): Config {
+  return {
+    listen: config.listen,
+    backend: backendConfig({ host: '127.0.0.1', port, user: 'postgres', password: undefined, database: 'postgres' }),
+    storageEndpoints: {
+      defaultTemplate: 'https://{account}.blob.core.windows.net',
+      accounts: new Map(accounts.map(name => [name, `${storage}/${name}`])),
+      trust: trusting(ca),
+    },
+    azureCredential: 'emulated',
+    logLevel: config.logLevel,
+    drainTimeoutMs: DRAIN_TIMEOUT_MS,
   }
 }
 

@@ -5,6 +5,20 @@
 --   connection 16: see connection_mark
 -- It stays short, because PostgreSQL copies it for each row; and not shorter, because sending takes a round trip.
 
+-- The head is all before the rows; NULL where it is none of put_open's.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_head(
+  state text, OUT head text, OUT upload text, OUT connection text
+)
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  part CONSTANT text[] := regexp_match(left(state, 29), '^([tcb]([A-Za-z0-9_-]{12})([0-9a-f]{16}))$');
+BEGIN
+  head := part[1];
+  upload := part[2];
+  connection := 'azure_storage_' || part[3];
+END
+$function$;
+
 -- All groups of a statement share a connection.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_open(
   caller azure_storage_private.caller, account text, request jsonb
@@ -34,17 +48,16 @@ $function$;
 CREATE OR REPLACE FUNCTION azure_storage_private.put_send(verb text, state text) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  head CONSTANT text := left(state, 29);
-  connection CONSTANT text := 'azure_storage_' || right(head, 16);
+  part CONSTANT record := azure_storage_private.put_head(state);
 BEGIN
-  IF (head ~ '^[tcb][A-Za-z0-9_-]{12}[0-9a-f]{16}$' AND verb IN ('DATA', 'COMMIT')
-    AND connection = ANY (azure_storage_private.dblink_get_connections())) IS NOT TRUE THEN
+  IF (verb IN ('DATA', 'COMMIT')
+    AND part.connection = ANY (azure_storage_private.dblink_get_connections())) IS NOT TRUE THEN
     RAISE EXCEPTION 'azure_storage: the upload is over' USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;
   RETURN (
     SELECT open
     FROM azure_storage_private.dblink(
-      connection, replace(state, head, concat(verb, ' ', substr(head, 2, 12), chr(10)))) AS t (open integer));
+      part.connection, replace(state, part.head, concat(verb, ' ', part.upload, chr(10)))) AS t (open integer));
 END
 $function$;
 
@@ -52,7 +65,7 @@ CREATE OR REPLACE FUNCTION azure_storage_private.put_commit(state text) RETURNS 
 LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
   IF azure_storage_private.put_send('COMMIT', state) = 0 THEN
-    PERFORM azure_storage_private.dblink_disconnect('azure_storage_' || substr(state, 14, 16));
+    PERFORM azure_storage_private.dblink_disconnect((azure_storage_private.put_head(state)).connection);
   END IF;
 END
 $function$;
@@ -139,58 +152,125 @@ BEGIN
   -- A message ends with its first large row: the proxy has memory for one.
   IF octet_length(state) >= 16384 THEN
     PERFORM azure_storage_private.put_send('DATA', state);
-    state := left(state, 29);
+    state := (azure_storage_private.put_head(state)).head;
   END IF;
   state := state || new_row;
   IF octet_length(state) >= 16384 THEN
     PERFORM azure_storage_private.put_send('DATA', state);
-    state := left(state, 29);
+    state := (azure_storage_private.put_head(state)).head;
   END IF;
   RETURN state;
 END
 $function$;
 
--- anyelement, because a record that is NULL still has a type then. Each overload has a function of its own, which does
--- without operators, for these depend on the search_path, and without a setting of search_path, for that takes time.
-DO $overloads$
-DECLARE
-  overload text[];
+-- The four differ in what stands for the arguments that they do not have. anyelement, because a record that is NULL
+-- still has a type then. The transition functions do without operators, for these depend on the search_path, and
+-- without a setting of search_path, for that takes time; and each is whole, for a call takes time too.
+
+CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
+  state text, account_name text, container_name text, path text, tuple anyelement
+) RETURNS text
+LANGUAGE plpgsql AS $function$
 BEGIN
-  -- Further arguments; what stands for them.
-  FOREACH overload SLICE 1 IN ARRAY ARRAY[
-    ['', $$'auto', 'auto', NULL$$],
-    [', encoder text', $$encoder, 'auto', NULL$$],
-    [', encoder text, compression text', $$encoder, compression, NULL$$],
-    [', encoder text, compression text, options jsonb', $$encoder, compression, options$$]
-  ] LOOP
-    EXECUTE format($sql$
-      CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
-        state text, account_name text, container_name text, path text, tuple anyelement %1$s
-      ) RETURNS text
-      LANGUAGE plpgsql AS $function$
-      BEGIN
-        IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384)
-          AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
-          IF pg_catalog.starts_with(state, 't') THEN
-            RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
-          ELSIF pg_catalog.starts_with(state, 'b') THEN
-            RETURN pg_catalog.textcat(state, pg_catalog.textcat(
-              pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
-          END IF;
-        END IF;
-        RETURN azure_storage_private.put_row_slowly(
-          state, account_name, container_name, path, tuple, %2$s);
-      END
-      $function$;
-      REVOKE ALL ON FUNCTION azure_storage_private.put_row(
-        state text, account_name text, container_name text, path text, tuple anyelement %1$s) FROM PUBLIC;
-      CREATE OR REPLACE AGGREGATE azure_storage.blob_put(
-        account_name text, container_name text, path text, tuple record %1$s
-      ) (
-        SFUNC = azure_storage_private.put_row, STYPE = text,
-        FINALFUNC = azure_storage_private.put_commit, FINALFUNC_MODIFY = READ_WRITE
-      )$sql$,
-      overload[1], overload[2]);
-  END LOOP;
+  IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
+    IF pg_catalog.starts_with(state, 't') THEN
+      RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
+    ELSIF pg_catalog.starts_with(state, 'b') THEN
+      RETURN pg_catalog.textcat(state, pg_catalog.textcat(
+        pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
+    END IF;
+  END IF;
+  RETURN azure_storage_private.put_row_slowly(
+    state, account_name, container_name, path, tuple, 'auto', 'auto', NULL);
 END
-$overloads$;
+$function$;
+
+CREATE OR REPLACE AGGREGATE azure_storage.blob_put(
+  account_name text, container_name text, path text, tuple record
+) (
+  SFUNC = azure_storage_private.put_row, STYPE = text,
+  FINALFUNC = azure_storage_private.put_commit, FINALFUNC_MODIFY = READ_WRITE
+);
+
+CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
+  state text, account_name text, container_name text, path text, tuple anyelement, encoder text
+) RETURNS text
+LANGUAGE plpgsql AS $function$
+BEGIN
+  IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
+    IF pg_catalog.starts_with(state, 't') THEN
+      RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
+    ELSIF pg_catalog.starts_with(state, 'b') THEN
+      RETURN pg_catalog.textcat(state, pg_catalog.textcat(
+        pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
+    END IF;
+  END IF;
+  RETURN azure_storage_private.put_row_slowly(
+    state, account_name, container_name, path, tuple, encoder, 'auto', NULL);
+END
+$function$;
+
+CREATE OR REPLACE AGGREGATE azure_storage.blob_put(
+  account_name text, container_name text, path text, tuple record, encoder text
+) (
+  SFUNC = azure_storage_private.put_row, STYPE = text,
+  FINALFUNC = azure_storage_private.put_commit, FINALFUNC_MODIFY = READ_WRITE
+);
+
+CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
+  state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text
+) RETURNS text
+LANGUAGE plpgsql AS $function$
+BEGIN
+  IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
+    IF pg_catalog.starts_with(state, 't') THEN
+      RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
+    ELSIF pg_catalog.starts_with(state, 'b') THEN
+      RETURN pg_catalog.textcat(state, pg_catalog.textcat(
+        pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
+    END IF;
+  END IF;
+  RETURN azure_storage_private.put_row_slowly(
+    state, account_name, container_name, path, tuple, encoder, compression, NULL);
+END
+$function$;
+
+CREATE OR REPLACE AGGREGATE azure_storage.blob_put(
+  account_name text, container_name text, path text, tuple record, encoder text, compression text
+) (
+  SFUNC = azure_storage_private.put_row, STYPE = text,
+  FINALFUNC = azure_storage_private.put_commit, FINALFUNC_MODIFY = READ_WRITE
+);
+
+CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
+  state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text,
+  options jsonb
+) RETURNS text
+LANGUAGE plpgsql AS $function$
+BEGIN
+  IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
+    IF pg_catalog.starts_with(state, 't') THEN
+      RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
+    ELSIF pg_catalog.starts_with(state, 'b') THEN
+      RETURN pg_catalog.textcat(state, pg_catalog.textcat(
+        pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
+    END IF;
+  END IF;
+  RETURN azure_storage_private.put_row_slowly(
+    state, account_name, container_name, path, tuple, encoder, compression, options);
+END
+$function$;
+
+CREATE OR REPLACE AGGREGATE azure_storage.blob_put(
+  account_name text, container_name text, path text, tuple record, encoder text, compression text, options jsonb
+) (
+  SFUNC = azure_storage_private.put_row, STYPE = text,
+  FINALFUNC = azure_storage_private.put_commit, FINALFUNC_MODIFY = READ_WRITE
+);
+
+REVOKE ALL ON FUNCTION
+  azure_storage_private.put_row(text, text, text, text, anyelement),
+  azure_storage_private.put_row(text, text, text, text, anyelement, text),
+  azure_storage_private.put_row(text, text, text, text, anyelement, text, text),
+  azure_storage_private.put_row(text, text, text, text, anyelement, text, text, jsonb)
+FROM PUBLIC;

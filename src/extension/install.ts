@@ -1,19 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { type Client, escapeLiteral } from 'pg'
+import type { Client } from 'pg'
 import { parseSealingKey, type SealingKey } from '../credentials/sealing.ts'
+import type { InstallRequest } from '../sql/classify.ts'
+import { quoteLiteral } from '../sql/quote.ts'
 import { formatVersion, readScript, readScripts } from './scripts.ts'
 
 export interface Installer {
   /** pg_catalog.blobgres_installer_…(action text, caller name, if_not_exists boolean, schema_name text, version text) */
   readonly qualifiedName: string
   drop(admin: Client): Promise<void>
-}
-
-export interface InstallRequest {
-  readonly action: 'create' | 'update'
-  readonly ifNotExists?: boolean | undefined
-  readonly schema?: string | undefined
-  readonly version?: string | undefined
 }
 
 export const INSTALLER_PREFIX = 'blobgres_installer_'
@@ -80,7 +75,7 @@ export const mayCreateExtension = (pid: string): string =>
  * does, "already exists" to anybody, and refuses those who may not create extensions: all, without an installer.
  */
 export function installerStatement(qualifiedName: string | undefined, request: InstallRequest): string {
-  const text = (value: string | undefined) => (value === undefined ? 'NULL' : escapeLiteral(value))
+  const text = (value: string | undefined) => (value === undefined ? 'NULL' : quoteLiteral(value))
   const { action, ifNotExists = false, schema, version } = request
   const exists = 'extension "azure_storage" already exists'
   const refusal = action === 'create' ? CREATE_EXTENSION_DENIED : 'must be owner of extension azure_storage'
@@ -100,11 +95,11 @@ BEGIN
     RAISE EXCEPTION '${refusal}' USING ERRCODE = 'insufficient_privilege';
   END IF;
 END`
-  return `DO ${escapeLiteral(body)}`
+  return `DO ${quoteLiteral(body)}`
 }
 
 /** Fails as a call of create_extension() does for those who may not. */
-export const CREATE_EXTENSION_REFUSAL = `DO ${escapeLiteral(
+export const CREATE_EXTENSION_REFUSAL = `DO ${quoteLiteral(
   `BEGIN RAISE EXCEPTION '${CREATE_EXTENSION_DENIED}' USING ERRCODE = 'insufficient_privilege'; END`,
 )}`
 

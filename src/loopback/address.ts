@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import type { Address } from '../config/values.ts'
+import { quoteLiteral } from '../sql/quote.ts'
 
 /** Host names under which a proxy is often reached from its server: the same machine, Docker's host, our compose file. */
 const USUAL_HOSTS = ['localhost', '127.0.0.1', 'blobgres', 'host.docker.internal']
@@ -61,7 +62,7 @@ async function changeAddresses(admin: Client, change: (addresses: string[]) => s
     await admin.query(
       addresses === ''
         ? 'ALTER ROLE azure_storage_key RESET azure_storage.loopback_addresses'
-        : `ALTER ROLE azure_storage_key SET azure_storage.loopback_addresses = ${admin.escapeLiteral(addresses)}`,
+        : `ALTER ROLE azure_storage_key SET azure_storage.loopback_addresses = ${quoteLiteral(addresses)}`,
     )
     await admin.query('COMMIT')
   } catch (error) {

@@ -1,4 +1,5 @@
 import { BACKEND, STATUS } from '../protocol/codes.ts'
+import { parameterStatus } from '../protocol/messages.ts'
 import { FrameTracker } from './frame-tracker.ts'
 import { Pending } from './pending.ts'
 
@@ -44,6 +45,12 @@ export class SessionStatus {
   /** No transaction and nothing under way. */
   get isIdle(): boolean {
     return this.isQuiet && this.pending.status === STATUS.idle
+  }
+
+  /** Tells the client what it knows already: whether it can be sent shows if the client is still there. */
+  get probe(): Buffer | undefined {
+    const encoding = this.parameters.get('client_encoding')
+    return encoding === undefined ? undefined : parameterStatus('client_encoding', encoding)
   }
 
   #take(code: number, body: Buffer | undefined): void {

@@ -3,12 +3,11 @@ import type { BackendReader } from '../connection/backend.ts'
 import type { Logger } from '../log.ts'
 import { BACKEND, FRONTEND } from '../protocol/codes.ts'
 import type { Frame } from '../protocol/frame-assembler.ts'
-import { fatalError, parameterStatus } from '../protocol/messages.ts'
-import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type BackendEvents, BackendSide } from './backend-side.ts'
 import type { BorrowedBackend, Lender } from './borrowed-backend.ts'
 import { type ClientEvents, ClientSide } from './client-side.ts'
 import { ClientStream, type Interceptor } from './client-stream.ts'
+import { backendUnreachable, INTERNAL_ERROR } from './last-words.ts'
 import { Operation } from './operation.ts'
 import type { Pending } from './pending.ts'
 import { SessionStatus } from './session-status.ts'
@@ -186,7 +185,7 @@ export class Session {
         if (error instanceof ConnectionLost) return
         this.log.error({ err: error }, 'operation failed')
         if (this.#state.kind === 'closed') return
-        this.close(fatalError({ message: 'blobgres: internal error of the proxy', code: SQLSTATE.internalError }))
+        this.close(INTERNAL_ERROR)
       })
       .finally(() => this.#operated())
   }
@@ -265,17 +264,14 @@ export class Session {
     if (this.#state.kind === 'closed') return
     if (!this.#isOperating || this.#stream?.copyGate) this.#backend.end()
     this.#client.startProbing(() => {
-      const encoding = this.parameters.get('client_encoding')
-      const isServed = this.#isOperating || this.#options.isCalling()
-      if (isServed && encoding !== undefined) this.#toClient(parameterStatus('client_encoding', encoding))
+      const { probe } = this.#status
+      if (probe !== undefined && (this.#isOperating || this.#options.isCalling())) this.#toClient(probe)
     })
   }
 
   #onBackendUnreachable(error: Error): void {
     this.log.warn({ err: error }, 'backend cannot be reached')
-    const message = `blobgres: could not connect to the PostgreSQL server at ${this.#options.backendName}`
-    const detail = (error as NodeJS.ErrnoException).code
-    this.close(fatalError({ message, code: SQLSTATE.cannotConnectNow, detail }))
+    this.close(backendUnreachable(this.#options.backendName, error))
   }
 
   /** What the backend said last may still be in an operation's hands. */

@@ -1,4 +1,3 @@
-import type { InstallRequest } from '../extension/install.ts'
 import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
@@ -30,6 +29,14 @@ export type Statement = StatementRange &
         readonly copy?: string
       }
   )
+
+/** What CREATE or ALTER EXTENSION azure_storage asks for. */
+export interface InstallRequest {
+  readonly action: 'create' | 'update'
+  readonly ifNotExists?: boolean | undefined
+  readonly schema?: string | undefined
+  readonly version?: string | undefined
+}
 
 /** So many in a row. */
 interface PassingStatements {

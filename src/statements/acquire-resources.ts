@@ -1,4 +1,4 @@
-import type { SettleLock } from '../backend/admin.ts'
+import type { CommitLock } from '../backend/admin.ts'
 import { asPgError } from '../protocol/pg-error.ts'
 import type { BorrowedBackend } from '../session/borrowed-backend.ts'
 import type { Statement } from '../sql/classify.ts'
@@ -11,7 +11,7 @@ import { selectListsFor } from './relations.ts'
 import type { ResourceOwner } from './resource-owner.ts'
 import type { Resources } from './script.ts'
 
-export type CommitLocks = ReadonlyMap<CopyStatement, SettleLock>
+export type CommitLocks = ReadonlyMap<CopyStatement, CommitLock>
 
 export interface Acquired {
   /** The statements, but one whose needs cannot be met is refused, and account_add() of somebody else's passes. */
@@ -41,7 +41,7 @@ export async function acquireResources(
   const selectList = await selectListsFor(backend, statements, inPipeline)
   let mayInstall: boolean | undefined
   let installer: string | undefined
-  const locks = new Map<CopyStatement, SettleLock>()
+  const locks = new Map<CopyStatement, CommitLock>()
   const runnable: Statement[] = []
   for (const statement of statements) {
     if (statement.kind === 'with-secrets' && !statement.isCertain) {
@@ -62,6 +62,6 @@ export async function acquireResources(
       runnable.push({ kind: 'refuse', start: statement.start, end: statement.end, error: asPgError(error) })
     }
   }
-  const commitKey = (copy: CopyStatement): bigint => (locks.get(copy) as SettleLock).key
+  const commitKey = (copy: CopyStatement): bigint => (locks.get(copy) as CommitLock).key
   return { runnable, resources: { selectList, installer, commitKey, seal }, locks }
 }

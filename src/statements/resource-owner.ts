@@ -1,5 +1,5 @@
 import type { Client } from 'pg'
-import { connectAdmin, type SettleLock, takeSettleLock } from '../backend/admin.ts'
+import { type CommitLock, connectAdmin, takeCommitLock } from '../backend/admin.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { createInstaller, mayCreateExtension } from '../extension/install.ts'
 import { newCommitKey } from './script.ts'
@@ -20,13 +20,13 @@ export class ResourceOwner {
   }
 
   /** Its connection lives only as long: it must not get in the way of DROP DATABASE. @throws PgError */
-  async lock(): Promise<SettleLock> {
+  async lock(): Promise<CommitLock> {
     if (this.#lockHolder === undefined) {
       const admin = await connectAdmin(this.#backend, this.#database)
       this.#releases.push(() => admin.end())
       this.#lockHolder = admin
     }
-    return takeSettleLock(this.#lockHolder, newCommitKey())
+    return takeCommitLock(this.#lockHolder, newCommitKey())
   }
 
   /** Whether the role that the backend `pid` has let in may create extensions, for when it cannot be asked. @throws PgError */

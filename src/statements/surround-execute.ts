@@ -1,4 +1,4 @@
-import type { SettleLock } from '../backend/admin.ts'
+import type { CommitLock } from '../backend/admin.ts'
 import { asPgError } from '../protocol/pg-error.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { CommitLocks } from './acquire-resources.ts'
@@ -15,7 +15,7 @@ export interface SurroundedExecute {
 
 /** The statements of ours around the client's Execute; without its needs met, one that fails instead. */
 export async function surroundExecute(step: Step, owner: ResourceOwner): Promise<SurroundedExecute> {
-  const locks = new Map<CopyStatement, SettleLock>()
+  const locks = new Map<CopyStatement, CommitLock>()
   if (step.kind !== 'copy-from' && step.kind !== 'copy-to') return { steps: [step], before: [], after: [], locks }
   const challenge = newChallenge()
   const steps: Step[] = [{ kind: 'open', copy: step.copy, challenge }, step]

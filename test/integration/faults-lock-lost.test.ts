@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { takeSettleLock } from '../../src/backend/admin.ts'
+import { takeCommitLock } from '../../src/backend/admin.ts'
 import { createExtensionDatabase, type ExtensionDatabase, install } from '../support/extension.ts'
 import { servers } from '../support/servers.ts'
 
@@ -17,7 +17,7 @@ describe.each(servers)('A lock that an export waits for, on PostgreSQL $version'
     holder.on('error', () => {})
     await holder.connect()
     const { pid } = (await holder.query('SELECT pg_backend_pid() AS pid')).rows[0]
-    const lock = await takeSettleLock(holder, 42n)
+    const lock = await takeCommitLock(holder, 42n)
     const session = await database.connectAs(await database.createRole('app'))
     const settled = expect(session.query('SELECT azure_storage_private.copy_settle(42)')).rejects.toMatchObject({
       code: '08006',

@@ -2,12 +2,8 @@ import pg from 'pg'
 import { afterAll, expect } from 'vitest'
 import { readAccess } from '../../src/credentials/access.ts'
 import { openSealed } from '../../src/credentials/sealing.ts'
-import {
-  createInstaller,
-  type InstallRequest,
-  installerStatement,
-  readSealingKey,
-} from '../../src/extension/install.ts'
+import { createInstaller, installerStatement, readSealingKey } from '../../src/extension/install.ts'
+import type { InstallRequest } from '../../src/sql/classify.ts'
 import { createDatabase, type TestDatabase, uniqueName } from './database.ts'
 import type { TestServer } from './servers.ts'
 import { callProxyFrom, startStack, type TestStack } from './stack.ts'

@@ -1,6 +1,7 @@
-import { createReader, type JsonSink, LiteralError, type ValueReader } from './nested-literals.ts'
+import { createReader } from './nested-literals.ts'
 import { refused } from './parquet-errors.ts'
 import type { ParquetColumn } from './shape.ts'
+import { type JsonSink, LiteralError, type ValueReader } from './value-reader.ts'
 
 const TAB = 0x09
 const NEWLINE = 0x0a

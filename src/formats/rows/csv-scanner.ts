@@ -30,7 +30,7 @@ export class CsvScanner implements RowScanner {
   readonly #rules: CsvRules
   readonly #row: RowBuilder
   /** Which bytes mean something, outside and inside quotes. */
-  readonly #special = new Uint8Array(256)
+  readonly #unquotedSpecial = new Uint8Array(256)
   readonly #quotedSpecial = new Uint8Array(256)
   ended = false
   #inQuotes = false
@@ -40,7 +40,7 @@ export class CsvScanner implements RowScanner {
     this.#writer = writer
     this.#rules = rules
     this.#row = new RowBuilder(writer, shape, rules.header)
-    for (const byte of [rules.delimiter, rules.quote, LF, CR]) this.#special[byte] = 1
+    for (const byte of [rules.delimiter, rules.quote, LF, CR]) this.#unquotedSpecial[byte] = 1
     for (const byte of [rules.quote, rules.escape, LF, CR]) this.#quotedSpecial[byte] = 1
   }
 
@@ -50,7 +50,7 @@ export class CsvScanner implements RowScanner {
 
   scan(bytes: Buffer, final: boolean): number {
     const { delimiter, quote, escape: escapeByte } = this.#rules
-    const special = this.#special
+    const unquotedSpecial = this.#unquotedSpecial
     const quotedSpecial = this.#quotedSpecial
     const writer = this.#writer
     const row = this.#row
@@ -61,32 +61,27 @@ export class CsvScanner implements RowScanner {
     let i = 0
     scanning: while (i < end) {
       if (!row.begun) {
-        if (bytes[i] === BACKSLASH && this.#rules.endMarker) {
-          const marker = this.#endMarker(bytes, i, final)
-          if (marker === 'unclear') break
-          if (marker === 'here') {
-            this.ended = true
-            return end
-          }
-        }
+        const marker = this.#endMarker(bytes, i, final)
+        if (marker === 'unclear') break
+        this.ended = marker === 'here'
+        if (this.ended) return end
         o = row.begin(end - i)
         out = writer.bytes
       }
+      const special = this.#inQuotes ? quotedSpecial : unquotedSpecial
       let byte = bytes[i] as number
+      while (special[byte] === 0) {
+        out[o++] = byte
+        if (++i === end) break scanning
+        byte = bytes[i] as number
+      }
       if (this.#inQuotes) {
-        while (quotedSpecial[byte] === 0) {
-          out[o++] = byte
-          if (++i === end) break scanning
-          byte = bytes[i] as number
-        }
         if (i + 1 === end && !final && byte !== LF) break
-        if (byte === escapeByte) {
-          const next = bytes[i + 1]
-          if (next !== undefined && (next === escapeByte || next === quote)) {
-            out[o++] = next
-            i += 2
-            continue
-          }
+        const next = bytes[i + 1]
+        if (byte === escapeByte && (next === escapeByte || next === quote)) {
+          out[o++] = next
+          i += 2
+          continue
         }
         i++
         if (byte === quote) {
@@ -95,26 +90,19 @@ export class CsvScanner implements RowScanner {
           if (byte === (row.lineEnd === 'LF' ? LF : CR)) row.line++
           out[o++] = byte
         }
+      } else if (byte === delimiter) {
+        i++
+        o = row.beginField(this.#endField(o))
+      } else if (byte === quote) {
+        i++
+        this.#inQuotes = true
+        this.#sawQuote = true
       } else {
-        while (special[byte] === 0) {
-          out[o++] = byte
-          if (++i === end) break scanning
-          byte = bytes[i] as number
-        }
-        if (byte === delimiter) {
-          i++
-          o = row.beginField(this.#endField(o))
-        } else if (byte === quote) {
-          i++
-          this.#inQuotes = true
-          this.#sawQuote = true
-        } else {
-          if (byte === CR && i + 1 === end && !final) break
-          const length = row.takeLineEnd(byte, bytes[i + 1])
-          if (length === 0) throw unquotedLineEnd(byte, row.line)
-          i += length
-          o = row.endRow(this.#endField(o))
-        }
+        if (byte === CR && i + 1 === end && !final) break
+        const length = row.takeLineEnd(byte, bytes[i + 1])
+        if (length === 0) throw unquotedLineEnd(byte, row.line)
+        i += length
+        o = row.endRow(this.#endField(o))
       }
     }
     writer.position = o
@@ -143,6 +131,7 @@ export class CsvScanner implements RowScanner {
 
   /** At the beginning of a line. */
   #endMarker(bytes: Buffer, at: number, final: boolean): 'here' | 'absent' | 'unclear' {
+    if (bytes[at] !== BACKSLASH || !this.#rules.endMarker) return 'absent'
     const { lineEnd } = this.#row
     const crlf = lineEnd === 'CRLF'
     const marker = bytes.subarray(at, at + (crlf ? 4 : 3))

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { resolveFormat } from '../../../src/formats/format.ts'
+import rules from '../../fixtures/rules.json' with { type: 'json' }
 
 describe('resolveFormat', () => {
   it.each([
@@ -49,6 +50,14 @@ describe('resolveFormat', () => {
     ['parquet', 'parquet'],
   ])('takes the decoder %s at its word', (decoder, format) => {
     expect(resolveFormat('a.dat', decoder, 'none')).toEqual({ format, compression: 'none' })
+  })
+
+  it.each(rules.formats)('says of $path by $coder that it is Parquet: $parquet', ({ path, coder, parquet }) => {
+    expect(resolveFormat(path, coder, 'auto').format === 'parquet').toBe(parquet)
+  })
+
+  it.each(rules.refusedFormats)('refuses $path by $coder', ({ path, coder }) => {
+    expect(() => resolveFormat(path, coder, 'auto')).toThrow(expect.objectContaining({ code: '22023' }))
   })
 
   it('infers the compression of an explicit decoder', () => {
