@@ -6,7 +6,7 @@ const MAX_ROW_BYTES = 64 * 1024 * 1024
 export type Row = (string | null)[]
 
 /** The fields of whole DataRow messages, each buffer with whole messages only. */
-function readDataRows(buffers: readonly Buffer[]): Row[] {
+export function readDataRows(buffers: readonly Buffer[]): Row[] {
   return buffers.flatMap(buffer => {
     const rows: Row[] = []
     for (let at = 0; at < buffer.length; ) {
