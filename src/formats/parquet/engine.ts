@@ -22,26 +22,34 @@ let idle: Engine | undefined
 
 /** A process with DuckDB in it, for one job at a time. */
 export class Engine {
-  readonly #child: ChildProcess
+  #child: ChildProcess
   #waiting: { resolve(answer: EngineAnswer): void; reject(error: Error): void } | undefined
   #idleTimer: NodeJS.Timeout | undefined
   #ended: Error | undefined
+  #isReused = false
+  #isKilled = false
 
-  private constructor(child: ChildProcess) {
-    this.#child = child
+  private constructor() {
+    this.#child = this.#start()
+  }
+
+  #start(): ChildProcess {
+    const child = startProcess()
+    const end = (error: Error): void => {
+      if (child === this.#child) this.#end(error)
+    }
     child.on('message', (answer: EngineAnswer) => {
       this.#waiting?.resolve(answer)
       this.#waiting = undefined
     })
-    child.on('error', error => this.#end(engineFailure(error.message, error)))
-    child.on('exit', (code, signal) =>
-      this.#end(engineFailure(`Its process ended (${signal ?? `exit code ${code}`}).`)),
-    )
+    child.on('error', error => end(engineFailure(error.message, error)))
+    child.on('exit', (code, signal) => end(engineFailure(`Its process ended (${signal ?? `exit code ${code}`}).`)))
+    return child
   }
 
   /** The idle process, or else a new one. */
   static take(): Engine {
-    const engine = idle ?? new Engine(startProcess())
+    const engine = idle ?? new Engine()
     idle = undefined
     clearTimeout(engine.#idleTimer)
     engine.#child.ref()
@@ -51,7 +59,15 @@ export class Engine {
 
   /** Has the process open the files behind two descriptors of ours; returns the paths by which statements name them. */
   async open(source: number, target: number): Promise<{ source: string; target: string }> {
-    const answer = await this.#ask({ kind: 'open', source: ourFile(source), target: ourFile(target) })
+    const request = { kind: 'open', source: ourFile(source), target: ourFile(target) } as const
+    const answer = await this.#ask(request).catch(error => {
+      // While it was idle it may have ended, and nobody was told yet: nothing of this job was begun.
+      if (!this.#isReused || this.#isKilled || error !== this.#ended) throw error
+      this.#ended = undefined
+      this.#isReused = false
+      this.#child = this.#start()
+      return this.#ask(request)
+    })
     return answer as EngineAnswer & { kind: 'opened' }
   }
 
@@ -75,6 +91,7 @@ export class Engine {
     }
     if (idle !== undefined) return this.kill()
     idle = this
+    this.#isReused = true
     this.#child.unref()
     this.#child.channel?.unref()
     this.#idleTimer = setTimeout(() => this.kill(), IDLE_MS).unref()
@@ -84,6 +101,7 @@ export class Engine {
   async kill(): Promise<void> {
     if (idle === this) idle = undefined
     if (this.#ended !== undefined) return
+    this.#isKilled = true
     this.#child.ref()
     this.#child.kill('SIGKILL')
     await once(this.#child, 'exit').catch(() => {})
@@ -91,9 +109,13 @@ export class Engine {
 
   async #ask(request: EngineRequest): Promise<EngineAnswer> {
     if (this.#ended !== undefined) throw this.#ended
+    const child = this.#child
     const answer = await new Promise<EngineAnswer>((resolve, reject) => {
       this.#waiting = { resolve, reject }
-      this.#child.send(request)
+      // A channel that is closed tells of it here; the end of the process is told too.
+      child.send(request, error => {
+        if (error && child === this.#child) this.#end(engineFailure(error.message, error))
+      })
     })
     if (answer.kind === 'failed') throw new EngineError(answer.message)
     if (answer.kind === 'refused') throw new PgError(answer)
