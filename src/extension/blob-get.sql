@@ -117,6 +117,10 @@ END
 $function$;
 
 -- In both, neither SET search_path nor an operator: the types' code is to find the caller's search_path.
+--
+-- What both do with get_open stands twice, for it cannot be a function of its own: RETURN QUERY holds the rows against
+-- the result of the function that it stands in, and whoever calls one that returns SETOF record has to name the
+-- columns, and makes a further copy of all rows.
 
 CREATE OR REPLACE FUNCTION azure_storage.blob_get(
   account_name text, container_name text, path text, decoder text DEFAULT 'auto', compression text DEFAULT 'auto',
