@@ -7,7 +7,7 @@ import { readErrorFields } from '../../src/protocol/messages.ts'
 const cstring = (text: string): Buffer => Buffer.from(`${text}\0`, 'utf8')
 const int16 = (...values: number[]): Buffer => {
   const bytes = Buffer.alloc(2 * values.length)
-  for (const [i, value] of values.entries()) bytes.writeInt16BE(value, 2 * i)
+  for (const [i, value] of values.entries()) bytes.writeUInt16BE(value & 0xffff, 2 * i)
   return bytes
 }
 export const int32 = (...values: number[]): Buffer => {
