@@ -87,7 +87,8 @@ DECLARE
   definitions text;
   blob_rows refcursor; -- named like its connection, for close_connection()
   sent_request text;
-  access CONSTANT jsonb := azure_storage_private.access(caller, account, request ->> 'container', false);
+  access CONSTANT jsonb := azure_storage_private.access(
+    caller, account, request ->> 'container', request #>> '{copy,sas}' IS NOT NULL);
 BEGIN
   -- A direct caller may not slip anything but the name of a type into the statement below.
   PERFORM (c ->> 'type')::regtype FROM jsonb_array_elements(columns) AS c;

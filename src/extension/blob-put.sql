@@ -25,7 +25,8 @@ CREATE OR REPLACE FUNCTION azure_storage_private.put_open(
 ) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  access CONSTANT jsonb := azure_storage_private.access(caller, account, request ->> 'container', false);
+  access CONSTANT jsonb := azure_storage_private.access(
+    caller, account, request ->> 'container', request #>> '{copy,sas}' IS NOT NULL);
   mark CONSTANT text := azure_storage_private.connection_mark();
   connection CONSTANT text := 'azure_storage_' || mark;
   nonces text[];

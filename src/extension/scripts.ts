@@ -38,6 +38,7 @@ const FUNCTION_SCRIPTS = [
   'blob-get.sql',
   'blob-get-errors.sql',
   'blob-put.sql',
+  'statement.sql',
 ]
 const MIGRATION_NAME = /^(\d{3})-[a-z-]+[.]sql$/
 const DIGEST_LENGTH = 16

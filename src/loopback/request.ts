@@ -5,14 +5,21 @@ import type { Column, RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { ProvedRequest } from './handshake.ts'
+import { readTextToRead, type TextToRead } from './server-copies.ts'
+
+type Fields = ProvedRequest['fields']
 
 export type Request =
   | { readonly verb: 'PING' }
   | { readonly verb: 'CANCEL'; readonly sessions: readonly string[] }
   | ({ readonly verb: 'LIST'; readonly prefix: string } & Target)
-  | ({ readonly verb: 'GET' } & RowsOfBlob)
-  | ({ readonly verb: 'OPEN' } & RowsOfBlob)
+  | ({ readonly verb: 'GET' } & RowsRequest)
+  | ({ readonly verb: 'OPEN' } & RowsRequest)
+  | ({ readonly verb: 'READ' } & TextToRead)
   | ({ readonly verb: 'SEAL' } & SealRequest)
+
+/** `copy`: for a COPY that runs in the server. */
+type RowsRequest = RowsOfBlob & { readonly copy: Fields | undefined }
 
 /** The text of a loopback Query. The name of an upload is its password, so its rows need no proof. */
 export type Message =
@@ -44,7 +51,13 @@ export function readRequest({ verb, fields }: ProvedRequest): Request {
       return { verb, ...readTarget(fields), prefix: text(fields.prefix) }
     case 'GET':
     case 'OPEN':
-      return { verb, ...readRowsOfBlob(fields, verb === 'GET' ? fields.decoder : fields.encoder) }
+      return {
+        verb,
+        ...readRowsOfBlob(fields, verb === 'GET' ? fields.decoder : fields.encoder),
+        copy: typeof fields.copy === 'object' && fields.copy !== null ? (fields.copy as Fields) : undefined,
+      }
+    case 'READ':
+      return { verb, ...readTextToRead(fields) }
     case 'SEAL':
       return { verb, ...readSealRequest(fields) }
     default:
@@ -52,7 +65,7 @@ export function readRequest({ verb, fields }: ProvedRequest): Request {
   }
 }
 
-function readRowsOfBlob(fields: ProvedRequest['fields'], coder: unknown): RowsOfBlob {
+function readRowsOfBlob(fields: Fields, coder: unknown): RowsOfBlob {
   return {
     ...readTarget(fields),
     path: text(fields.path),
@@ -75,7 +88,7 @@ function readColumn(column: unknown): Column {
   }
 }
 
-function readTarget(fields: ProvedRequest['fields']): Target {
+function readTarget(fields: Fields): Target {
   const call = fields.call as Record<
     'pid' | 'session' | 'statement' | 'timeout_ms' | 'database' | 'block_size_mb',
     unknown

@@ -1,4 +1,5 @@
 import { credentialOf } from '../credentials/access.ts'
+import { parseCredential } from '../credentials/credential.ts'
 import { rowTooLarge } from '../formats/rows/row-errors.ts'
 import type { Logger } from '../log.ts'
 import { COPIES_OF_ROW, type MemoryLease } from '../memory-budget.ts'
@@ -9,6 +10,7 @@ import { BlobRowsUpload } from '../operations/blob-put.ts'
 import type { Call, Calls } from '../operations/calls.ts'
 import type { InterruptedReads } from '../operations/interrupted-reads.ts'
 import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
+import { checkCopyTo, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
@@ -17,6 +19,7 @@ import type { Cancels } from './cancels.ts'
 import { Handshake } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRow, rowDescription } from './rows.ts'
+import { readServerCopy, readText } from './server-copies.ts'
 
 /** What all loopback connections of a proxy share. */
 export interface LoopbackServices extends Services {
@@ -152,6 +155,12 @@ export class Requests {
       case 'GET':
         yield* this.#get(request)
         break
+      case 'READ':
+        yield rowDescription(['part'])
+        for (const part of await readText(request, this.#services, this.#closed.signal)) {
+          yield dataRow([JSON.stringify(part)], this.#encoding)
+        }
+        break
       case 'SEAL': {
         const sealed = await sealForAccount(request, this.#services.sealingKey)
         yield rowDescription(['sealed'])
@@ -180,19 +189,27 @@ export class Requests {
     }
   }
 
-  async *#get(request: RowsOfBlob): AsyncGenerator<Buffer> {
+  async *#get(request: Request & { verb: 'GET' }): AsyncGenerator<Buffer> {
     const names = request.columns.map((column, i) => column.name ?? `column${i + 1}`)
     const { interruptedReads } = this.#services
     yield rowDescription(request.withLine ? ['line', ...names] : names)
-    const blob = await this.#blob(request)
-    yield* this.#during(request, signal => readBlobRows(this.#services, request, blob, interruptedReads, signal))
+    const copy = request.copy && readServerCopy(request.copy, request, this.#services.sealingKey)
+    const blob = await this.#blob(copy ?? request)
+    yield* this.#during(request, signal =>
+      copy === undefined
+        ? readBlobRows(this.#services, request, blob, interruptedReads, signal)
+        : readCopyRows(this.#services, copy, blob, signal),
+    )
   }
 
-  async #open(request: RowsOfBlob): Promise<BlobRowsUpload> {
+  async #open(request: Request & { verb: 'OPEN' }): Promise<BlobRowsUpload> {
     const call = this.#begin(request)
     try {
-      const blob = await this.#blob(request)
-      const upload = new BlobRowsUpload(this.#services, request, blob, call, this.#closed.signal)
+      const copy = request.copy && readServerCopy(request.copy, request, this.#services.sealingKey)
+      if (copy) await checkCopyTo(this.#services, copy, AbortSignal.any([call.signal, this.#closed.signal]))
+      const rows = copy ?? request
+      const blob = await this.#blob(rows)
+      const upload = new BlobRowsUpload(this.#services, rows, blob, call, this.#closed.signal)
       this.#uploads.set(upload.id, upload)
       this.#hasOpened = true
       return upload
@@ -236,9 +253,10 @@ export class Requests {
     return this.#services.calls.begin(call, since)
   }
 
-  async #blob(request: RowsOfBlob): Promise<Blob> {
+  async #blob(request: RowsOfBlob | ServerCopy): Promise<Blob> {
     const { account, container, path, grant } = request
-    const credential = await credentialOf(account, grant, this.#services)
+    const sas = 'sas' in request ? request.sas : undefined
+    const credential = sas === undefined ? await credentialOf(account, grant, this.#services) : parseCredential(sas)
     return openBlob(this.#services.config.storageEndpoints, account, credential, container, path)
   }
 }

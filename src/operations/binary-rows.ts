@@ -113,7 +113,7 @@ function partRunsCode(type: string): PgError {
   })
 }
 
-function fromDatabase(error: DatabaseError): PgError {
+export function fromDatabase(error: DatabaseError): PgError {
   return new PgError({
     message: error.message,
     code: error.code ?? 'XX000',

@@ -11,7 +11,8 @@ import { binaryAsText } from './binary-rows.ts'
 import type { InterruptedReads } from './interrupted-reads.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
 
-const TEXT_OPTIONS = readRowOptions(null, 'tsv', 'get')
+/** COPY's text format as PostgreSQL writes it. */
+export const TEXT_OPTIONS = readRowOptions(null, 'tsv', 'get')
 
 export interface Coder extends ResolvedFormat {
   readonly options: RowOptions

@@ -3,6 +3,7 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
 import { type AccountSecrets, accountSecrets } from './account-secrets.ts'
 import { type CopyStatement, readCopyStatement, relationName, withoutSecrets } from './copy-statement.ts'
+import { bodyEdits, type Edit } from './function-body.ts'
 import { type RawStatement, type SqlSettings, splitStatements } from './query-text.ts'
 import { mayHoldCredential } from './scan.ts'
 
@@ -18,6 +19,8 @@ export type Statement = StatementRange &
       }
     | { readonly kind: 'extension'; readonly tag: string; readonly request: InstallRequest }
     | { readonly kind: 'create-extension-call' }
+    /** Makes a function, or is a DO: where COPY with URLs is to work in it, it has to change. */
+    | { readonly kind: 'body'; readonly edits: readonly Edit[] }
     /** The backend is to see it without its credentials. */
     | ({ readonly kind: 'with-secrets' } & AccountSecrets)
     | {
@@ -110,6 +113,7 @@ const tooMany = (): PgErrorFields =>
   )
 
 function partsOf(statement: Statement): number {
+  if (statement.kind === 'body') return statement.edits.length
   return statement.kind === 'copy' ? statement.copy.columns.length + statement.copy.options.length : 0
 }
 
@@ -150,6 +154,8 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
   }
   const secrets = accountSecrets(raw, text, settings)
   if (secrets) return { ...range, kind: 'with-secrets', ...secrets }
+  const edits = bodyEdits(raw, text, settings)
+  if (edits) return { ...range, kind: 'body', edits }
   return { ...range, kind: 'pass', count: 1 }
 }
 

@@ -4,13 +4,13 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
 
 /** An option of COPY as the parser has it; `location` is where in the query text it was written. */
-interface CopyOption {
+export interface CopyOption {
   readonly name: string
   readonly value: OptionValue | undefined
   readonly location: number | undefined
 }
 
-type OptionValue = string | boolean | number | { readonly star: true } | readonly OptionValue[]
+export type OptionValue = string | boolean | number | { readonly star: true } | readonly OptionValue[]
 
 export interface CopyOptions {
   /** `auto` where there is none. */

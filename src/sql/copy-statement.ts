@@ -3,7 +3,7 @@ import { type ResolvedFormat, resolveFormat } from '../formats/format.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type BlobUrl, parseBlobUrl, redactUrl } from '../storage/blob-url.ts'
-import { readCopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
+import { type CopyOption, readCopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
 import { decodeText, isAscii } from './encoding.ts'
 import type { SqlSettings } from './query-text.ts'
 import { isUnsafeEncoding, type RawStatement, type Token } from './query-text.ts'
@@ -23,6 +23,8 @@ export interface CopyStatement {
   readonly original: string
   /** What stands in the place of its options. */
   readonly options: readonly WrittenOption[]
+  /** The same as the parser has them, without those that are the extension's own. */
+  readonly given: readonly CopyOption[]
   readonly places: CopyPlaces
 }
 
@@ -78,6 +80,7 @@ export function readCopyStatement(
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
     options: writeCopyOptions(options, format.format),
+    given: options.others,
     places: {
       start: raw.start,
       relation,

@@ -101,7 +101,7 @@ function unreadText(text: string, reading: RawStatement['reading']): RawStatemen
 }
 
 /** A semicolon ends a statement, but not in parentheses (rules) and not in the body of an SQL function. */
-function splitWords(words: readonly Token[]): Token[][] {
+export function splitWords(words: readonly Token[]): Token[][] {
   const statements: Token[][] = [[]]
   let depth = 0
   let body = 0
@@ -132,11 +132,12 @@ function isBodyEnd(words: readonly Token[], index: number): boolean {
 
 function mayMatter(statement: readonly Token[]): boolean {
   const [first, second] = statement.slice(0, 2).map(({ text }) => text.toLowerCase())
-  if (first === 'copy' || first === 'create' || (first === 'alter' && second === 'extension')) return true
+  if (first === 'copy' || first === 'create' || first === 'do' || (first === 'alter' && second === 'extension'))
+    return true
   return statement.some(namesAccountAdd)
 }
 
-function parse(source: string): RawStatement['node'] | 'broken' | 'too complex' {
+export function parse(source: string): RawStatement['node'] | 'broken' | 'too complex' {
   try {
     return (parseSync(source).stmts?.[0]?.stmt ?? NOTHING) as RawStatement['node']
   } catch (error) {
@@ -165,7 +166,7 @@ function byteToChar(text: string): (byteOffset: number) => number {
 }
 
 /** The words of a text without its comments; broken where it does not consist of words, as behind an open quote. */
-function scan(text: string): Token[] | 'broken' | 'too complex' {
+export function scan(text: string): Token[] | 'broken' | 'too complex' {
   const toChar = byteToChar(text)
   try {
     const { tokens } = scanSync(text)

@@ -6,6 +6,7 @@ export function mayBeOurs(text: string): boolean {
   return (
     // An escape may stand for the colon and slashes, or the end of a line part them, and in U&"..." for a name's letters.
     inOrder(text, /copy/i, /:\/\/|\\|u&'|'[ \t\f\v]*[\r\n]/i) ||
+    mayBeBody(text) ||
     inOrder(text, /extension/i, /azure_storage/i) ||
     /account_add/i.test(text) ||
     text.includes('&"')
@@ -14,6 +15,10 @@ export function mayBeOurs(text: string): boolean {
 
 /** Whether somebody's credential may be written in a text: then it must not come into the server's log. */
 export const mayHoldCredential = (text: string): boolean => /account_add|sig=/i.test(text) || text.includes('&"')
+
+/** A DO or the making of a function, in which something is run that the text does not tell. */
+const mayBeBody = (text: string): boolean =>
+  /copy/i.test(text) && /execute/i.test(text) && /\b(?:do|function|procedure)\b/i.test(text)
 
 function inOrder(text: string, first: RegExp, second: RegExp): boolean {
   const at = text.search(first)

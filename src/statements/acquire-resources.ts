@@ -10,6 +10,7 @@ import { Answered } from './look-up.ts'
 import { selectListsFor } from './relations.ts'
 import type { ResourceOwner } from './resource-owner.ts'
 import type { Resources } from './script.ts'
+import { hasStatementFunction } from './statement-function.ts'
 
 export type CommitLocks = ReadonlyMap<CopyStatement, CommitLock>
 
@@ -40,6 +41,7 @@ export async function acquireResources(
 ): Promise<Acquired> {
   const selectList = await selectListsFor(backend, statements, inPipeline)
   let mayInstall: boolean | undefined
+  let hasStatement: boolean | undefined
   let installer: string | undefined
   const locks = new Map<CopyStatement, CommitLock>()
   const runnable: Statement[] = []
@@ -47,6 +49,11 @@ export async function acquireResources(
     if (statement.kind === 'with-secrets' && !statement.isCertain) {
       const isOurs = await accountAddIsOurs(backend, inPipeline)
       runnable.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end, count: 1 })
+      continue
+    }
+    if (statement.kind === 'body') {
+      hasStatement ??= await hasStatementFunction(backend, statements, inPipeline)
+      runnable.push(hasStatement ? statement : { kind: 'pass', start: statement.start, end: statement.end, count: 1 })
       continue
     }
     try {

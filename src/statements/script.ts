@@ -63,6 +63,9 @@ export function writeScript(text: string, statements: readonly Statement[], reso
     } else if (statement.kind === 'with-secrets') {
       rewrite.append(rewriteSecrets(statement, statement.secrets, text, resources.seal))
       steps.push(PASS)
+    } else if (statement.kind === 'body') {
+      rewrite.append(rewriteBody(statement, text))
+      steps.push(PASS)
     } else if (statement.kind === 'pass') {
       rewrite.keep(statement.start, statement.end)
       for (let i = 0; i < statement.count; i++) steps.push(PASS)
@@ -91,9 +94,23 @@ export function writePrepared(
     rewrite.append(rewriteSecrets(statement, statement.secrets, text, resources.seal))
     return { text: rewrite.text, steps: [PASS], rewrite }
   }
+  if (statement.kind === 'body') {
+    rewrite.append(rewriteBody(statement, text))
+    return { text: rewrite.text, steps: [PASS], rewrite }
+  }
   const { text: own, step } = writeStatement(statement, resources)
   rewrite.put(own, statement.start)
   return { text: rewrite.text, steps: [step], rewrite }
+}
+
+function rewriteBody({ start, end, edits }: Statement & { kind: 'body' }, text: string): Rewrite {
+  const rewrite = new Rewrite(text)
+  let done = start
+  for (const edit of edits) {
+    rewrite.keep(done, edit.start).put(edit.text, edit.start)
+    done = edit.end
+  }
+  return rewrite.keep(done, end)
 }
 
 export const openText = (copy: CopyStatement, challenge: string): string => {
@@ -139,7 +156,7 @@ const rewritten = (copy: CopyStatement, text: string, resources: Resources): Rew
   rewriteCopy(copy, text, copy.direction === 'to' ? resources.selectList(copy) : undefined)
 
 function writeStatement(
-  statement: Exclude<Statement, { kind: 'pass' | 'copy' | 'with-secrets' }>,
+  statement: Exclude<Statement, { kind: 'pass' | 'copy' | 'with-secrets' | 'body' }>,
   { installer }: Resources,
 ): { text: string; step: Step } {
   switch (statement.kind) {

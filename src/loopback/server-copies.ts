@@ -1,0 +1,114 @@
+import { isMac, mac } from '../credentials/mac.ts'
+import { databaseName, openFromStatement, type SealingKey, sealForStatement } from '../credentials/sealing.ts'
+import type { RowsOfBlob } from '../operations/rows-of-blob.ts'
+import type { ServerCopy } from '../operations/server-copy.ts'
+import { rowOptionsOf } from '../operations/server-copy-options.ts'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import type { Services } from '../services.ts'
+import { classify, type Statement } from '../sql/classify.ts'
+import { type CopyPlan, planCopy } from '../sql/copy-plan.ts'
+import { isSmall } from '../sql/text-reader.ts'
+
+const PURPOSE = 'blobgres/2 copy'
+
+/** A text that azure_storage_private.statement() is to give back, with what it needs in the place of COPYs with URLs. */
+export interface TextToRead {
+  readonly text: string
+  readonly standardConformingStrings: boolean
+  readonly pid: number
+  /** See databaseName(). */
+  readonly database: string
+}
+
+/** Part of that text: as it is, or a COPY in parts, which its `proof` shows to be ours when it comes back. */
+export type TextPart =
+  | { readonly text: string }
+  | { readonly plan: string; readonly proof: string; readonly sas: string | null; readonly isAlone: boolean }
+
+type Fields = Readonly<Record<string, unknown>>
+
+export function readTextToRead(fields: Fields): TextToRead {
+  const call = fields.call as Record<'pid' | 'database_in_hex', unknown>
+  return {
+    text: String(fields.text),
+    standardConformingStrings: fields.standard_conforming_strings !== 'off',
+    pid: Number(call.pid),
+    database: databaseName(Buffer.from(String(call.database_in_hex), 'hex')),
+  }
+}
+
+/** @throws PgError for a COPY that cannot be. */
+export async function readText(request: TextToRead, services: Services, signal: AbortSignal): Promise<TextPart[]> {
+  const text = Buffer.from(request.text, 'utf8').toString('latin1')
+  const parts: TextPart[] = []
+  const keep = (start: number, end: number): void => {
+    if (end > start) parts.push({ text: Buffer.from(text.slice(start, end), 'latin1').toString('utf8') })
+  }
+  let done = 0
+  const statements = (await statementsOf(text, request, services, signal)) ?? []
+  const isAlone = statements.length === 1
+  for (const statement of statements) {
+    if (statement.kind === 'refuse') throw new PgError(statement.error)
+    if (statement.kind !== 'copy') continue
+    const { copy } = statement
+    const { pid, database } = request
+    const plan = JSON.stringify(planCopy(copy, text, 'UTF8'))
+    const recipient = { pid, database, account: copy.url.account }
+    const sas = copy.url.sas === undefined ? null : sealForStatement(copy.url.sas, recipient, services.sealingKey)
+    keep(done, statement.start)
+    parts.push({ plan, proof: mac(services.sealingKey, PURPOSE, plan), sas, isAlone })
+    done = statement.end
+  }
+  keep(done, text.length)
+  return parts
+}
+
+function statementsOf(
+  text: string,
+  { standardConformingStrings, pid }: TextToRead,
+  { config, texts }: Services,
+  signal: AbortSignal,
+): Promise<Statement[] | undefined> | Statement[] | undefined {
+  const settings = { encoding: 'UTF8', standardConformingStrings, endpoints: config.storageEndpoints }
+  return isSmall(text) ? classify(text, settings) : texts.read({ text, settings, client: `backend ${pid}`, signal })
+}
+
+/** What a request is for, where it is a COPY of which readText() has given the parts. @throws PgError */
+export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey): ServerCopy {
+  const { plan: text, proof, sas, client_encoding, relation_name, relation_columns, default_mark } = fields
+  if (typeof text !== 'string' || !isMac(String(proof), key, PURPOSE, text)) throw notOurs()
+  const plan = JSON.parse(text) as CopyPlan
+  const isSame = plan.account === rows.account && plan.container === rows.container && plan.path === rows.path
+  if (!isSame || !Array.isArray(relation_columns)) throw notOurs()
+  const clientEncoding = String(client_encoding)
+  const names = rows.columns.map(({ name }) => name ?? '')
+  return {
+    ...rows,
+    coder: plan.format,
+    compression: plan.compression,
+    options: plan.direction === 'to' ? rowOptionsOf(plan, names, clientEncoding) : null,
+    plan,
+    sas: typeof sas === 'string' ? openFromStatement(sas, ownerOf(rows), key) : undefined,
+    clientEncoding,
+    relationName: String(relation_name),
+    relationColumns: relation_columns.map(column => {
+      const { name, generated } = (column ?? {}) as Record<string, unknown>
+      return { name: String(name), generated: generated === true }
+    }),
+    defaultMark: String(default_mark),
+  }
+}
+
+const ownerOf = ({ account, call }: RowsOfBlob) => ({
+  account,
+  pid: call.pid,
+  database: databaseName(Buffer.from(call.database)),
+})
+
+function notOurs(): PgError {
+  return new PgError({
+    message: 'azure_storage: this is no COPY that a proxy of this server has read',
+    code: SQLSTATE.invalidParameterValue,
+  })
+}

@@ -1,0 +1,172 @@
+import { pipeline } from 'node:stream/promises'
+import type { Client } from 'pg'
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import { DatabaseError } from 'pg-protocol'
+import { connectAdmin } from '../backend/admin.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
+import { encodeCopyText } from '../formats/copy-text.ts'
+import { needsSingleColumn } from '../formats/format.ts'
+import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
+import { createRowDecoder } from '../formats/rows/row-codecs.ts'
+import { asPgError } from '../protocol/pg-error.ts'
+import type { Services } from '../services.ts'
+import type { CopyPlan } from '../sql/copy-plan.ts'
+import { quoteIdent, quoteLiteral } from '../sql/quote.ts'
+import type { Blob } from '../storage/blob-client.ts'
+import { readBlob } from '../transfer/read-blob.ts'
+import { binaryAsText, fromDatabase } from './binary-rows.ts'
+import { columnNames, parquetColumns, TEXT_OPTIONS } from './blob-get.ts'
+import type { RowsOfBlob } from './rows-of-blob.ts'
+
+/** A COPY that a function of the server runs, and the relation as it is there. */
+export interface ServerCopy extends RowsOfBlob {
+  readonly plan: CopyPlan
+  /** Of the URL. */
+  readonly sas: string | undefined
+  readonly clientEncoding: string
+  readonly relationName: string
+  readonly relationColumns: readonly { readonly name: string; readonly generated: boolean }[]
+  /** Stands for a column's default, where the option DEFAULT has asked for it. */
+  readonly defaultMark: string
+}
+
+/** Of COPY's binary format: signature, flags, length of the extension, and the end. */
+const NO_BINARY_ROWS = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\xff\xff', 'latin1')
+
+/**
+ * The rows of a blob as COPY FROM takes them, as DataRow messages of text values. PostgreSQL's own COPY reads them, into
+ * a table of the proxy's session that is like the relation but for its types, which are all text: their code runs where
+ * the rows go, as the caller. So every option means what it means to this server, and a mistake is told in its words.
+ * @throws PgError
+ */
+export async function* readCopyRows(
+  services: Services,
+  copy: ServerCopy,
+  blob: Blob,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const writer = new DataRowWriter(services.memory.maxRowBytes)
+  const target = { majorVersion: services.serverMajorVersion, encoding: copy.encoding }
+  const decoder = createRowDecoder('tsv', TEXT_OPTIONS, { columns: columnNames(copy), withLine: false }, target, writer)
+  const memory = services.memory.open(signal)
+  try {
+    for await (const chunk of readAsText(services, copy, blob, signal)) {
+      await memory.hold(writer.largeRowBytes(chunk.length))
+      decoder.push(chunk)
+      yield* writer.take()
+    }
+    decoder.end()
+    yield* writer.take()
+  } catch (error) {
+    throw signal.aborted ? signal.reason : asPgError(error)
+  } finally {
+    memory.end()
+  }
+}
+
+/** In COPY's text format and the database's encoding. */
+async function* readAsText(
+  { config }: Services,
+  copy: ServerCopy,
+  blob: Blob,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const { plan, call, columns } = copy
+  if (plan.format === 'text' && columns.length !== 1) throw needsSingleColumn('decoder')
+  const read = {
+    format: plan,
+    columns: plan.format === 'parquet' ? parquetColumns(copy) : [],
+    spool: { ...config, backendPid: call.pid },
+    signal,
+  }
+  const bytes = readBlob(blob, read, ...(plan.format === 'text' ? [encodeCopyText()] : []))
+  if (plan.format === 'binary') {
+    await withTableAlike(config.backend, copy, signal, admin => copyIn(admin, copy, [NO_BINARY_ROWS], signal))
+    yield* binaryAsText(config.backend, copy, bytes, signal)
+    return
+  }
+  const table = await openTableAlike(config.backend, copy, signal)
+  try {
+    await copyIn(table.admin, copy, bytes, signal)
+    const names = columnNames(copy).map(quoteIdent).join(', ')
+    const text = `COPY ${tableAlike(copy)} (${names}) TO STDOUT WITH (ENCODING ${quoteLiteral(copy.encoding)})`
+    yield* table.admin.query(copyTo(text)) as AsyncIterable<Buffer>
+  } catch (error) {
+    throw told(error)
+  } finally {
+    await table.close()
+  }
+}
+
+/** Has PostgreSQL judge what a COPY TO says. @throws PgError */
+export async function checkCopyTo({ config }: Services, copy: ServerCopy, signal: AbortSignal): Promise<void> {
+  await withTableAlike(config.backend, copy, signal, async admin => {
+    for await (const _ of admin.query(copyTo(`COPY ${tableAlike(copy)}${list(copy)} TO STDOUT ${options(copy)}`)));
+  })
+}
+
+async function copyIn(
+  admin: Client,
+  copy: ServerCopy,
+  bytes: AsyncIterable<Buffer> | Iterable<Buffer>,
+  signal: AbortSignal,
+): Promise<void> {
+  const rows = admin.query(copyFrom(`COPY ${tableAlike(copy)}${list(copy)} FROM STDIN ${options(copy)}`))
+  await pipeline(bytes, rows, { signal })
+}
+
+async function withTableAlike(
+  backend: BackendConfig,
+  copy: ServerCopy,
+  signal: AbortSignal,
+  work: (admin: Client) => Promise<void>,
+): Promise<void> {
+  const table = await openTableAlike(backend, copy, signal)
+  try {
+    await work(table.admin)
+  } catch (error) {
+    throw told(error)
+  } finally {
+    await table.close()
+  }
+}
+
+interface TableAlike {
+  readonly admin: Client
+  readonly close: () => Promise<void>
+}
+
+/** All that comes from the statement is quoted by us: this session is a superuser's. */
+async function openTableAlike(backend: BackendConfig, copy: ServerCopy, signal: AbortSignal): Promise<TableAlike> {
+  const admin = await connectAdmin(backend, copy.call.database)
+  const stop = (): void => void admin.end()
+  signal.addEventListener('abort', stop, { once: true })
+  const close = (): Promise<void> => {
+    signal.removeEventListener('abort', stop)
+    return admin.end()
+  }
+  const columns = copy.relationColumns.map(({ name, generated }) => {
+    const value = generated ? "GENERATED ALWAYS AS ('') STORED" : `DEFAULT ${quoteLiteral(copy.defaultMark)}`
+    return `${quoteIdent(name)} text ${value}`
+  })
+  try {
+    await admin.query(`CREATE TEMP TABLE ${quoteIdent(copy.relationName)} (${columns.join(', ')})`)
+    return { admin, close }
+  } catch (error) {
+    await close()
+    throw told(error)
+  }
+}
+
+const told = (error: unknown): unknown => (error instanceof DatabaseError ? fromDatabase(error) : error)
+
+const tableAlike = ({ relationName }: ServerCopy): string => `pg_temp.${quoteIdent(relationName)}`
+
+const list = ({ plan }: ServerCopy): string =>
+  plan.columns.length === 0 ? '' : ` (${plan.columns.map(quoteIdent).join(', ')})`
+
+/** Without ENCODING, COPY takes files to be in the client's. */
+function options({ plan, clientEncoding }: ServerCopy): string {
+  const isSaid = 'encoding' in plan.given || plan.format === 'parquet' || plan.format === 'binary'
+  return `WITH (${plan.options}${isSaid ? '' : `, ENCODING ${quoteLiteral(clientEncoding)}`})`
+}

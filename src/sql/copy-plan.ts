@@ -1,0 +1,46 @@
+import type { Format, ResolvedFormat } from '../formats/format.ts'
+import type { OptionValue } from './copy-options.ts'
+import type { CopyStatement } from './copy-statement.ts'
+import { decodeText } from './encoding.ts'
+
+/** A COPY that a function of the server runs, without the proxy seeing it there: all that it says, as JSON has it. */
+export interface CopyPlan {
+  readonly direction: 'from' | 'to'
+  readonly account: string
+  readonly container: string
+  readonly path: string
+  readonly format: Format
+  readonly compression: ResolvedFormat['compression']
+  /** Quoted: what to_regclass() takes. */
+  readonly relation: string
+  readonly columns: readonly string[]
+  /** `WHERE …` as it was written. */
+  readonly where: string | null
+  /** What stands between the parentheses behind WITH in PostgreSQL's own COPY, quoted anew. */
+  readonly options: string
+  readonly given: Readonly<Record<string, OptionValue>>
+}
+
+/** `text` is the query text that the statement is from. */
+export function planCopy(copy: CopyStatement, text: string, encoding: string): CopyPlan {
+  const { url, format, places } = copy
+  const decode = <T extends OptionValue>(value: T): T => decodeValue(value, encoding) as T
+  return {
+    direction: copy.direction,
+    account: url.account,
+    container: url.container,
+    path: url.path,
+    ...format,
+    relation: decode(copy.relation),
+    columns: copy.columns.map(decode),
+    where: places.where === undefined ? null : decode(text.slice(places.where, places.end)),
+    options: decode(copy.options.map(option => option.text).join(', ')),
+    given: Object.fromEntries(copy.given.map(({ name, value }) => [name, value === undefined ? true : decode(value)])),
+  }
+}
+
+function decodeValue(value: OptionValue, encoding: string): OptionValue {
+  if (typeof value === 'string') return decodeText(value, encoding)
+  if (Array.isArray(value)) return value.map(part => decodeValue(part, encoding))
+  return value
+}
