@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
 import { type Invocation, parseCommandLine } from './config/command-line.ts'
 import { readConfig } from './config/config.ts'
 import { readDevConfig } from './config/dev-config.ts'
@@ -8,6 +9,7 @@ import { ConfigError } from './config/values.ts'
 import { isAnswering } from './healthcheck.ts'
 import { createLogger } from './log.ts'
 import { startProxy } from './proxy.ts'
+import { DumpUnwrapper } from './sql/unwrap-dump.ts'
 
 /** Something that runs until it is told to end, or fails on its own. */
 interface Service {
@@ -41,6 +43,27 @@ async function certificate([dir = '', ...hosts]: readonly string[]): Promise<num
 async function healthcheck(flags: Flags): Promise<number> {
   const { listen } = readOptions('healthcheck', flags, process.env)
   return (await isAnswering(listen)) ? 0 : 1
+}
+
+/** From standard input to standard output. */
+async function unwrap(): Promise<number> {
+  const unwrapper = new DumpUnwrapper()
+  const lines = async function* (chunks: AsyncIterable<string>): AsyncGenerator<string> {
+    let open: string[] = []
+    for await (const chunk of chunks) {
+      open.push(chunk)
+      if (!chunk.includes('\n')) continue
+      const lines = open.join('').split(/(?<=\n)/)
+      open = [lines.pop() ?? '']
+      yield lines.map(line => unwrapper.push(line)).join('')
+    }
+    yield unwrapper.push(open.join('')) + unwrapper.end()
+  }
+  const bytes = async function* (texts: AsyncIterable<string>): AsyncGenerator<Buffer> {
+    for await (const text of texts) yield Buffer.from(text, 'latin1')
+  }
+  await pipeline(process.stdin.setEncoding('latin1'), lines, bytes, process.stdout)
+  return 0
 }
 
 /** npm passes Ctrl-C on to a child that has it from the terminal already: two signals this close are one. */
@@ -81,6 +104,8 @@ async function execute({ command, flags, args }: Invocation): Promise<number> {
       return certificate(args)
     case 'healthcheck':
       return healthcheck(flags)
+    case 'unwrap':
+      return unwrap()
   }
 }
 

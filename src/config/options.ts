@@ -23,6 +23,7 @@ export const COMMANDS = {
   dev: 'PostgreSQL 18, Azurite and the proxy, with sample data, to try it on this machine',
   certificate: 'Make server.crt and server.key in a directory, for an emulator, unless they are there',
   healthcheck: 'Exit with status 0 if a proxy answers',
+  unwrap: 'Filter a dump of pg_dump: functions as they were written, without what lets COPY with URLs work in them',
 } as const
 
 export type CommandName = keyof typeof COMMANDS

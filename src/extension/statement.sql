@@ -8,7 +8,8 @@
 CREATE OR REPLACE FUNCTION azure_storage_private.statement(sql text) RETURNS text
 LANGUAGE plpgsql AS $function$
 BEGIN
-  IF pg_catalog.texticregexeq(sql, '(^|;|\*/|--[^\n\r]*[\n\r])\s*copy\M.*(://|\\|u&''|''[ \t\f\v]*[\r\n])') THEN
+  -- E'', for a session may have standard_conforming_strings off.
+  IF pg_catalog.texticregexeq(sql, E'(^|;|\\*/|--[^\n\r]*[\n\r])\\s*copy\\M.*(://|\\\\|u&''|''\\s*[\r\n])') THEN
     RETURN azure_storage_private.copy_statement(sql);
   END IF;
   RETURN sql;
@@ -40,7 +41,7 @@ DECLARE
   result pg_catalog.text := '';
 BEGIN
   IF NOT azure_storage_private.setting_on('enable_copy_command') THEN
-    RETURN sql;
+    RETURN pg_catalog.regexp_replace(sql, '[?][^''?]*sig=[^'']*', '?<redacted>', 'g'); -- PostgreSQL's refusal quotes it
   END IF;
   FOR part IN SELECT p FROM azure_storage_private.read_text(sql) AS p LOOP
     result := pg_catalog.concat(result,
@@ -86,27 +87,49 @@ END
 $function$;
 
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_text_of(relation oid, part jsonb, plan jsonb) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   class CONSTANT pg_class := (SELECT c FROM pg_class AS c WHERE oid = relation);
   columns CONSTANT jsonb := azure_storage_private.copy_columns_of(relation, plan -> 'columns');
-  request CONSTANT jsonb := jsonb_build_object(
+  request jsonb := jsonb_build_object(
     'account', plan -> 'account', 'container', plan -> 'container', 'path', plan -> 'path',
     'decoder', plan -> 'format', 'encoder', plan -> 'format', 'compression', plan -> 'compression', 'columns', columns,
     'relation', relation::bigint,
     'copy', part || jsonb_build_object(
       'client_encoding', pg_client_encoding(), 'relation_name', class.relname, 'default_mark', gen_random_uuid(),
       'relation_columns', (
-        SELECT jsonb_agg(jsonb_build_object('name', attname, 'generated', attgenerated <> '') ORDER BY attnum)
+        SELECT coalesce(jsonb_agg(jsonb_build_object('name', attname, 'generated', attgenerated <> '') ORDER BY attnum), '[]')
         FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped)));
 BEGIN
-  IF jsonb_array_length(columns) = 0 THEN
-    RAISE EXCEPTION 'azure_storage: COPY inside a function needs a table with columns' USING ERRCODE = 'feature_not_supported';
-  ELSIF plan ->> 'direction' = 'from' THEN
+  IF plan ->> 'direction' = 'from' THEN
     PERFORM azure_storage_private.check_copy_from(class, relation);
     RETURN azure_storage_private.import_text(relation, class.relname, request, plan);
   END IF;
-  RETURN azure_storage_private.export_text(relation, class, request, plan -> 'columns' = '[]');
+  RETURN azure_storage_private.export_text(relation, class, request);
+END
+$function$;
+
+-- The request of the COPY that is executed next: its place in the statement that runs would be in every CONTEXT.
+CREATE OR REPLACE FUNCTION azure_storage_private.keep_request(request jsonb) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  key CONSTANT text := left(gen_random_uuid()::text, 8);
+BEGIN
+  PERFORM set_config('azure_storage.copy', (request || jsonb_build_object('key', key))::text, true);
+  RETURN key;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.kept_request(key text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  request CONSTANT jsonb := nullif(current_setting('azure_storage.copy', true), '');
+BEGIN
+  IF (request ->> 'key' = key) IS NOT TRUE THEN
+    RAISE EXCEPTION 'azure_storage: what statement() returns must be executed at once'
+      USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  RETURN request;
 END
 $function$;
 
@@ -144,7 +167,9 @@ DECLARE
   kind CONSTANT text := CASE class.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
     ELSE 'non-table relation' END;
 BEGIN
-  IF class.relkind = 'v' AND EXISTS (
+  IF current_setting('transaction_read_only')::boolean AND class.relpersistence <> 't' THEN
+    RAISE EXCEPTION 'cannot execute COPY FROM in a read-only transaction' USING ERRCODE = 'read_only_sql_transaction';
+  ELSIF class.relkind = 'v' AND EXISTS (
       SELECT FROM pg_trigger WHERE tgrelid = relation AND tgtype & 64 <> 0 AND tgtype & 4 <> 0) THEN
     RETURN;
   ELSIF class.relkind NOT IN ('r', 'p', 'f') THEN
@@ -160,7 +185,7 @@ $function$;
 -- An INSERT: the rows of the blob in the relation's types, as their input functions make them. With WHERE, what is not in
 -- the column list is there too, by its default. Values that may be no such values, or stand for a default, come as text.
 CREATE OR REPLACE FUNCTION azure_storage_private.import_text(relation oid, name name, request jsonb, plan jsonb) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   given CONSTANT jsonb := plan -> 'given';
   as_text CONSTANT boolean := given ? 'default' OR coalesce(given ->> 'on_error', 'stop') <> 'stop';
@@ -200,10 +225,15 @@ BEGIN
       SELECT jsonb_agg(c || '{"type": "pg_catalog.text"}' ORDER BY n)
       FROM jsonb_array_elements(request -> 'columns') WITH ORDINALITY AS column_ (c, n)));
   END IF;
+  IF targets IS NULL THEN -- rows of nothing
+    request := jsonb_set(request, '{columns}', '[{"type": "text", "oid": 25, "typmod": -1}]');
+    definitions := 'c1 pg_catalog.text';
+  END IF;
   -- OFFSET 0: each is computed before the next is looked at.
-  RETURN format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT * FROM (SELECT %s '
+  RETURN format('INSERT INTO %s%s OVERRIDING SYSTEM VALUE SELECT * FROM (SELECT %s '
       'FROM azure_storage_private.copy_rows(%L) AS blob (%s)%s OFFSET 0) AS %I %s',
-    relation::regclass, targets, selected, request, definitions, validity, name, plan ->> 'where');
+    relation::regclass, ' (' || targets || ')', selected, azure_storage_private.keep_request(request), definitions,
+    validity, name, plan ->> 'where');
 END
 $function$;
 
@@ -215,9 +245,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   WHERE attrelid = relation AND attname = name
 $function$;
 
-CREATE OR REPLACE FUNCTION azure_storage_private.copy_rows(request jsonb) RETURNS SETOF record
+CREATE OR REPLACE FUNCTION azure_storage_private.copy_rows(key text) RETURNS SETOF record
 LANGUAGE plpgsql AS $function$
 DECLARE
+  request CONSTANT pg_catalog.jsonb := azure_storage_private.kept_request(key);
   blob_rows pg_catalog.refcursor;
 BEGIN
   IF pg_catalog.row_security_active(pg_catalog.jsonb_extract_path_text(request, 'relation')::pg_catalog.oid) THEN
@@ -237,8 +268,8 @@ $function$;
 
 -- An INSERT of as many rows as copy_to() has written, into a view that is nothing: no other statement counts rows without
 -- keeping them. Where nothing may be inserted, a SELECT whose rows EXECUTE keeps until it ends.
-CREATE OR REPLACE FUNCTION azure_storage_private.export_text(relation oid, class pg_class, request jsonb, whole boolean) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+CREATE OR REPLACE FUNCTION azure_storage_private.export_text(relation oid, class pg_class, request jsonb) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   list text := (SELECT string_agg(quote_ident(c ->> 'name'), ', ' ORDER BY n)
     FROM jsonb_array_elements(request -> 'columns') WITH ORDINALITY AS column_ (c, n));
@@ -253,7 +284,8 @@ BEGIN
     request := jsonb_set(request, '{columns}', azure_storage_private.with_shapes(request -> 'columns'));
   END IF;
   RETURN format(CASE WHEN current_setting('transaction_read_only')::boolean THEN '' ELSE 'INSERT INTO azure_storage_private.copied_rows ' END
-    || 'SELECT n FROM pg_catalog.generate_series(1, azure_storage_private.copy_to(%L)) AS n', request);
+    || 'SELECT n FROM pg_catalog.generate_series(1, azure_storage_private.copy_to(%L)) AS n',
+    azure_storage_private.keep_request(request));
 END
 $function$;
 
@@ -270,9 +302,10 @@ CREATE OR REPLACE TRIGGER count_row INSTEAD OF INSERT ON azure_storage_private.c
 FOR EACH ROW EXECUTE FUNCTION azure_storage_private.count_row();
 
 -- Writes the rows of request's `source`, also where there are none, and counts them. See put_row.
-CREATE OR REPLACE FUNCTION azure_storage_private.copy_to(request jsonb) RETURNS bigint
+CREATE OR REPLACE FUNCTION azure_storage_private.copy_to(key text) RETURNS bigint
 LANGUAGE plpgsql AS $function$
 DECLARE
+  request CONSTANT pg_catalog.jsonb := azure_storage_private.kept_request(key);
   state pg_catalog.text;
   head pg_catalog.text;
   new_row pg_catalog.text;

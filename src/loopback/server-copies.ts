@@ -8,6 +8,7 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import { classify, type Statement } from '../sql/classify.ts'
 import { type CopyPlan, planCopy } from '../sql/copy-plan.ts'
+import { quoteLiteral } from '../sql/quote.ts'
 import { isSmall } from '../sql/text-reader.ts'
 
 const PURPOSE = 'blobgres/2 copy'
@@ -24,7 +25,7 @@ export interface TextToRead {
 /** Part of that text: as it is, or a COPY in parts, which its `proof` shows to be ours when it comes back. */
 export type TextPart =
   | { readonly text: string }
-  | { readonly plan: string; readonly proof: string; readonly sas: string | null; readonly isAlone: boolean }
+  | { readonly plan: string; readonly proof: string; readonly sas: string | null }
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -42,26 +43,28 @@ export function readTextToRead(fields: Fields): TextToRead {
 export async function readText(request: TextToRead, services: Services, signal: AbortSignal): Promise<TextPart[]> {
   const text = Buffer.from(request.text, 'utf8').toString('latin1')
   const parts: TextPart[] = []
-  const keep = (start: number, end: number): void => {
-    if (end > start) parts.push({ text: Buffer.from(text.slice(start, end), 'latin1').toString('utf8') })
-  }
+  const slice = (start: number, end: number): string => Buffer.from(text.slice(start, end), 'latin1').toString('utf8')
   let done = 0
   const statements = (await statementsOf(text, request, services, signal)) ?? []
-  const isAlone = statements.length === 1
   for (const statement of statements) {
     if (statement.kind === 'refuse') throw new PgError(statement.error)
     if (statement.kind !== 'copy') continue
-    const { copy } = statement
+    const { copy, start, end } = statement
+    parts.push({ text: slice(done, start) })
+    done = end
+    if (statements.length > 1) {
+      // What it needs may be made by the statements before it.
+      if (copy.url.sas !== undefined) throw notAlone()
+      parts.push({ text: `SELECT azure_storage_private.run(${quoteLiteral(slice(start, end))})` })
+      continue
+    }
     const { pid, database } = request
     const plan = JSON.stringify(planCopy(copy, text, 'UTF8'))
     const recipient = { pid, database, account: copy.url.account }
     const sas = copy.url.sas === undefined ? null : sealForStatement(copy.url.sas, recipient, services.sealingKey)
-    keep(done, statement.start)
-    parts.push({ plan, proof: mac(services.sealingKey, PURPOSE, plan), sas, isAlone })
-    done = statement.end
+    parts.push({ plan, proof: mac(services.sealingKey, PURPOSE, plan), sas })
   }
-  keep(done, text.length)
-  return parts
+  return [...parts, { text: slice(done, text.length) }]
 }
 
 function statementsOf(
@@ -105,6 +108,13 @@ const ownerOf = ({ account, call }: RowsOfBlob) => ({
   pid: call.pid,
   database: databaseName(Buffer.from(call.database)),
 })
+
+function notAlone(): PgError {
+  return new PgError({
+    message: 'azure_storage: COPY with a shared access signature must be the only statement of an EXECUTE',
+    code: SQLSTATE.featureNotSupported,
+  })
+}
 
 function notOurs(): PgError {
   return new PgError({

@@ -88,8 +88,9 @@ async function* readAsText(
   const table = await openTableAlike(config.backend, copy, signal)
   try {
     await copyIn(table.admin, copy, bytes, signal)
-    const names = columnNames(copy).map(quoteIdent).join(', ')
-    const text = `COPY ${tableAlike(copy)} (${names}) TO STDOUT WITH (ENCODING ${quoteLiteral(copy.encoding)})`
+    const names = columns.flatMap(({ name }) => (name === undefined ? [] : [quoteIdent(name)]))
+    const rows = names.length > 0 ? `${tableAlike(copy)} (${names})` : `(SELECT NULL FROM ${tableAlike(copy)})`
+    const text = `COPY ${rows} TO STDOUT WITH (ENCODING ${quoteLiteral(copy.encoding)})`
     yield* table.admin.query(copyTo(text)) as AsyncIterable<Buffer>
   } catch (error) {
     throw told(error)

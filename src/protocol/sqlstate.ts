@@ -16,6 +16,7 @@ export const SQLSTATE = {
   invalidSchemaName: '3F000',
   insufficientPrivilege: '42501',
   syntaxError: '42601',
+  invalidName: '42602',
   undefinedColumn: '42703',
   undefinedObject: '42704',
   undefinedFunction: '42883',

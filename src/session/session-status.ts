@@ -11,15 +11,18 @@ export class SessionStatus {
   readonly #tracker = new FrameTracker((code, body) => this.#take(code, body))
   readonly #onKey: (key: Buffer) => void
   #key: Buffer | undefined
+  #hasError = false
 
   /** `onKey` is called when the session is logged in. */
   constructor(onKey: (key: Buffer) => void) {
     this.#onKey = onKey
   }
 
-  /** Bytes of the backend that go to the client. */
-  told(bytes: Buffer): void {
+  /** Bytes of the backend that go to the client; gives whether an error begins among them. */
+  told(bytes: Buffer): boolean {
+    this.#hasError = false
     this.#tracker.push(bytes)
+    return this.#hasError
   }
 
   /** The body of BackendKeyData, once logged in. */
@@ -55,6 +58,7 @@ export class SessionStatus {
 
   #take(code: number, body: Buffer | undefined): void {
     if (body === undefined) {
+      if (code === BACKEND.errorResponse) this.#hasError = true
       this.pending.received(code)
     } else if (code === BACKEND.readyForQuery) {
       this.pending.receivedReady(body[0] as number)

@@ -7,6 +7,7 @@ import { type BackendEvents, BackendSide } from './backend-side.ts'
 import type { BorrowedBackend, Lender } from './borrowed-backend.ts'
 import { type ClientEvents, ClientSide } from './client-side.ts'
 import { ClientStream, type Interceptor } from './client-stream.ts'
+import { hintFileErrors } from './file-error-hint.ts'
 import { backendUnreachable, INTERNAL_ERROR } from './last-words.ts'
 import { Operation } from './operation.ts'
 import type { Pending } from './pending.ts'
@@ -223,8 +224,8 @@ export class Session {
   }
 
   #passToClient(chunk: Buffer): void {
-    this.#status.told(chunk)
-    this.#toClient(chunk)
+    const isWhole = this.#status.atBoundary
+    this.#toClient(this.#status.told(chunk) && isWhole ? hintFileErrors(chunk) : chunk)
     if (this.#state.kind === 'operating') this.#state.operation.answered()
     if (this.#lastWords) this.#leaveIfDrained()
   }

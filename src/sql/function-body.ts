@@ -26,10 +26,11 @@ interface Insertion {
 }
 
 const SCHEMA = 'azure_storage_private'
-/** Around the expression of an EXECUTE; how a body was before can be told from these (unwrap.ts). */
+/** Around the expression of an EXECUTE. How a body was before can be told from these: see unwrap.ts. */
 export const STATEMENT = `${SCHEMA}.statement(`
+export const STATEMENT_OF_SELECT = `${STATEMENT}/* SELECT */ (SELECT `
 /** Before what was a COPY of its own, in PL/pgSQL and in SQL. */
-export const WAS_COPY = `EXECUTE ${SCHEMA}.statement(/* COPY */ `
+export const WAS_COPY = `EXECUTE ${STATEMENT}/* COPY */ `
 export const WAS_COPY_IN_SQL = `SELECT ${SCHEMA}.run(/* COPY */ `
 
 /**
@@ -182,7 +183,7 @@ function wrapExecute(source: string, expression: readonly Token[]): Insertion[] 
 /** PL/pgSQL takes an expression to be what follows SELECT, with FROM and all. */
 const FORMS: readonly { open: string; close: string; reads: (node: object) => boolean }[] = [
   { open: STATEMENT, close: ')', reads: isCallWithOneArgument },
-  { open: `${STATEMENT}(SELECT `, close: '))', reads: node => callOf(node) !== undefined },
+  { open: STATEMENT_OF_SELECT, close: '))', reads: node => callOf(node) !== undefined },
 ]
 
 interface Call {
