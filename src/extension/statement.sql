@@ -80,9 +80,10 @@ BEGIN
       pg_catalog.jsonb_extract_path_text(part, 'sas') IS NOT NULL, pg_catalog.repeat('0', 32))
   FROM azure_storage_private.caller AS c;
   IF relation IS NULL THEN
-    RETURN pg_catalog.concat('TABLE ', written); -- PostgreSQL's own words for what is not there
+    RETURN pg_catalog.concat('LOCK TABLE ', written, ' IN ACCESS SHARE MODE'); -- PostgreSQL's own words for what is not there
   END IF;
-  RETURN azure_storage_private.copy_text_of(relation, part, plan);
+  RETURN azure_storage_private.checked_import(azure_storage_private.copy_text_of(relation, part, plan),
+    pg_catalog.jsonb_extract_path_text(plan, 'where') IS NOT NULL);
 END
 $function$;
 
@@ -98,8 +99,9 @@ DECLARE
     'copy', part || jsonb_build_object(
       'client_encoding', pg_client_encoding(), 'relation_name', class.relname, 'default_mark', gen_random_uuid(),
       'relation_columns', (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('name', attname, 'generated', attgenerated <> '') ORDER BY attnum), '[]')
-        FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped)));
+        SELECT coalesce(jsonb_agg(jsonb_build_object('name', attname, 'generated', attgenerated <> '',
+          'has_default', atthasdef OR attidentity <> '' OR typdefault IS NOT NULL) ORDER BY attnum), '[]')
+        FROM pg_attribute JOIN pg_type AS t ON t.oid = atttypid WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped)));
 BEGIN
   IF plan ->> 'direction' = 'from' THEN
     PERFORM azure_storage_private.check_copy_from(class, relation);
@@ -164,7 +166,7 @@ $function$;
 CREATE OR REPLACE FUNCTION azure_storage_private.check_copy_from(class pg_class, relation oid) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  kind CONSTANT text := CASE class.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
+  kind CONSTANT text := CASE class.relkind WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
     ELSE 'non-table relation' END;
 BEGIN
   IF current_setting('transaction_read_only')::boolean AND class.relpersistence <> 't' THEN
@@ -172,13 +174,43 @@ BEGIN
   ELSIF class.relkind = 'v' AND EXISTS (
       SELECT FROM pg_trigger WHERE tgrelid = relation AND tgtype & 64 <> 0 AND tgtype & 4 <> 0) THEN
     RETURN;
+  ELSIF class.relkind = 'v' THEN
+    RAISE EXCEPTION 'cannot copy to view "%"', class.relname USING ERRCODE = 'wrong_object_type',
+      HINT = 'To enable copying to a view, provide an INSTEAD OF INSERT trigger.';
   ELSIF class.relkind NOT IN ('r', 'p', 'f') THEN
-    RAISE EXCEPTION 'cannot copy to % "%"', kind, class.relname USING ERRCODE = 'wrong_object_type',
-      HINT = CASE WHEN class.relkind = 'v' THEN 'To enable copying to a view, provide an INSTEAD OF INSERT trigger.' ELSE '' END;
+    RAISE EXCEPTION 'cannot copy to % "%"', kind, class.relname USING ERRCODE = 'wrong_object_type';
   ELSIF EXISTS (SELECT FROM pg_rewrite WHERE ev_class = relation AND ev_type = '3' AND ev_enabled <> 'D') THEN
     RAISE EXCEPTION 'azure_storage: COPY inside a function cannot fill a table with rules for INSERT'
       USING ERRCODE = 'feature_not_supported', DETAIL = format('COPY would not follow the rules of "%s".', class.relname);
   END IF;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.check_condition(relation oid, condition jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  generated CONSTANT name := (SELECT min(attname) FROM pg_attribute
+    WHERE attrelid = relation AND attgenerated <> '' AND condition -> 'names' ? attname);
+BEGIN
+  IF (condition -> 'hasSubquery')::boolean THEN
+    RAISE EXCEPTION 'cannot use subquery in COPY FROM WHERE condition' USING ERRCODE = 'feature_not_supported';
+  ELSIF generated IS NOT NULL THEN
+    RAISE EXCEPTION 'generated columns are not supported in COPY FROM WHERE conditions'
+      USING ERRCODE = 'invalid_column_reference', DETAIL = format('Column "%s" is a generated column.', generated);
+  END IF;
+END
+$function$;
+
+-- Has PostgreSQL look at the statement, and tells what it says of WHERE in the words of COPY. For the caller, who runs it.
+CREATE OR REPLACE FUNCTION azure_storage_private.checked_import(sql text, has_condition boolean) RETURNS text
+LANGUAGE plpgsql AS $function$
+BEGIN
+  IF has_condition THEN
+    EXECUTE pg_catalog.concat('EXPLAIN ', sql);
+  END IF;
+  RETURN sql;
+EXCEPTION WHEN grouping_error OR windowing_error OR feature_not_supported THEN
+  RAISE EXCEPTION '%', pg_catalog.replace(SQLERRM, 'in WHERE', 'in COPY FROM WHERE conditions') USING ERRCODE = SQLSTATE;
 END
 $function$;
 
@@ -188,16 +220,16 @@ CREATE OR REPLACE FUNCTION azure_storage_private.import_text(relation oid, name 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   given CONSTANT jsonb := plan -> 'given';
-  as_text CONSTANT boolean := given ? 'default' OR coalesce(given ->> 'on_error', 'stop') <> 'stop';
+  skips CONSTANT boolean := lower(coalesce(given ->> 'on_error', 'stop')) <> 'stop' AND current_setting('server_version_num')::integer >= 170000;
+  as_text CONSTANT boolean := given ? 'default' OR skips;
   mark CONSTANT text := quote_literal(request -> 'copy' ->> 'default_mark');
   targets text;
   selected text;
   definitions text;
-  validity text := '';
+  validity text;
+  blob_rows text;
 BEGIN
-  IF given ? 'reject_limit' THEN
-    RAISE EXCEPTION 'azure_storage: COPY REJECT_LIMIT is not supported inside a function' USING ERRCODE = 'feature_not_supported';
-  END IF;
+  PERFORM azure_storage_private.check_condition(relation, plan -> 'condition');
   SELECT string_agg(quote_ident(c ->> 'name'), ', ' ORDER BY n),
     string_agg(CASE WHEN as_text THEN format('CASE WHEN c%s OPERATOR(pg_catalog.=) %s THEN %s ELSE CAST(c%s AS %s) END',
       n, mark, azure_storage_private.default_of(relation, c ->> 'name'), n, format_type((c ->> 'oid')::oid, -1))
@@ -205,8 +237,8 @@ BEGIN
     string_agg(format('c%s %s', n, CASE WHEN as_text THEN 'pg_catalog.text' ELSE c ->> 'type' END), ', ' ORDER BY n)
   INTO targets, selected, definitions
   FROM jsonb_array_elements(request -> 'columns') WITH ORDINALITY AS column_ (c, n);
-  IF coalesce(given ->> 'on_error', 'stop') <> 'stop' THEN
-    SELECT ' WHERE ' || string_agg(format(
+  IF skips THEN
+    SELECT string_agg(format(
       '(c%s IS NULL OR c%s OPERATOR(pg_catalog.=) %s OR pg_catalog.pg_input_is_valid(c%s, %L))', n, n, mark, n, c ->> 'type'), ' AND ')
     INTO validity
     FROM jsonb_array_elements(request -> 'columns') WITH ORDINALITY AS column_ (c, n);
@@ -229,19 +261,20 @@ BEGIN
     request := jsonb_set(request, '{columns}', '[{"type": "text", "oid": 25, "typmod": -1}]');
     definitions := 'c1 pg_catalog.text';
   END IF;
+  blob_rows := format(CASE WHEN skips THEN 'copy_valid_rows(%1$L, %2$L, %3$L, %4$L)' ELSE 'copy_rows(%1$L)' END,
+    azure_storage_private.keep_request(request), definitions, validity, given);
   -- OFFSET 0: each is computed before the next is looked at.
   RETURN format('INSERT INTO %s%s OVERRIDING SYSTEM VALUE SELECT * FROM (SELECT %s '
-      'FROM azure_storage_private.copy_rows(%L) AS blob (%s)%s OFFSET 0) AS %I %s',
-    relation::regclass, ' (' || targets || ')', selected, azure_storage_private.keep_request(request), definitions,
-    validity, name, plan ->> 'where');
+      'FROM azure_storage_private.%s AS blob (%s) OFFSET 0) AS %I %s',
+    relation::regclass, ' (' || targets || ')', selected, blob_rows, definitions, name, plan ->> 'where');
 END
 $function$;
 
 CREATE OR REPLACE FUNCTION azure_storage_private.default_of(relation oid, name text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT CASE WHEN attidentity <> '' THEN format('pg_catalog.nextval(%L)', pg_get_serial_sequence(relation::regclass::text, attname))
-    ELSE coalesce(pg_get_expr(adbin, adrelid), 'NULL') END
-  FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+    ELSE coalesce(pg_get_expr(adbin, adrelid), pg_get_expr(typdefaultbin, 0), 'NULL') END
+  FROM pg_attribute JOIN pg_type AS t ON t.oid = atttypid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
   WHERE attrelid = relation AND attname = name
 $function$;
 
@@ -249,6 +282,7 @@ CREATE OR REPLACE FUNCTION azure_storage_private.copy_rows(key text) RETURNS SET
 LANGUAGE plpgsql AS $function$
 DECLARE
   request CONSTANT pg_catalog.jsonb := azure_storage_private.kept_request(key);
+  rows pg_catalog.int8;
   blob_rows pg_catalog.refcursor;
 BEGIN
   IF pg_catalog.row_security_active(pg_catalog.jsonb_extract_path_text(request, 'relation')::pg_catalog.oid) THEN
@@ -258,11 +292,42 @@ BEGIN
   SELECT azure_storage_private.get_open(c, pg_catalog.jsonb_extract_path_text(request, 'account'), request,
     pg_catalog.jsonb_extract_path(request, 'columns'), false) INTO blob_rows FROM azure_storage_private.caller AS c;
   RETURN QUERY EXECUTE pg_catalog.format('FETCH ALL FROM %I', blob_rows);
+  GET DIAGNOSTICS rows = ROW_COUNT;
+  PERFORM pg_catalog.set_config('azure_storage.copied', rows::pg_catalog.text, true);
   CLOSE blob_rows;
   PERFORM azure_storage_private.close_connection(blob_rows);
 EXCEPTION WHEN OTHERS OR query_canceled THEN
   PERFORM azure_storage_private.close_connection(blob_rows);
   RAISE;
+END
+$function$;
+
+-- Those that are valid, which is looked at row by row; what COPY says of the others.
+CREATE OR REPLACE FUNCTION azure_storage_private.copy_valid_rows(key text, definitions text, validity text, given jsonb)
+RETURNS SETOF record
+LANGUAGE plpgsql AS $function$
+DECLARE
+  kept pg_catalog.int8;
+BEGIN
+  RETURN QUERY EXECUTE pg_catalog.format(
+    'SELECT * FROM azure_storage_private.copy_rows(%L) AS blob (%s) WHERE %s', key, definitions, validity);
+  GET DIAGNOSTICS kept = ROW_COUNT;
+  PERFORM azure_storage_private.tell_skipped(kept, given);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.tell_skipped(kept bigint, given jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  skipped CONSTANT bigint := current_setting('azure_storage.copied')::bigint - kept;
+BEGIN
+  IF skipped > (given ->> 'reject_limit')::bigint THEN
+    RAISE EXCEPTION 'skipped more than REJECT_LIMIT (%) rows due to data type incompatibility', given ->> 'reject_limit'
+      USING ERRCODE = 'invalid_text_representation';
+  ELSIF skipped > 0 AND lower(coalesce(given ->> 'log_verbosity', '')) <> 'silent' THEN
+    RAISE NOTICE '% % skipped due to data type incompatibility', skipped,
+      CASE WHEN skipped = 1 THEN 'row was' ELSE 'rows were' END;
+  END IF;
 END
 $function$;
 

@@ -96,8 +96,8 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
     clientEncoding,
     relationName: String(relation_name),
     relationColumns: relation_columns.map(column => {
-      const { name, generated } = (column ?? {}) as Record<string, unknown>
-      return { name: String(name), generated: generated === true }
+      const { name, generated, has_default } = (column ?? {}) as Record<string, unknown>
+      return { name: String(name), generated: generated === true, hasDefault: has_default === true }
     }),
     defaultMark: String(default_mark),
   }

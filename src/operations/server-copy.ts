@@ -25,9 +25,15 @@ export interface ServerCopy extends RowsOfBlob {
   readonly sas: string | undefined
   readonly clientEncoding: string
   readonly relationName: string
-  readonly relationColumns: readonly { readonly name: string; readonly generated: boolean }[]
+  readonly relationColumns: readonly RelationColumn[]
   /** Stands for a column's default, where the option DEFAULT has asked for it. */
   readonly defaultMark: string
+}
+
+export interface RelationColumn {
+  readonly name: string
+  readonly generated: boolean
+  readonly hasDefault: boolean
 }
 
 /** Of COPY's binary format: signature, flags, length of the extension, and the end. */
@@ -146,9 +152,9 @@ async function openTableAlike(backend: BackendConfig, copy: ServerCopy, signal: 
     signal.removeEventListener('abort', stop)
     return admin.end()
   }
-  const columns = copy.relationColumns.map(({ name, generated }) => {
-    const value = generated ? "GENERATED ALWAYS AS ('') STORED" : `DEFAULT ${quoteLiteral(copy.defaultMark)}`
-    return `${quoteIdent(name)} text ${value}`
+  const columns = copy.relationColumns.map(({ name, generated, hasDefault }) => {
+    const value = hasDefault ? `DEFAULT ${quoteLiteral(copy.defaultMark)}` : ''
+    return `${quoteIdent(name)} text ${generated ? "GENERATED ALWAYS AS ('') STORED" : value}`
   })
   try {
     await admin.query(`CREATE TEMP TABLE ${quoteIdent(copy.relationName)} (${columns.join(', ')})`)

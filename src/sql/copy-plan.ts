@@ -1,6 +1,6 @@
 import type { Format, ResolvedFormat } from '../formats/format.ts'
 import type { OptionValue } from './copy-options.ts'
-import type { CopyStatement } from './copy-statement.ts'
+import type { Condition, CopyStatement } from './copy-statement.ts'
 import { decodeText } from './encoding.ts'
 
 /** A COPY that a function of the server runs, without the proxy seeing it there: all that it says, as JSON has it. */
@@ -16,6 +16,7 @@ export interface CopyPlan {
   readonly columns: readonly string[]
   /** `WHERE …` as it was written. */
   readonly where: string | null
+  readonly condition: Condition | null
   /** What stands between the parentheses behind WITH in PostgreSQL's own COPY, quoted anew. */
   readonly options: string
   readonly given: Readonly<Record<string, OptionValue>>
@@ -23,7 +24,7 @@ export interface CopyPlan {
 
 /** `text` is the query text that the statement is from. */
 export function planCopy(copy: CopyStatement, text: string, encoding: string): CopyPlan {
-  const { url, format, places } = copy
+  const { url, format, places, condition } = copy
   const decode = <T extends OptionValue>(value: T): T => decodeValue(value, encoding) as T
   return {
     direction: copy.direction,
@@ -34,6 +35,7 @@ export function planCopy(copy: CopyStatement, text: string, encoding: string): C
     relation: decode(copy.relation),
     columns: copy.columns.map(decode),
     where: places.where === undefined ? null : decode(text.slice(places.where, places.end)),
+    condition: condition === undefined ? null : { ...condition, names: condition.names.map(decode) },
     options: decode(copy.options.map(option => option.text).join(', ')),
     given: Object.fromEntries(copy.given.map(({ name, value }) => [name, value === undefined ? true : decode(value)])),
   }

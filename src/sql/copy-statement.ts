@@ -25,7 +25,15 @@ export interface CopyStatement {
   readonly options: readonly WrittenOption[]
   /** The same as the parser has them, without those that are the extension's own. */
   readonly given: readonly CopyOption[]
+  /** What its WHERE is made of. */
+  readonly condition: Condition | undefined
   readonly places: CopyPlaces
+}
+
+export interface Condition {
+  /** Of columns; and of what else is written alike. */
+  readonly names: readonly string[]
+  readonly hasSubquery: boolean
 }
 
 /** Where in the query text the parts of a COPY are. */
@@ -81,6 +89,7 @@ export function readCopyStatement(
     original: withoutSecrets(node, raw, text, settings.encoding),
     options: writeCopyOptions(options, format.format),
     given: options.others,
+    condition: node.whereClause && readCondition(node.whereClause),
     places: {
       start: raw.start,
       relation,
@@ -91,6 +100,24 @@ export function readCopyStatement(
       end: raw.end,
     },
   }
+}
+
+function readCondition(root: object): Condition {
+  const names: string[] = []
+  let hasSubquery = false
+  const open: unknown[] = [root]
+  while (open.length > 0) {
+    const node = open.pop()
+    if (typeof node !== 'object' || node === null) continue
+    if ('SubLink' in node) hasSubquery = true
+    if ('ColumnRef' in node) {
+      const { fields } = node.ColumnRef as { fields: readonly { readonly String?: { readonly sval: string } }[] }
+      const name = fields.at(-1)?.String?.sval
+      if (name !== undefined) names.push(name)
+    }
+    open.push(...Object.values(node))
+  }
+  return { names, hasSubquery }
 }
 
 const rangeOf = ({ start, end }: Token): { start: number; end: number } => ({ start, end })
