@@ -8,8 +8,9 @@
 CREATE OR REPLACE FUNCTION azure_storage_private.statement(sql text) RETURNS text
 LANGUAGE plpgsql AS $function$
 BEGIN
-  -- E'', for a session may have standard_conforming_strings off.
-  IF pg_catalog.texticregexeq(sql, E'(^|;|\\*/|--[^\n\r]*[\n\r])\\s*copy\\M.*(://|\\\\|u&''|''\\s*[\r\n])') THEN
+  -- What looks like a COPY, and may hold a URL: an escape may stand for a part of it. A proxy knows.
+  IF pg_catalog.texticregexeq(sql, pg_catalog.concat('(^|[;/]|--.*)[[:space:]]*copy[[:>:]].*(://|u&''|''[[:space:]]+''|',
+      pg_catalog.chr(92), pg_catalog.chr(92), ')')) THEN
     RETURN azure_storage_private.copy_statement(sql);
   END IF;
   RETURN sql;
@@ -380,7 +381,7 @@ BEGIN
   FROM azure_storage_private.caller AS c;
   head := state;
   FOR new_row IN EXECUTE pg_catalog.format('SELECT %s FROM (%s) AS r', CASE
-    WHEN pg_catalog.starts_with(state, 'b') THEN $$pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send(r), 'hex'), E'\n')$$
+    WHEN pg_catalog.starts_with(state, 'b') THEN $$pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send(r), 'hex'), pg_catalog.chr(10))$$
     WHEN pg_catalog.texteq(pg_catalog.jsonb_extract_path_text(request, 'encoder'), 'parquet')
       AND NOT azure_storage_private.has_canonical_styles() THEN 'azure_storage_private.canonical_text(r)'
     ELSE 'pg_catalog.textin(pg_catalog.record_out(r))' END, pg_catalog.jsonb_extract_path_text(request, 'source'))

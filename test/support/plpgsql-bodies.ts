@@ -82,7 +82,7 @@ export function plpgsqlBody(random: Random): string {
       case 12:
         return `FOR r IN EXECUTE ${dynamic()}${using()} LOOP RAISE NOTICE '%', r; ${block(depth)} END LOOP;`
       case 13:
-        return `WHILE n < 3 LOOP n := n + 1; ${block(depth)} END LOOP;`
+        return `WHILE k < 3 LOOP k := k + 1; ${block(depth)} END LOOP;`
       case 14:
         return `CASE ${random.pick(['', number()])} WHEN ${random.pick(['1', 'true', condition()])} THEN ${block(depth)} ELSE ${block(depth)} END CASE;`
       case 15:
@@ -90,12 +90,12 @@ export function plpgsqlBody(random: Random): string {
       case 16:
         return `BEGIN ${block(depth)} EXCEPTION WHEN ${random.pick(['OTHERS', 'division_by_zero OR undefined_column', "SQLSTATE '42601'"])} THEN RAISE NOTICE '% %', SQLSTATE, SQLERRM; ${block(depth)} END;`
       default:
-        return `DO $in$ DECLARE n int := 1; m int := 2; copy int; s text := 'x'; q text; r record; BEGIN ${block(2)} END $in$;`
+        return `DO $in$ DECLARE n int := 1; m int := 2; k int := 0; copy int; s text := 'x'; q text; r record; BEGIN ${block(2)} END $in$;`
     }
   }
   const block = (depth: number): string =>
     Array.from({ length: 1 + random.below(3) }, () => statement(depth + 1)).join(gap())
-  return `DECLARE${gap()}n int := ${random.below(4)}; m int := 2; copy int := 1; s text := 'copy'; q text := 'SELECT 12'; r record;${newline}BEGIN${newline}${block(0)}${newline}${block(0)}${newline}END${gap()}`
+  return `DECLARE${gap()}n int := ${random.below(4)}; m int := 2; k int := 0; copy int := 1; s text := 'copy'; q text := 'SELECT 12'; r record;${newline}BEGIN${newline}${block(0)}${newline}${block(0)}${newline}END${gap()}`
 }
 
 export function quotedBody(body: string, random: Random): string {
