@@ -11,6 +11,9 @@ export const frameBody = (frame: Frame): Buffer => frame.bytes.subarray(HEADER_L
 /** Takes payloads of CopyData messages, any number of them and parts of them at a time. The buffer is used again after it. */
 export type CopyDataSink = (payloads: Buffer) => void
 
+/** A longer message gets its buffer at once, so that joining its chunks takes no time at its end. */
+const LONG_BYTES = 256 * 1024
+
 /**
  * Cuts a byte stream into whole messages. With a CopyData sink set, the payloads of CopyData messages go there as they
  * come, not assembled, with the headers between them squeezed out of the chunk: a row costs no allocation, and a chunk
@@ -20,6 +23,8 @@ export class FrameAssembler {
   copyDataSink: CopyDataSink | undefined
   #partial: Buffer[] = []
   #partialLength = 0
+  /** In the place of #partial, for a long message of which more than one chunk has come. */
+  #long: Buffer | undefined
   #wanted = HEADER_LENGTH
   #sinkRemaining = 0
   #dropRemaining = 0
@@ -34,6 +39,7 @@ export class FrameAssembler {
   push(chunk: Buffer): void {
     const sink = this.copyDataSink
     let buffer = this.#dropRemaining > 0 ? this.#drop(chunk) : chunk
+    if (this.#partialLength > 0 && this.#wanted > LONG_BYTES) buffer = this.#goOn(buffer)
     if (buffer.length === 0) return
     let offset = 0
     // Where the payloads found so far are in the buffer, one behind the other.
@@ -81,18 +87,41 @@ export class FrameAssembler {
   dropMessage(onDropped: () => void): void {
     this.#dropRemaining = this.#wanted - this.#partialLength
     this.#onDropped = onDropped
-    this.#partial = []
-    this.#partialLength = 0
-    this.#wanted = HEADER_LENGTH
+    this.#forgetPartial()
   }
 
   /** The bytes of a message that has not come whole yet; the assembler is empty afterwards. */
   takePartial(): Buffer {
-    const partial = this.#partial.length === 1 ? (this.#partial[0] as Buffer) : Buffer.concat(this.#partial)
+    const pieces = this.#long ? [this.#long.subarray(0, this.#partialLength)] : this.#partial
+    const partial = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)
+    this.#forgetPartial()
+    return partial
+  }
+
+  #forgetPartial(): void {
     this.#partial = []
+    this.#long = undefined
     this.#partialLength = 0
     this.#wanted = HEADER_LENGTH
-    return partial
+  }
+
+  /** The next bytes of a long message; returns those behind it. */
+  #goOn(chunk: Buffer): Buffer {
+    if (this.#long === undefined) {
+      this.#long = Buffer.allocUnsafeSlow(this.#wanted)
+      let length = 0
+      for (const piece of this.#partial) length += piece.copy(this.#long, length)
+      this.#partial = []
+    }
+    const taken = chunk.copy(this.#long, this.#partialLength)
+    this.#partialLength += taken
+    if (this.#partialLength === this.#wanted) {
+      const bytes = this.takePartial()
+      const code = bytes[0] as number
+      if (code === BACKEND.copyData && this.copyDataSink) this.copyDataSink(bytes.subarray(HEADER_LENGTH))
+      else this.#onFrame({ code, bytes })
+    }
+    return chunk.subarray(taken)
   }
 
   #drop(chunk: Buffer): Buffer {
