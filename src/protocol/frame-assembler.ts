@@ -1,4 +1,5 @@
 import { BACKEND, HEADER_LENGTH } from './codes.ts'
+import { HeldBytes } from './held-bytes.ts'
 
 /** One whole message, header included. */
 export interface Frame {
@@ -11,7 +12,7 @@ export const frameBody = (frame: Frame): Buffer => frame.bytes.subarray(HEADER_L
 /** Takes payloads of CopyData messages, any number of them and parts of them at a time. The buffer is used again after it. */
 export type CopyDataSink = (payloads: Buffer) => void
 
-/** A longer message gets its buffer at once, so that joining its chunks takes no time at its end. */
+/** A longer message gets its memory when its second chunk comes, so that joining all of them takes no time at its end. */
 const LONG_BYTES = 256 * 1024
 
 /**
@@ -21,11 +22,9 @@ const LONG_BYTES = 256 * 1024
  */
 export class FrameAssembler {
   copyDataSink: CopyDataSink | undefined
-  #partial: Buffer[] = []
-  #partialLength = 0
-  /** In the place of #partial, for a long message of which more than one chunk has come. */
-  #long: Buffer | undefined
-  #wanted = HEADER_LENGTH
+  readonly #partial = new HeldBytes()
+  /** In its place: the memory of a long message, and how much of it has come. */
+  #long: { readonly bytes: Buffer; length: number } | undefined
   #sinkRemaining = 0
   #dropRemaining = 0
   #onDropped: (() => void) | undefined
@@ -39,7 +38,7 @@ export class FrameAssembler {
   push(chunk: Buffer): void {
     const sink = this.copyDataSink
     let buffer = this.#dropRemaining > 0 ? this.#drop(chunk) : chunk
-    if (this.#partialLength > 0 && this.#wanted > LONG_BYTES) buffer = this.#goOn(buffer)
+    if (this.#long !== undefined || this.announcedLength > LONG_BYTES) buffer = this.#goOn(buffer)
     if (buffer.length === 0) return
     let offset = 0
     // Where the payloads found so far are in the buffer, one behind the other.
@@ -49,10 +48,10 @@ export class FrameAssembler {
       offset = Math.min(this.#sinkRemaining, buffer.length)
       this.#sinkRemaining -= offset
       payloadsEnd = offset
-    } else if (this.#partialLength > 0) {
-      this.#hold(sink ? Buffer.from(buffer) : buffer)
-      if (this.#partialLength < this.#wanted) return
-      buffer = this.takePartial()
+    } else if (this.#partial.length > 0) {
+      this.#partial.push(sink ? Buffer.from(buffer) : buffer)
+      if (this.#partial.length < (this.announcedLength || HEADER_LENGTH)) return
+      buffer = this.#partial.take()
     }
     const end = buffer.length
     while (end - offset >= HEADER_LENGTH) {
@@ -75,47 +74,39 @@ export class FrameAssembler {
       offset += length
     }
     if (payloadsEnd > payloads) sink?.(buffer.subarray(payloads, payloadsEnd))
-    if (offset < end) this.#hold(sink ? Buffer.from(buffer.subarray(offset)) : buffer.subarray(offset))
+    const rest = buffer.subarray(offset)
+    if (rest.length > 0) this.#partial.push(sink ? Buffer.from(rest) : rest)
   }
 
   /** How long the message under way says it is; 0 where there is none. */
   get announcedLength(): number {
-    return this.#partialLength < HEADER_LENGTH ? 0 : this.#wanted
+    if (this.#long) return this.#long.bytes.length
+    const header = this.#partial.header
+    return header ? header.length + 1 : 0
   }
 
   /** Passes over the message under way, without ever holding it; `onDropped` is called when all of it has come. */
   dropMessage(onDropped: () => void): void {
-    this.#dropRemaining = this.#wanted - this.#partialLength
+    this.#dropRemaining = this.announcedLength - (this.#long?.length ?? this.#partial.length)
     this.#onDropped = onDropped
-    this.#forgetPartial()
+    this.takePartial()
   }
 
   /** The bytes of a message that has not come whole yet; the assembler is empty afterwards. */
   takePartial(): Buffer {
-    const pieces = this.#long ? [this.#long.subarray(0, this.#partialLength)] : this.#partial
-    const partial = pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces)
-    this.#forgetPartial()
-    return partial
-  }
-
-  #forgetPartial(): void {
-    this.#partial = []
+    const long = this.#long
     this.#long = undefined
-    this.#partialLength = 0
-    this.#wanted = HEADER_LENGTH
+    return long ? long.bytes.subarray(0, long.length) : this.#partial.take()
   }
 
   /** The next bytes of a long message; returns those behind it. */
   #goOn(chunk: Buffer): Buffer {
-    if (this.#long === undefined) {
-      this.#long = Buffer.allocUnsafeSlow(this.#wanted)
-      let length = 0
-      for (const piece of this.#partial) length += piece.copy(this.#long, length)
-      this.#partial = []
-    }
-    const taken = chunk.copy(this.#long, this.#partialLength)
-    this.#partialLength += taken
-    if (this.#partialLength === this.#wanted) {
+    this.#long ??= { bytes: Buffer.allocUnsafeSlow(this.announcedLength), length: 0 }
+    const long = this.#long
+    if (this.#partial.length > 0) long.length = this.#partial.take().copy(long.bytes)
+    const taken = chunk.copy(long.bytes, long.length)
+    long.length += taken
+    if (long.length === long.bytes.length) {
       const bytes = this.takePartial()
       const code = bytes[0] as number
       if (code === BACKEND.copyData && this.copyDataSink) this.copyDataSink(bytes.subarray(HEADER_LENGTH))
@@ -129,15 +120,5 @@ export class FrameAssembler {
     this.#dropRemaining -= dropped
     if (this.#dropRemaining === 0) this.#onDropped?.()
     return chunk.subarray(dropped)
-  }
-
-  /** Chunks of a long message are joined once, when it is complete, not once a chunk. */
-  #hold(rest: Buffer): void {
-    this.#partial.push(rest)
-    this.#partialLength += rest.length
-    if (this.#wanted > HEADER_LENGTH || this.#partialLength < HEADER_LENGTH) return
-    const head = this.#partial.length === 1 ? rest : Buffer.concat(this.#partial)
-    this.#partial = [head]
-    this.#wanted = head.readUInt32BE(1) + 1
   }
 }
