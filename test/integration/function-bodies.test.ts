@@ -13,7 +13,7 @@ const SEED = 20_261_128
 const asWritten = (context: string | undefined) =>
   context
     ?.replace(/azure_storage_private\.statement\((?:\/\* SELECT \*\/ \(SELECT )?/g, '')
-    .replace(/SQL expression "[^]*?"(?=\n|$)/g, 'SQL expression')
+    .replace(/SQL expression ".*?"(?=\n|$)/gs, 'SQL expression')
 
 test.each(servers)(
   'bodies without a COPY of a blob do what they do past the proxy, on PostgreSQL $version',
