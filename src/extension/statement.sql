@@ -367,6 +367,12 @@ $function$;
 CREATE OR REPLACE TRIGGER count_row INSTEAD OF INSERT ON azure_storage_private.copied_rows
 FOR EACH ROW EXECUTE FUNCTION azure_storage_private.count_row();
 
+-- The name of the upload is its password: see put_send.
+CREATE OR REPLACE FUNCTION azure_storage_private.copy_commit(state text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT azure_storage_private.put_commit(state)
+$function$;
+
 -- Writes the rows of request's `source`, also where there are none, and counts them. See put_row.
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_to(key text) RETURNS bigint
 LANGUAGE plpgsql AS $function$
@@ -393,8 +399,7 @@ BEGIN
       state := head;
     END IF;
   END LOOP;
-  PERFORM azure_storage_private.put_commit(state);
+  PERFORM azure_storage_private.copy_commit(state);
   RETURN written;
 END
 $function$;
-GRANT EXECUTE ON FUNCTION azure_storage_private.put_commit TO PUBLIC;

@@ -9,6 +9,7 @@ import type { Services } from '../services.ts'
 import { classify, type Statement } from '../sql/classify.ts'
 import { type CopyPlan, planCopy } from '../sql/copy-plan.ts'
 import { quoteLiteral } from '../sql/quote.ts'
+import { UnreadText } from '../sql/reader-lane.ts'
 import { isSmall } from '../sql/text-reader.ts'
 
 const PURPOSE = 'blobgres/2 copy'
@@ -67,14 +68,20 @@ export async function readText(request: TextToRead, services: Services, signal: 
   return [...parts, { text: slice(done, text.length) }]
 }
 
-function statementsOf(
+async function statementsOf(
   text: string,
   { standardConformingStrings, pid }: TextToRead,
   { config, texts }: Services,
   signal: AbortSignal,
-): Promise<Statement[] | undefined> | Statement[] | undefined {
+): Promise<Statement[] | undefined> {
   const settings = { encoding: 'UTF8', standardConformingStrings, endpoints: config.storageEndpoints }
-  return isSmall(text) ? classify(text, settings) : texts.read({ text, settings, client: `backend ${pid}`, signal })
+  if (isSmall(text)) return classify(text, settings)
+  try {
+    return await texts.read({ text, settings, client: `backend ${pid}`, signal })
+  } catch (error) {
+    if (error instanceof UnreadText) return undefined // PostgreSQL's to run as it is
+    throw error
+  }
 }
 
 /** What a request is for, where it is a COPY of which readText() has given the parts. @throws PgError */
