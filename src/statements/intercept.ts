@@ -85,13 +85,13 @@ export class StatementInterceptor implements Interceptor {
         const { pending } = this.#session
         if (pending.quiet && !pending.skipping) this.#prepared.forget('') // the backend does too
         const text = body.toString('latin1', 0, body.length - 1)
-        const isOurs = mayBeOurs(text) && body.indexOf(0) === body.length - 1
+        const isOurs = mayBeOurs(text, this.#services.config.strictAzure) && body.indexOf(0) === body.length - 1
         return isOurs ? () => this.#query(frame, text) : undefined
       }
       case FRONTEND.parse: {
         const name = cstring(body, 0)
         const text = cstring(body, name.length + 1)
-        const concernsUs = mayBeOurs(text) || this.#prepared.has(name)
+        const concernsUs = mayBeOurs(text, this.#services.config.strictAzure) || this.#prepared.has(name)
         return concernsUs ? () => this.#parse(frame, name, text) : undefined
       }
       case FRONTEND.bind: {
@@ -146,7 +146,10 @@ export class StatementInterceptor implements Interceptor {
     const session = this.#session
     const statements = (await session.quiet()) ? await this.#read(text) : undefined
     const [statement] = statements ?? []
-    const isOurs = statements?.length === 1 && statement !== undefined && statement.kind !== 'pass'
+    const isOurs =
+      statements?.length === 1 &&
+      statement !== undefined &&
+      (statement.kind !== 'pass' || statement.extensions !== undefined)
     if (!isOurs && (session.pending.skipping || session.pending.unsure || !this.#prepared.has(name))) {
       session.forward(frame.bytes)
       return
@@ -260,6 +263,7 @@ export class StatementInterceptor implements Interceptor {
       encoding: this.#encoding,
       standardConformingStrings: this.#session.parameters.get('standard_conforming_strings') !== 'off',
       endpoints: this.#services.config.storageEndpoints,
+      strictAzure: this.#services.config.strictAzure === true,
     }
     return readStatements(this.#session, this.#services.texts, { text, settings, client: this.#user })
   }
