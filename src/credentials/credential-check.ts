@@ -21,10 +21,10 @@ export function whatIsWrong(credential: string, now = Date.now()): string | unde
   if (/\s/.test(credential)) return `has white space in it, and is not ${KEY_OR_SAS}`
   if (/^eyJ[\w-]+\.[\w-]+\./.test(credential)) return `is an access token, and not ${KEY_OR_SAS}`
   if (credential.includes('sig=')) return whatIsWrongWithSas(credential.replace(/^\?/, ''), now)
-  if (/(?:^|[?&])(?:sv|se|sp|sr|ss)=/.test(credential)) return 'is a SAS token without its signature, sig='
+  if (/(?:^|[?&])(?:sv|se|sp|sr|ss)=/.test(credential)) return 'is a SAS token without its signature, sig'
   const bytes = bytesOfBase64(credential)
   if (bytes === undefined) {
-    return `is not an access key, which is base64 of ${KEY_BYTES} bytes, nor a SAS token, which has sv= and sig=`
+    return `is not an access key, which is base64 of ${KEY_BYTES} bytes, nor a SAS token, which has sv and sig`
   }
   if (bytes !== KEY_BYTES) return `is not an access key, which is base64 of ${KEY_BYTES} bytes, but of ${bytes}`
   return undefined
@@ -45,16 +45,16 @@ function whatIsWrongWithSas(query: string, now: number): string | undefined {
   const has = (name: string): boolean => parameters.has(name)
   const time = (name: string): number | undefined =>
     has(name) ? Date.parse(parameters.get(name) as string) : undefined
-  if (!has('sv')) return 'is a SAS token without its version, sv='
+  if (!has('sv')) return 'is a SAS token without its version, sv'
   if (bytesOfBase64(parameters.get('sig') as string) !== SIGNATURE_BYTES) {
-    return `is a SAS token whose signature, sig=, is not base64 of ${SIGNATURE_BYTES} bytes`
+    return `is a SAS token whose signature, sig, is not base64 of ${SIGNATURE_BYTES} bytes`
   }
-  if (!has('si') && !(has('se') && has('sp'))) return 'is a SAS token without se= and sp=, and without a policy, si='
-  if (!has('sr') && !has('ss')) return 'is a SAS token that says neither sr= nor ss=, what it is for'
-  if (has('ss') && !parameters.get('ss')?.includes('b')) return 'is a SAS token for other services than blobs, by ss='
-  if (has('srt') && !parameters.get('srt')?.includes('o')) return 'is a SAS token that is not for objects, by srt='
+  if (!has('si') && !(has('se') && has('sp'))) return 'is a SAS token without se and sp, and without a policy, si'
+  if (!has('sr') && !has('ss')) return 'is a SAS token that says neither sr nor ss, what it is for'
+  if (has('ss') && !parameters.get('ss')?.includes('b')) return 'is a SAS token for other services than blobs, by ss'
+  if (has('srt') && !parameters.get('srt')?.includes('o')) return 'is a SAS token that is not for objects, by srt'
   const [start, end] = [time('st'), time('se')]
-  if (Number.isNaN(start) || Number.isNaN(end)) return 'is a SAS token whose st= or se= is not a date'
+  if (Number.isNaN(start) || Number.isNaN(end)) return 'is a SAS token whose st or se is not a date'
   if (end !== undefined && end <= now) return `is a SAS token that expired at ${shown(end)}`
   if (start !== undefined && start > now + CLOCK_TOLERANCE_MS) {
     return `is a SAS token that is not valid before ${shown(start)}`
