@@ -2,7 +2,7 @@ import { credentialOf } from '../credentials/access.ts'
 import { rowTooLarge } from '../formats/rows/row-errors.ts'
 import type { Logger } from '../log.ts'
 import { COPIES_OF_ROW, type MemoryLease } from '../memory-budget.ts'
-import { sealForAccount } from '../operations/account-add.ts'
+import { sealForAccount, warningOf } from '../operations/account-add.ts'
 import { readBlobRows } from '../operations/blob-get.ts'
 import { LIST_COLUMNS, type ListRequest, listRows } from '../operations/blob-list.ts'
 import { BlobRowsUpload } from '../operations/blob-put.ts'
@@ -153,9 +153,10 @@ export class Requests {
         yield* this.#get(request)
         break
       case 'SEAL': {
-        const sealed = await sealForAccount(request, this.#services.sealingKey)
-        yield rowDescription(['sealed'])
-        yield dataRow([sealed], this.#encoding)
+        const { sealingKey } = this.#services
+        const sealed = await sealForAccount(request, sealingKey)
+        yield rowDescription(['sealed', 'warning'])
+        yield dataRow([sealed, warningOf(request, sealingKey)], this.#encoding)
         break
       }
       case 'OPEN': {

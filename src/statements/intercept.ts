@@ -87,14 +87,14 @@ export class StatementInterceptor implements Interceptor {
         const { pending } = this.#session
         if (pending.quiet && !pending.skipping) this.#prepared.forget('') // the backend does too
         const text = body.toString('latin1', 0, body.length - 1)
-        const isOurs = mayBeOurs(text) && body.indexOf(0) === body.length - 1
+        const isOurs = mayBeOurs(text, this.#services.config.strictAzure) && body.indexOf(0) === body.length - 1
         return isOurs ? () => this.#query(frame, text) : undefined
       }
       case FRONTEND.parse: {
         this.#forgetPortals()
         const name = cstring(body, 0)
         const text = cstring(body, name.length + 1)
-        const concernsUs = mayBeOurs(text) || this.#prepared.has(name)
+        const concernsUs = mayBeOurs(text, this.#services.config.strictAzure) || this.#prepared.has(name)
         return concernsUs ? () => this.#parse(frame, name, text) : undefined
       }
       case FRONTEND.bind: {
@@ -103,7 +103,9 @@ export class StatementInterceptor implements Interceptor {
         const prepared = this.#prepared.ofName(cstring(body, portal.length + 1))
         if (prepared && !this.#prepared.hasRoomForPortal(portal)) return () => this.#refusePortal(frame)
         this.#prepared.bind(portal, prepared)
-        return prepared && prepared.secrets.length > 0 ? () => this.#bind(frame, prepared) : undefined
+        if (prepared === undefined || prepared.secrets.length === 0) return undefined
+        const sealed = () => sealParameters(frame, prepared.secrets, this.#encoding, this.#seal)
+        return async () => this.#session.forward(sealed())
       }
       case FRONTEND.execute: {
         this.#forgetPortals()
@@ -176,10 +178,6 @@ export class StatementInterceptor implements Interceptor {
       if (!accepted || prepared === undefined || !('prepared' in prepared)) return
       this.#prepared.add(name, { ...prepared.prepared, release: owner.handOver() })
     })
-  }
-
-  async #bind(frame: Frame, { secrets }: Prepared): Promise<void> {
-    this.#session.forward(sealParameters(frame, secrets, this.#encoding, this.#seal))
   }
 
   async #refusePortal(frame: Frame): Promise<void> {
@@ -271,6 +269,7 @@ export class StatementInterceptor implements Interceptor {
       encoding: this.#encoding,
       standardConformingStrings: this.#session.parameters.get('standard_conforming_strings') !== 'off',
       endpoints: this.#services.config.storageEndpoints,
+      strictAzure: this.#services.config.strictAzure === true,
     }
     return readStatements(this.#session, this.#services.texts, { text, settings, client: this.#user })
   }

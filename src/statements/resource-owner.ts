@@ -2,6 +2,7 @@ import type { Client } from 'pg'
 import { type CommitLock, connectAdmin, takeCommitLock } from '../backend/admin.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { createInstaller, mayCreateExtension } from '../extension/install.ts'
+import { SERVER_PARAMETERS, type ServerParameters } from './allow-list.ts'
 import { newCommitKey } from './script.ts'
 
 /**
@@ -34,6 +35,14 @@ export class ResourceOwner {
     return this.#asAdmin(async admin => {
       const { rows } = await admin.query<{ may: boolean }>(`SELECT ${mayCreateExtension('$1')} AS may`, [pid])
       return rows[0]?.may ?? false
+    })
+  }
+
+  /** What Azure has in place of settings that a session could change. @throws PgError */
+  serverParameters(): Promise<ServerParameters> {
+    return this.#asAdmin(async admin => {
+      const { rows } = await admin.query<ServerParameters>(SERVER_PARAMETERS)
+      return rows[0] as ServerParameters
     })
   }
 
