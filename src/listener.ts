@@ -181,6 +181,7 @@ export class Listener {
         key = received
         pid = key.readInt32BE(0)
         cancels.add(key, session)
+        this.#loopback.heard(session.parameters.get('in_hot_standby'))
         log.setBindings({ backend: pid })
         log.debug({ user: parameters.get('user'), database: parameters.get('database') }, 'login complete')
       },

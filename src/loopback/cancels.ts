@@ -4,7 +4,8 @@ import type { Logger } from '../log.ts'
 import type { Calls } from '../operations/calls.ts'
 import type { Services } from '../services.ts'
 import { loopbackAddresses, removeAddresses } from './address.ts'
-import { askingProxies } from './ask.ts'
+import { type Ask, askDirectly, askingProxies } from './ask.ts'
+import { presentAddresses } from './presence.ts'
 
 /** What fits into one request by far. */
 const MAX_BATCH = 1000
@@ -81,30 +82,40 @@ export class Cancels {
   }
 
   async #tell(tokens: Set<string>, ownAddress: string | undefined): Promise<void> {
-    const { config, sealingKey } = this.#services
+    const { config, server, sealingKey } = this.#services
     const admin = await connectAdmin(config.backend)
     try {
-      const others = (await loopbackAddresses(admin)).filter(address => address !== ownAddress)
+      const isOther = (address: string): boolean => address !== ownAddress
+      if (server.isStandby) {
+        const others = (await presentAddresses(admin, sealingKey)).filter(isOther)
+        await tellAll(tokens, others, askDirectly(this.#services))
+        return
+      }
+      const others = (await loopbackAddresses(admin)).filter(isOther)
       if (others.length === 0) return
-      const dead: string[] = []
-      await askingProxies(admin, sealingKey, async ask => {
-        for (const address of others) {
-          for (const sessions of batches([...tokens])) {
-            const known = await ask(address, 'CANCEL', { sessions })
-            for (const token of known ?? []) tokens.delete(token)
-            if (known === undefined) {
-              dead.push(address)
-              break
-            }
-          }
-          if (tokens.size === 0) return
-        }
-      })
+      const dead = await askingProxies(admin, this.#services, ask => tellAll(tokens, others, ask))
       if (dead.length > 0) await removeAddresses(admin, dead)
     } finally {
       await admin.end()
     }
   }
+}
+
+/** Asks one proxy after the other until all tokens are known. Resolves to the addresses at which there is none. */
+async function tellAll(tokens: Set<string>, addresses: readonly string[], ask: Ask): Promise<string[]> {
+  const dead: string[] = []
+  for (const address of addresses) {
+    for (const sessions of batches([...tokens])) {
+      const known = await ask(address, 'CANCEL', { sessions })
+      for (const token of known ?? []) tokens.delete(token)
+      if (known === undefined) {
+        dead.push(address)
+        break
+      }
+    }
+    if (tokens.size === 0) break
+  }
+  return dead
 }
 
 function batches(tokens: readonly string[]): string[][] {

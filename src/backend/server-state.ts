@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto'
+import type { Client } from 'pg'
+import type { Config } from '../config/config.ts'
+import { type SealingKey, withProxyKey } from '../credentials/sealing.ts'
+import { prepareServer, readSealingKey } from '../extension/install.ts'
+import type { Logger } from '../log.ts'
+import { connectAdmin } from './admin.ts'
+import { updateDatabases } from './update-databases.ts'
+
+/** How often anybody may have the server looked at again. */
+const LOOK_INTERVAL_MS = 1000
+
+const FACTS = `
+SELECT pg_catalog.pg_is_in_recovery() AS "isStandby",
+  pg_catalog.to_regrole('azure_storage_key') IS NOT NULL AS "hasKey",
+  (pg_catalog.extract('epoch', pg_catalog.pg_postmaster_start_time())
+    OPERATOR(pg_catalog.*) 1000000::pg_catalog.numeric)::pg_catalog.int8::pg_catalog.text AS "startedAt",
+  pg_catalog.current_setting('server_version_num')::pg_catalog.int4
+    OPERATOR(pg_catalog./) 10000 AS "majorVersion"`
+
+interface Facts {
+  readonly isStandby: boolean
+  /** A standby has none whose primary never had a proxy. */
+  readonly hasKey: boolean
+  readonly startedAt: string
+  readonly majorVersion: number
+}
+
+/**
+ * The server behind a proxy, as it was found when it was last looked at. It changes meanwhile: a server is restarted, a
+ * standby is promoted, another takes over its address.
+ */
+export class ServerState {
+  readonly #config: Config
+  readonly #log: Logger
+  #facts: Facts = { isStandby: false, hasKey: false, startedAt: '', majorVersion: 0 }
+  #key: SealingKey = { encKey: randomBytes(32), macKey: randomBytes(32) }
+  #isOutdated = false
+  #lookingAgain: Promise<void> | undefined
+
+  private constructor(config: Config, log: Logger) {
+    this.#config = config
+    this.#log = log
+  }
+
+  /** Looks at a server for the first time. @throws where it cannot be had. */
+  static async of(config: Config, log: Logger): Promise<ServerState> {
+    const state = new ServerState(config, log)
+    const admin = await connectAdmin(config.backend)
+    try {
+      await state.look(admin)
+      if (state.isStandby) log.info('the server is a standby: its databases are left as they are')
+      await state.updateDatabases(admin)
+      return state
+    } finally {
+      await admin.end()
+    }
+  }
+
+  /** It is in recovery: nothing can be written. */
+  get isStandby(): boolean {
+    return this.#facts.isStandby
+  }
+
+  /** When its postmaster started, in microseconds: a standby shares its key, oids and accounts with its primary, but not this. */
+  get startedAt(): string {
+    return this.#facts.startedAt
+  }
+
+  get majorVersion(): number {
+    return this.#facts.majorVersion
+  }
+
+  get hasKey(): boolean {
+    return this.#facts.hasKey
+  }
+
+  /** Where the server has none, one that nothing has been made with. */
+  get sealingKey(): SealingKey {
+    return this.#key
+  }
+
+  /** Looks at the server that `admin` is connected to; where it can be written to, what all databases share is made. */
+  async look(admin: Client): Promise<void> {
+    const { rows } = await admin.query<Facts>(FACTS)
+    const facts = rows[0] as Facts
+    const isNew = facts.startedAt !== this.startedAt || facts.isStandby !== this.isStandby
+    if (isNew && !facts.isStandby) {
+      await prepareServer(admin)
+      this.#isOutdated = true
+    }
+    const hasKey = facts.hasKey || !facts.isStandby
+    if (hasKey) this.#key = withProxyKey(await readSealingKey(admin), this.#config.credentialKey)
+    this.#facts = { ...facts, hasKey }
+  }
+
+  /** Brings the extension up to date in the databases of a server that can be written to, once. */
+  async updateDatabases(admin: Client): Promise<void> {
+    if (!this.#isOutdated || this.isStandby) return
+    this.#isOutdated = false
+    await updateDatabases(admin, this.#config.backend, this.#log)
+  }
+
+  /** Whether it is this server that started then; who says so without being it has it looked at, now and then. */
+  async hasStartedAt(time: string): Promise<boolean> {
+    if (time !== this.startedAt) {
+      this.#lookingAgain ??= this.#lookAgain()
+      await this.#lookingAgain
+    }
+    return time === this.startedAt
+  }
+
+  async #lookAgain(): Promise<void> {
+    try {
+      const admin = await connectAdmin(this.#config.backend)
+      await this.look(admin).finally(() => admin.end())
+    } catch (error) {
+      this.#log.warn({ err: error }, 'cannot look at the server')
+    }
+    setTimeout(() => {
+      this.#lookingAgain = undefined
+    }, LOOK_INTERVAL_MS).unref()
+  }
+}
