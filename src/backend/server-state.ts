@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import type { Config } from '../config/config.ts'
 import { type SealingKey, withProxyKey } from '../credentials/sealing.ts'
@@ -36,7 +37,10 @@ export class ServerState {
   #facts: Facts = { isStandby: false, hasKey: false, startedAt: '', majorVersion: 0 }
   #key: SealingKey = { encKey: randomBytes(32), macKey: randomBytes(32) }
   #isOutdated = false
-  #lookingAgain: Promise<void> | undefined
+  /** One that has not begun yet. */
+  #nextLook: Promise<void> | undefined
+  #lastLook: Promise<void> = Promise.resolve()
+  #lookedAt = Number.NEGATIVE_INFINITY
 
   private constructor(config: Config, log: Logger) {
     this.#config = config
@@ -101,24 +105,26 @@ export class ServerState {
     await updateDatabases(admin, this.#config.backend, this.#log)
   }
 
-  /** Whether it is this server that started then; who says so without being it has it looked at, now and then. */
+  /** Whether it is this server that started then. It is looked at once more where it seems not to be: anybody can say so. */
   async hasStartedAt(time: string): Promise<boolean> {
     if (time !== this.startedAt) {
-      this.#lookingAgain ??= this.#lookAgain()
-      await this.#lookingAgain
+      this.#nextLook ??= this.#lookAgain(this.#lastLook)
+      this.#lastLook = this.#nextLook
+      await this.#nextLook
     }
     return time === this.startedAt
   }
 
-  async #lookAgain(): Promise<void> {
+  async #lookAgain(last: Promise<void>): Promise<void> {
+    await last
+    await sleep(Math.max(0, this.#lookedAt + LOOK_INTERVAL_MS - performance.now()))
+    this.#nextLook = undefined
+    this.#lookedAt = performance.now()
     try {
       const admin = await connectAdmin(this.#config.backend)
       await this.look(admin).finally(() => admin.end())
     } catch (error) {
       this.#log.warn({ err: error }, 'cannot look at the server')
     }
-    setTimeout(() => {
-      this.#lookingAgain = undefined
-    }, LOOK_INTERVAL_MS).unref()
   }
 }
