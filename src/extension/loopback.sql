@@ -47,9 +47,10 @@ CREATE OR REPLACE FUNCTION azure_storage_private.present_addresses() RETURNS tex
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT string_agg(part[3], ',' ORDER BY part[2], a.backend_start DESC)
   FROM pg_stat_get_activity(NULL) AS a,
-    regexp_match(a.query, '^/[*] azure_storage proxy ([0-9a-f]{64}) (first|last) ([^ ]+) [*]/') AS part
-  WHERE part[1] = azure_storage_private.proof('blobgres/2 presence', a.pid::text,
-    (extract(epoch FROM a.backend_start) * 1000000)::bigint::text, part[2], part[3])
+    regexp_match(CASE WHEN starts_with(a.query, '/* azure_storage proxy ') THEN a.query END,
+      '^.{23}([0-9a-f]{64}) (first|last) ([^ ]+) [*]/') AS part
+  WHERE CASE WHEN part IS NOT NULL THEN part[1] = azure_storage_private.proof('blobgres/2 presence', a.pid::text,
+    (extract(epoch FROM a.backend_start) * 1000000)::bigint::text, part[2], part[3]) END
 $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.present_addresses FROM PUBLIC;
 
@@ -59,13 +60,12 @@ REVOKE ALL ON FUNCTION azure_storage_private.present_addresses FROM PUBLIC;
 -- about the proxies of its primary.
 CREATE OR REPLACE FUNCTION azure_storage_private.loopback_addresses() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
-  SELECT concat_ws(',', azure_storage_private.present_addresses(), (
-    SELECT substr(setting, length('azure_storage.loopback_addresses=') + 1)
-    FROM pg_db_role_setting AS s JOIN pg_roles AS r ON r.oid = s.setrole
-      LEFT JOIN pg_database AS d ON d.oid = s.setdatabase, unnest(s.setconfig) AS setting
-    WHERE (s.setdatabase = 0 OR d.datname = current_database()) AND r.rolname = 'azure_storage_key'
-      AND starts_with(setting, 'azure_storage.loopback_addresses=') AND NOT pg_is_in_recovery()
-    ORDER BY s.setdatabase DESC LIMIT 1))
+  SELECT substr(setting, length('azure_storage.loopback_addresses=') + 1)
+  FROM pg_db_role_setting AS s JOIN pg_roles AS r ON r.oid = s.setrole
+    LEFT JOIN pg_database AS d ON d.oid = s.setdatabase, unnest(s.setconfig) AS setting
+  WHERE (s.setdatabase = 0 OR d.datname = current_database()) AND r.rolname = 'azure_storage_key'
+    AND starts_with(setting, 'azure_storage.loopback_addresses=') AND NOT pg_is_in_recovery()
+  ORDER BY s.setdatabase DESC LIMIT 1
 $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.loopback_addresses FROM PUBLIC;
 
@@ -189,11 +189,12 @@ REVOKE ALL ON FUNCTION azure_storage_private.greet FROM PUBLIC;
 
 -- Connects to the first proxy that proves itself: the one that the session came through, if it can be had, which has
 -- written its address into azure_storage.proxy. That is a session's to change, hence no more than a choice among those
--- that are registered. Closes what statements before this one have left, because they failed.
+-- that are registered; only where none of these serves, as on a standby, among those that are there. Closes what statements before this one have left, because they failed.
 CREATE OR REPLACE FUNCTION azure_storage_private.connect(connection text) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   mark CONSTANT text := azure_storage_private.connection_mark();
+  is_registered boolean;
   address text;
   detail text;
   tried text;
@@ -202,23 +203,26 @@ BEGIN
   FROM unnest(azure_storage_private.dblink_get_connections()) AS name
   WHERE name ~ '^azure_storage_([0-9a-f]{16}|[0-9a-f]{32})$' AND substr(name, 15, 16) <> mark;
 
-  FOR address IN
-    SELECT a.address
-    FROM string_to_table(azure_storage_private.loopback_addresses(), ',') WITH ORDINALITY AS a (address, n)
-    ORDER BY a.address IS DISTINCT FROM current_setting('azure_storage.proxy', true), n
-  LOOP
-    BEGIN
-      PERFORM azure_storage_private.dblink_connect(connection, azure_storage_private.connection_string(address));
-      RETURN azure_storage_private.greet(connection, address);
-    EXCEPTION
-      WHEN query_canceled THEN
-        PERFORM azure_storage_private.disconnect(connection);
-        RAISE;
-      WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-        tried := concat_ws('; ', tried, format('%s: %s', address, left(coalesce(nullif(detail, ''), SQLERRM), 500)));
-        PERFORM azure_storage_private.disconnect(connection);
-    END;
+  FOREACH is_registered IN ARRAY ARRAY[true, false] LOOP
+    FOR address IN
+      SELECT a.address
+      FROM string_to_table(CASE WHEN is_registered THEN azure_storage_private.loopback_addresses()
+          ELSE azure_storage_private.present_addresses() END, ',') WITH ORDINALITY AS a (address, n)
+      ORDER BY a.address IS DISTINCT FROM current_setting('azure_storage.proxy', true), n
+    LOOP
+      BEGIN
+        PERFORM azure_storage_private.dblink_connect(connection, azure_storage_private.connection_string(address));
+        RETURN azure_storage_private.greet(connection, address);
+      EXCEPTION
+        WHEN query_canceled THEN
+          PERFORM azure_storage_private.disconnect(connection);
+          RAISE;
+        WHEN OTHERS THEN
+          GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+          tried := concat_ws('; ', tried, format('%s: %s', address, left(coalesce(nullif(detail, ''), SQLERRM), 500)));
+          PERFORM azure_storage_private.disconnect(connection);
+      END;
+    END LOOP;
   END LOOP;
   IF tried IS NULL THEN
     RAISE EXCEPTION 'azure_storage: no proxy can be reached from this server'

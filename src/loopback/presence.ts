@@ -40,6 +40,10 @@ export class Presence {
     await held.query(this.#statement)
   }
 
+  get isShown(): boolean {
+    return this.#held !== undefined
+  }
+
   /** Whether it can be seen, at a server that is a standby still. */
   async stands(): Promise<boolean> {
     const held = this.#held

@@ -11,6 +11,8 @@ import { type Place, Presence } from './presence.ts'
 const HEARTBEAT_INTERVAL_MS = 60_000
 /** How soon a standby's promotion is noticed, or that a server that was lost is back. */
 const GLANCE_INTERVAL_MS = 1000
+/** As long as a function takes to try some addresses. */
+const FAREWELL_MS = 20_000
 
 /** The addresses at which nobody proves to be a proxy: not to stay registered, for anybody could listen there. */
 async function deadAmong(ask: Ask, addresses: readonly string[], signal: AbortSignal): Promise<string[]> {
@@ -177,7 +179,12 @@ export class Registration implements Whereabouts {
       // Another proxy may have taken us for dead.
       await announceAddress(admin, this.#address, this.#place)
     }
-    await this.#presence.end()
+    if (this.#presence.isShown) {
+      // A function that has read what is registered before goes on to look there.
+      setTimeout(() => {
+        if (!server.isStandby) this.#enqueue(() => this.#presence.end())
+      }, FAREWELL_MS).unref()
+    }
   }
 
   #find(admin: Client): Promise<string | undefined> {

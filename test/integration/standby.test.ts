@@ -69,14 +69,37 @@ describe.each([15, 18] as const)('A proxy in front of a standby of PostgreSQL %i
     expect(await first(client(), `SELECT path FROM azure_storage.blob_list(${args}, 'put')`)).toBe('put.csv')
   })
 
+  const PRESENT = 'SELECT azure_storage_private.present_addresses()'
+
   test('its functions call its own proxy, not that of the primary, of which it has the address', async () => {
     const address = `${proxy.address.host}:${proxy.address.port}`
-    await vi.waitFor(async () =>
-      expect(await first(past, 'SELECT azure_storage_private.loopback_addresses()')).toBe(address),
+    await vi.waitFor(async () => expect(await first(past, PRESENT)).toBe(address))
+    expect(await first(past, 'SELECT azure_storage_private.loopback_addresses()')).toBeNull()
+    const { rows } = await past.query(
+      "SELECT setconfig::text FROM pg_db_role_setting WHERE setrole = 'azure_storage_key'::regrole",
     )
-    expect(await first(session, "SELECT current_setting('azure_storage.proxy')")).toMatch(
-      new RegExp(`:${proxy.address.port}$`),
+    expect(rows[0].setconfig).toContain(`:${stack.proxy.address.port}`)
+  })
+
+  test("what looks like a proxy's statement, and is none, counts for nothing", async () => {
+    const address = `${proxy.address.host}:${proxy.address.port}`
+    const { rows } = await past.query(
+      "SELECT query FROM pg_stat_activity WHERE starts_with(query, '/* azure_storage proxy ') AND pid <> pg_backend_pid()",
     )
+    const text: string = rows[0].query
+    const outsider = await connect(standby, 'outsider')
+    const forged = [text, text.replace(address, '127.0.0.1:1'), text.replace(/[0-9a-f]{64}/, '0'.repeat(64))]
+    for (const each of forged) {
+      expect(each).toContain('/* azure_storage proxy ')
+      await outsider.query(each)
+      expect(await first(past, PRESENT)).toBe(address)
+    }
+    // Nobody else sees the real one.
+    expect(
+      (await outsider.query('SELECT FROM pg_stat_activity WHERE query = $1 AND pid <> pg_backend_pid()', [text]))
+        .rowCount,
+    ).toBe(0)
+    await outsider.end()
   })
 
   test('what needs a write fails in the words of PostgreSQL', async () => {
