@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
+import type { BackendConfig } from '../config/backend-url.ts'
 import type { Config } from '../config/config.ts'
 import { type SealingKey, withProxyKey } from '../credentials/sealing.ts'
 import { prepareServer, readSealingKey } from '../extension/install.ts'
 import type { Logger } from '../log.ts'
-import { connectAdmin } from './admin.ts'
+import { connectToChosen, hostsOf } from './choose-host.ts'
 import { updateDatabases } from './update-databases.ts'
 
 /** How often anybody may have the server looked at again. */
@@ -34,6 +35,7 @@ interface Facts {
 export class ServerState {
   readonly #config: Config
   readonly #log: Logger
+  #backend: BackendConfig
   #facts: Facts = { isStandby: false, hasKey: false, startedAt: '', majorVersion: 0 }
   #key: SealingKey = { encKey: randomBytes(32), macKey: randomBytes(32) }
   #isOutdated = false
@@ -45,12 +47,13 @@ export class ServerState {
   private constructor(config: Config, log: Logger) {
     this.#config = config
     this.#log = log
+    this.#backend = config.backend
   }
 
   /** Looks at a server for the first time. @throws where it cannot be had. */
   static async of(config: Config, log: Logger): Promise<ServerState> {
     const state = new ServerState(config, log)
-    const admin = await connectAdmin(config.backend)
+    const admin = await state.connect()
     try {
       await state.look(admin)
       if (state.isStandby) log.info('the server is a standby: its databases are left as they are')
@@ -59,6 +62,30 @@ export class ServerState {
     } finally {
       await admin.end()
     }
+  }
+
+  /** The one of the configured servers that new sessions go to. */
+  get backend(): BackendConfig {
+    return this.#backend
+  }
+
+  /** All that sessions may have gone to. */
+  get backends(): readonly BackendConfig[] {
+    return hostsOf(this.#config.backend)
+  }
+
+  /** Connects the proxy itself, to the first of the configured servers that is as asked for: that is the one from now on. */
+  async connect(): Promise<Client> {
+    const { backend, admin } = await connectToChosen(this.#config.backend)
+    if (backend !== this.#backend)
+      this.#log.info({ host: backend.host, port: backend.port }, 'another server is chosen')
+    this.#backend = backend
+    return admin
+  }
+
+  /** Chooses once more, because the one that was chosen cannot be reached. */
+  reconsider(): Promise<void> {
+    return this.#soon()
   }
 
   /** It is in recovery: nothing can be written. */
@@ -102,17 +129,19 @@ export class ServerState {
   async updateDatabases(admin: Client): Promise<void> {
     if (!this.#isOutdated || this.isStandby) return
     this.#isOutdated = false
-    await updateDatabases(admin, this.#config.backend, this.#log)
+    await updateDatabases(admin, this.#backend, this.#log)
   }
 
   /** Whether it is this server that started then. It is looked at once more where it seems not to be: anybody can say so. */
   async hasStartedAt(time: string): Promise<boolean> {
-    if (time !== this.startedAt) {
-      this.#nextLook ??= this.#lookAgain(this.#lastLook)
-      this.#lastLook = this.#nextLook
-      await this.#nextLook
-    }
+    if (time !== this.startedAt) await this.#soon()
     return time === this.startedAt
+  }
+
+  #soon(): Promise<void> {
+    this.#nextLook ??= this.#lookAgain(this.#lastLook)
+    this.#lastLook = this.#nextLook
+    return this.#nextLook
   }
 
   async #lookAgain(last: Promise<void>): Promise<void> {
@@ -121,7 +150,7 @@ export class ServerState {
     this.#nextLook = undefined
     this.#lookedAt = performance.now()
     try {
-      const admin = await connectAdmin(this.#config.backend)
+      const admin = await this.connect()
       await this.look(admin).finally(() => admin.end())
     } catch (error) {
       this.#log.warn({ err: error }, 'cannot look at the server')

@@ -1,4 +1,5 @@
 import { connectAdmin } from '../backend/admin.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
 import { mac } from '../credentials/mac.ts'
 import type { Logger } from '../log.ts'
 import type { Calls } from '../operations/calls.ts'
@@ -15,6 +16,12 @@ interface Cancellable {
   cancelled(): void
 }
 
+interface OpenSession {
+  readonly pid: number
+  readonly backend: BackendConfig
+  readonly session: Cancellable
+}
+
 /**
  * Who must hear of a CancelRequest: the session's transfer and its functions, because the backend may be waiting for the
  * proxy. A load balancer may have sent it to another proxy of the server than the session.
@@ -23,7 +30,7 @@ export class Cancels {
   readonly #services: Services
   readonly #calls: Calls
   readonly #log: Logger
-  readonly #sessions = new Map<string, { readonly pid: number; readonly session: Cancellable }>()
+  readonly #sessions = new Map<string, OpenSession>()
   #untold = new Set<string>()
   #round: Promise<void> = Promise.resolve()
   #nextRound: Promise<void> | undefined
@@ -35,8 +42,14 @@ export class Cancels {
   }
 
   /** `key` is the session's BackendKeyData. */
-  add(key: Buffer, session: Cancellable): void {
-    this.#sessions.set(this.#tokenOf(key), { pid: key.readInt32BE(0), session })
+  add(key: Buffer, backend: BackendConfig, session: Cancellable): void {
+    this.#sessions.set(this.#tokenOf(key), { pid: key.readInt32BE(0), backend, session })
+  }
+
+  /** The servers that are to hear of it: that of the session, or any where it is another proxy's. */
+  backendsOf(key: Buffer): readonly BackendConfig[] {
+    const found = this.#sessions.get(this.#tokenOf(key))
+    return found === undefined ? this.#services.server.backends : [found.backend]
   }
 
   remove(key: Buffer): void {
@@ -82,8 +95,8 @@ export class Cancels {
   }
 
   async #tell(tokens: Set<string>, ownAddress: string | undefined): Promise<void> {
-    const { config, server, sealingKey } = this.#services
-    const admin = await connectAdmin(config.backend)
+    const { server, sealingKey } = this.#services
+    const admin = await connectAdmin(server.backend)
     try {
       const isOther = (address: string): boolean => address !== ownAddress
       if (server.isStandby) {

@@ -20,12 +20,12 @@ const SELF = `pid::pg_catalog.text,
  * statements, and it is gone with the proxy. The other half is azure_storage_private.present_addresses().
  */
 export class Presence {
-  readonly #backend: BackendConfig
+  readonly #server: { readonly backend: BackendConfig }
   #held: Client | undefined
   #statement = ''
 
-  constructor(backend: BackendConfig) {
-    this.#backend = backend
+  constructor(server: { readonly backend: BackendConfig }) {
+    this.#server = server
   }
 
   async show(key: SealingKey, addresses: readonly string[], place: Place): Promise<void> {
@@ -64,7 +64,7 @@ export class Presence {
   }
 
   async #hold(): Promise<Client> {
-    const held = await connectAdmin(this.#backend)
+    const held = await connectAdmin(this.#server.backend)
     held.on('end', () => {
       if (this.#held === held) this.#held = undefined
     })

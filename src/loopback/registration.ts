@@ -50,7 +50,7 @@ export class Registration implements Whereabouts {
     this.#services = services
     this.#proxyId = proxyId
     this.#log = log
-    this.#presence = new Presence(services.config.backend)
+    this.#presence = new Presence(services.server)
   }
 
   /** Where the server reaches this proxy, if it does; at a standby, where it may. */
@@ -77,7 +77,9 @@ export class Registration implements Whereabouts {
 
   /** What a session was told by the server when it was let in: the first to hear that a standby was promoted. */
   heard(inHotStandby: string | undefined): void {
-    if (inHotStandby !== undefined && (inHotStandby === 'on') !== this.#services.server.isStandby) this.#hurry()
+    const { isStandby, startedAt } = this.#services.server
+    const isOther = inHotStandby !== undefined && (inHotStandby === 'on') !== isStandby
+    if (isOther || startedAt !== this.#startedAt) this.#hurry()
   }
 
   /** Finds out how the server reaches this proxy, and lets the functions know. */
@@ -85,7 +87,7 @@ export class Registration implements Whereabouts {
     this.#listen = listen
     // Functions may know the address from the time before a restart, and call at once.
     this.#possible = possibleAddresses(listen, this.#services.config.loopback, undefined)
-    const admin = await connectAdmin(this.#services.config.backend)
+    const admin = await this.#services.server.connect()
     await this.#appear(admin).finally(() => admin.end())
     this.#hurry()
   }
@@ -145,7 +147,7 @@ export class Registration implements Whereabouts {
     else await this.#presence.end()
     const address = this.#address
     if (this.#services.server.isStandby || address === undefined) return
-    const admin = await connectAdmin(this.#services.config.backend)
+    const admin = await connectAdmin(this.#services.server.backend)
     await announceAddress(admin, address, place).finally(() => admin.end())
   }
 
@@ -160,7 +162,10 @@ export class Registration implements Whereabouts {
     await server.look(admin)
     this.#possible = possibleAddresses(this.#listen as Address, config.loopback, await ownHost(admin))
     const isNew = this.#startedAt !== server.startedAt
-    if (isNew) this.#address = undefined
+    if (isNew) {
+      this.#address = undefined
+      await this.#presence.end()
+    }
     this.#startedAt = server.startedAt
     if (server.isStandby) {
       if (server.hasKey) await this.#show()
@@ -197,8 +202,8 @@ export class Registration implements Whereabouts {
   }
 
   async #lookAfter(): Promise<void> {
-    const { config, server } = this.#services
-    const admin = await connectAdmin(config.backend)
+    const { server } = this.#services
+    const admin = await server.connect()
     try {
       await this.#appear(admin)
       await server.updateDatabases(admin)

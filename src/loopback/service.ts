@@ -119,7 +119,7 @@ export class LoopbackService {
       })
       if (waiting.length === 0) return
       const ended = await endedStatements(
-        this.#services.config.backend,
+        this.#services.server.backend,
         waiting.flatMap(({ origins }) => origins),
       )
       for (const { connection, origins } of waiting) {

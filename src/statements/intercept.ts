@@ -1,4 +1,5 @@
 import { serialize } from 'pg-protocol'
+import type { BackendConfig } from '../config/backend-url.ts'
 import { databaseName, sealForStatement } from '../credentials/sealing.ts'
 import { openCopy } from '../operations/copy-open.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
@@ -50,17 +51,19 @@ export class StatementInterceptor implements Interceptor {
   readonly #services: Services
   readonly #user: string
   readonly #database: string
+  readonly #backend: BackendConfig
   readonly #prepared: PreparedStatements
 
   constructor(
     session: InterceptedSession,
     services: Services,
-    login: { readonly user: string; readonly database: string },
+    login: { readonly user: string; readonly database: string; readonly backend: BackendConfig },
   ) {
     this.#session = session
     this.#services = services
     this.#user = login.user
     this.#database = login.database
+    this.#backend = login.backend
     this.#prepared = new PreparedStatements(session.log)
   }
 
@@ -225,7 +228,7 @@ export class StatementInterceptor implements Interceptor {
     const session = this.#session
     const began = performance.now()
     session.log.debug({ message, statements }, 'operation begun')
-    const owner = new ResourceOwner(this.#services.config.backend, this.#database)
+    const owner = new ResourceOwner(this.#backend, this.#database)
     try {
       await session.withBackend(backend => work(backend, owner))
     } catch (error) {
