@@ -14,6 +14,12 @@ const SELF = `pid::pg_catalog.text,
   (pg_catalog.extract('epoch', backend_start) OPERATOR(pg_catalog.*) 1000000::pg_catalog.numeric)
     ::pg_catalog.int8::pg_catalog.text AS start`
 
+interface Held {
+  readonly client: Client
+  readonly pid: string
+  readonly start: string
+}
+
 /**
  * Where a proxy of a standby is, which can register nothing there: it holds a session, whose last statement says so, with
  * a proof that is good for this one backend. It is seen in all databases, by nobody but those who may see superusers'
@@ -21,23 +27,20 @@ const SELF = `pid::pg_catalog.text,
  */
 export class Presence {
   readonly #server: { readonly backend: BackendConfig }
-  #held: Client | undefined
+  #held: Held | undefined
   #statement = ''
 
   constructor(server: { readonly backend: BackendConfig }) {
     this.#server = server
   }
 
+  /** There is no moment in which the session shows nothing: it runs no other statement in between. */
   async show(key: SealingKey, addresses: readonly string[], place: Place): Promise<void> {
-    const held = this.#held ?? (await this.#hold())
-    const { rows } = await held.query<{ pid: string; start: string }>(
-      `SELECT ${SELF} FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())`,
-    )
-    const { pid, start } = rows[0] as { pid: string; start: string }
+    const { client, pid, start } = this.#held ?? (await this.#hold())
     const list = addresses.join(',')
     const proof = mac(key, PURPOSE, pid, start, place, list)
     this.#statement = `/* azure_storage proxy ${proof} ${place} ${list} */ SELECT pg_catalog.pg_is_in_recovery() AS standby`
-    await held.query(this.#statement)
+    await client.query(this.#statement)
   }
 
   get isShown(): boolean {
@@ -49,10 +52,10 @@ export class Presence {
     const held = this.#held
     if (held === undefined) return false
     try {
-      return (await held.query<{ standby: boolean }>(this.#statement)).rows[0]?.standby === true
+      return (await held.client.query<{ standby: boolean }>(this.#statement)).rows[0]?.standby === true
     } catch {
       if (this.#held === held) this.#held = undefined
-      await held.end()
+      await held.client.end()
       return false
     }
   }
@@ -60,12 +63,16 @@ export class Presence {
   async end(): Promise<void> {
     const held = this.#held
     this.#held = undefined
-    await held?.end()
+    await held?.client.end()
   }
 
-  async #hold(): Promise<Client> {
-    const held = await connectAdmin(this.#server.backend)
-    held.on('end', () => {
+  async #hold(): Promise<Held> {
+    const client = await connectAdmin(this.#server.backend)
+    const { rows } = await client.query<{ pid: string; start: string }>(
+      `SELECT ${SELF} FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())`,
+    )
+    const held = { client, ...(rows[0] as { pid: string; start: string }) }
+    client.on('end', () => {
       if (this.#held === held) this.#held = undefined
     })
     this.#held = held
