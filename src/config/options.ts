@@ -66,6 +66,7 @@ export const OPTIONS = {
     otherwise: 'required',
     description:
       `the server, and a superuser there, for the proxy's own work: \`${BACKEND_FORM}\`; a Unix socket as \`?host=/dir\`. ` +
+      'Several hosts as with libpq: `host:port,host:port/database?target_session_attrs=primary`. ' +
       'TLS to the server as with libpq: `?sslmode=disable` (the default), `prefer`, `require`, `verify-ca` or ' +
       '`verify-full`, the last two with `&sslrootcert=file`. A password is better kept out of the list of processes: ' +
       'put it, or the whole URL, into the environment',

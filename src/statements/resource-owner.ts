@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { type CommitLock, connectAdmin, takeCommitLock } from '../backend/admin.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
-import { createInstaller, mayCreateExtension } from '../extension/install.ts'
+import { createInstaller, isInRecovery, mayCreateExtension } from '../extension/install.ts'
 import { SERVER_PARAMETERS, type ServerParameters } from './allow-list.ts'
 import { newCommitKey } from './script.ts'
 
@@ -46,9 +46,12 @@ export class ResourceOwner {
     })
   }
 
-  /** The name of an installer function. @throws PgError */
-  async installer(): Promise<string> {
-    const installer = await this.#asAdmin(createInstaller)
+  /** The name of an installer function; a standby takes none. @throws PgError */
+  async installer(): Promise<string | undefined> {
+    const installer = await this.#asAdmin(async admin =>
+      (await isInRecovery(admin)) ? undefined : createInstaller(admin),
+    )
+    if (installer === undefined) return undefined
     this.#releases.push(() => this.#asAdmin(installer.drop))
     return installer.qualifiedName
   }
