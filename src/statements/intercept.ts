@@ -1,5 +1,5 @@
 import { serialize } from 'pg-protocol'
-import { databaseName, sealForStatement } from '../credentials/sealing.ts'
+import { databaseName, sealForStatement, sealPassphrase } from '../credentials/sealing.ts'
 import { openCopy } from '../operations/copy-open.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { cstring } from '../protocol/cstring.ts'
@@ -239,7 +239,8 @@ export class StatementInterceptor implements Interceptor {
     }
   }
 
-  readonly #seal: SealOne = (clear, account) => {
+  readonly #seal: SealOne = (clear, account, form) => {
+    if (form === 'passphrase') return sealPassphrase(clear, this.#services.sealingKey)
     const database = databaseName(Buffer.from(this.#database))
     const recipient = { account, pid: this.#session.backendPid, database }
     return sealForStatement(clear, recipient, this.#services.sealingKey)
