@@ -204,7 +204,7 @@ describeWith('psql').each(servers)(
 
     it('in one session, and to its end', async () => {
       await walk([
-        [QUICKSTART.map(([sql]) => sql).join('\n'), /COPY 1000/],
+        [['DROP TABLE sample_data;', ...QUICKSTART.map(([sql]) => sql)].join('\n'), /COPY 1000/],
         ['DROP EXTENSION azure_storage;', 'DROP EXTENSION\n'],
       ])
     })
