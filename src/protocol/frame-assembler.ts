@@ -1,4 +1,5 @@
 import { BACKEND, HEADER_LENGTH } from './codes.ts'
+import { HeldBytes } from './held-bytes.ts'
 
 /** One whole message, header included. */
 export interface Frame {
@@ -18,9 +19,7 @@ export type CopyDataSink = (payloads: Buffer) => void
  */
 export class FrameAssembler {
   copyDataSink: CopyDataSink | undefined
-  #partial: Buffer[] = []
-  #partialLength = 0
-  #wanted = HEADER_LENGTH
+  readonly #partial = new HeldBytes()
   #sinkRemaining = 0
   #dropRemaining = 0
   #onDropped: (() => void) | undefined
@@ -43,10 +42,10 @@ export class FrameAssembler {
       offset = Math.min(this.#sinkRemaining, buffer.length)
       this.#sinkRemaining -= offset
       payloadsEnd = offset
-    } else if (this.#partialLength > 0) {
-      this.#hold(sink ? Buffer.from(buffer) : buffer)
-      if (this.#partialLength < this.#wanted) return
-      buffer = this.takePartial()
+    } else if (this.#partial.length > 0) {
+      this.#partial.push(sink ? Buffer.from(buffer) : buffer)
+      if (this.#partial.length < (this.announcedLength || HEADER_LENGTH)) return
+      buffer = this.#partial.take()
     }
     const end = buffer.length
     while (end - offset >= HEADER_LENGTH) {
@@ -69,30 +68,26 @@ export class FrameAssembler {
       offset += length
     }
     if (payloadsEnd > payloads) sink?.(buffer.subarray(payloads, payloadsEnd))
-    if (offset < end) this.#hold(sink ? Buffer.from(buffer.subarray(offset)) : buffer.subarray(offset))
+    const rest = buffer.subarray(offset)
+    if (rest.length > 0) this.#partial.push(sink ? Buffer.from(rest) : rest)
   }
 
   /** How long the message under way says it is; 0 where there is none. */
   get announcedLength(): number {
-    return this.#partialLength < HEADER_LENGTH ? 0 : this.#wanted
+    const header = this.#partial.header
+    return header ? header.length + 1 : 0
   }
 
   /** Passes over the message under way, without ever holding it; `onDropped` is called when all of it has come. */
   dropMessage(onDropped: () => void): void {
-    this.#dropRemaining = this.#wanted - this.#partialLength
+    this.#dropRemaining = this.announcedLength - this.#partial.length
     this.#onDropped = onDropped
-    this.#partial = []
-    this.#partialLength = 0
-    this.#wanted = HEADER_LENGTH
+    this.#partial.take()
   }
 
   /** The bytes of a message that has not come whole yet; the assembler is empty afterwards. */
   takePartial(): Buffer {
-    const partial = this.#partial.length === 1 ? (this.#partial[0] as Buffer) : Buffer.concat(this.#partial)
-    this.#partial = []
-    this.#partialLength = 0
-    this.#wanted = HEADER_LENGTH
-    return partial
+    return this.#partial.take()
   }
 
   #drop(chunk: Buffer): Buffer {
@@ -100,15 +95,5 @@ export class FrameAssembler {
     this.#dropRemaining -= dropped
     if (this.#dropRemaining === 0) this.#onDropped?.()
     return chunk.subarray(dropped)
-  }
-
-  /** Chunks of a long message are joined once, when it is complete, not once a chunk. */
-  #hold(rest: Buffer): void {
-    this.#partial.push(rest)
-    this.#partialLength += rest.length
-    if (this.#wanted > HEADER_LENGTH || this.#partialLength < HEADER_LENGTH) return
-    const head = this.#partial.length === 1 ? rest : Buffer.concat(this.#partial)
-    this.#partial = [head]
-    this.#wanted = head.readUInt32BE(1) + 1
   }
 }
