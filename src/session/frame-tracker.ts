@@ -1,5 +1,6 @@
 import { BACKEND } from '../protocol/codes.ts'
 import type { Frame } from '../protocol/frame-assembler.ts'
+import { HeldBytes } from '../protocol/held-bytes.ts'
 import { MessageCursor } from '../protocol/message-cursor.ts'
 
 /** Messages whose (short) bodies the proxy has a use for; all others are only counted. */
@@ -23,7 +24,7 @@ export class FrameTracker {
   readonly #hooks: TrackerHooks
   #body: Buffer[] = []
   /** The begin of an error or notice that has not come whole. */
-  #held: Buffer[] | undefined
+  #held: HeldBytes | undefined
 
   constructor(hooks: TrackerHooks) {
     this.#hooks = hooks
@@ -50,20 +51,20 @@ export class FrameTracker {
         if (isReport(chunk[offset] as number) && cursor.atBoundary) {
           parts.push(chunk.subarray(done, offset))
           done = offset
-          this.#held = []
+          this.#held = new HeldBytes()
         }
         offset = cursor.readHeader(chunk, offset)
         if (offset < 0) break
         if (!hasUsefulBody(cursor.code)) this.#hooks.message(cursor.code, undefined)
         else if (cursor.remaining === 0) this.#hooks.message(cursor.code, Buffer.alloc(0))
         if (this.#held && cursor.length > MAX_REPORT) {
-          parts.push(...this.#held)
+          parts.push(this.#held.take())
           this.#held = undefined
         }
       }
       if (this.#held && cursor.remaining === 0) {
-        const bytes = Buffer.concat([...this.#held, chunk.subarray(done, offset)])
-        parts.push(this.#hooks.edit({ code: cursor.code, bytes }))
+        this.#held.push(chunk.subarray(done, offset))
+        parts.push(this.#hooks.edit({ code: cursor.code, bytes: this.#held.take() }))
         this.#held = undefined
         done = offset
       }
