@@ -1,6 +1,6 @@
 import { serialize } from 'pg-protocol'
 import type { BackendConfig } from '../config/backend-url.ts'
-import { databaseName, sealForStatement } from '../credentials/sealing.ts'
+import { databaseName, sealForStatement, sealPassphrase } from '../credentials/sealing.ts'
 import { openCopy } from '../operations/copy-open.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { cstring } from '../protocol/cstring.ts'
@@ -240,9 +240,13 @@ export class StatementInterceptor implements Interceptor {
     }
   }
 
-  readonly #seal: SealOne = (clear, account) => {
-    const database = databaseName(Buffer.from(this.#login.database))
-    const recipient = { account, pid: this.#session.backendPid, database }
+  readonly #seal: SealOne = (clear, account, form) => {
+    if (form === 'passphrase') return sealPassphrase(clear, this.#services.sealingKey)
+    const recipient = {
+      account,
+      pid: this.#session.backendPid,
+      database: databaseName(Buffer.from(this.#login.database)),
+    }
     return sealForStatement(clear, recipient, this.#services.sealingKey)
   }
 
