@@ -3,7 +3,7 @@ import { parseCredential } from '../credentials/credential.ts'
 import { rowTooLarge } from '../formats/rows/row-errors.ts'
 import type { Logger } from '../log.ts'
 import { COPIES_OF_ROW, type MemoryLease } from '../memory-budget.ts'
-import { sealForAccount } from '../operations/account-add.ts'
+import { sealForAccount, warningOf } from '../operations/account-add.ts'
 import { readBlobRows } from '../operations/blob-get.ts'
 import { LIST_COLUMNS, type ListRequest, listRows } from '../operations/blob-list.ts'
 import { BlobRowsUpload } from '../operations/blob-put.ts'
@@ -16,7 +16,7 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import { type Blob, openBlob } from '../storage/blob-client.ts'
 import type { Cancels } from './cancels.ts'
-import { Handshake } from './handshake.ts'
+import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRow, rowDescription } from './rows.ts'
 import { readServerCopy, readText } from './server-copies.ts'
@@ -28,8 +28,10 @@ export interface LoopbackServices extends Services {
   readonly interruptedReads: InterruptedReads
   /** Tells this proxy from others at the same address. */
   readonly proxyId: string
-  /** Whether the server may have dialled that to reach this proxy. */
-  readonly isOwnAddress: (address: string) => boolean
+  readonly whereabouts: Whereabouts & {
+    /** A function of the server has, at that address. */
+    reached(address: string): void
+  }
 }
 
 /** More than a block of small rows has. */
@@ -56,7 +58,7 @@ export class Requests {
     this.#log = log
     this.#services = services
     this.#encoding = encoding
-    this.#handshake = new Handshake(services.sealingKey, services.isOwnAddress)
+    this.#handshake = new Handshake(services.sealingKey, services.whereabouts)
   }
 
   /** What may come next. */
@@ -105,7 +107,7 @@ export class Requests {
     const message = readMessage(body)
     switch (message.kind) {
       case 'hello': {
-        const proof = this.#handshake.greet(message.text)
+        const proof = await this.#handshake.greet(message.text)
         yield rowDescription(['nonce', 'proof'])
         yield dataRow(proof, this.#encoding)
         break
@@ -114,6 +116,7 @@ export class Requests {
         const proved = this.#handshake.accept(message.text)
         this.#isOver = proved.verb !== 'OPEN'
         onProved()
+        if (this.#handshake.address !== undefined) this.#services.whereabouts.reached(this.#handshake.address)
         yield* this.#serve(readRequest(proved))
         break
       }
@@ -162,9 +165,10 @@ export class Requests {
         }
         break
       case 'SEAL': {
-        const sealed = await sealForAccount(request, this.#services.sealingKey)
-        yield rowDescription(['sealed'])
-        yield dataRow([sealed], this.#encoding)
+        const { sealingKey } = this.#services
+        const sealed = await sealForAccount(request, sealingKey)
+        yield rowDescription(['sealed', 'warning'])
+        yield dataRow([sealed, warningOf(request, sealingKey)], this.#encoding)
         break
       }
       case 'OPEN': {

@@ -1,28 +1,31 @@
 import { BACKEND, STATUS } from '../protocol/codes.ts'
+import type { Frame } from '../protocol/frame-assembler.ts'
 import { parameterStatus } from '../protocol/messages.ts'
+import { hintFileError } from './file-error-hint.ts'
 import { FrameTracker } from './frame-tracker.ts'
+import { withoutOwnContext } from './own-context.ts'
 import { Pending } from './pending.ts'
+
+/** An error or notice, as the client gets it. */
+const told = (report: Frame): Buffer => withoutOwnContext(hintFileError(report))
 
 /** What is known of a session by the messages of its backend, and by what the backend still owes. */
 export class SessionStatus {
   /** As ParameterStatus has told them, in the bytes of the client's encoding. */
   readonly parameters = new Map<string, string>()
   readonly pending = new Pending()
-  readonly #tracker = new FrameTracker((code, body) => this.#take(code, body))
+  readonly #tracker = new FrameTracker({ message: (code, body) => this.#take(code, body), edit: told })
   readonly #onKey: (key: Buffer) => void
   #key: Buffer | undefined
-  #hasError = false
 
   /** `onKey` is called when the session is logged in. */
   constructor(onKey: (key: Buffer) => void) {
     this.#onKey = onKey
   }
 
-  /** Bytes of the backend that go to the client; gives whether an error begins among them. */
-  told(bytes: Buffer): boolean {
-    this.#hasError = false
-    this.#tracker.push(bytes)
-    return this.#hasError
+  /** Bytes of the backend for the client: returns those that go there now. */
+  told(bytes: Buffer): Buffer {
+    return this.#tracker.push(bytes)
   }
 
   /** The body of BackendKeyData, once logged in. */
@@ -58,7 +61,6 @@ export class SessionStatus {
 
   #take(code: number, body: Buffer | undefined): void {
     if (body === undefined) {
-      if (code === BACKEND.errorResponse) this.#hasError = true
       this.pending.received(code)
     } else if (code === BACKEND.readyForQuery) {
       this.pending.receivedReady(body[0] as number)

@@ -7,7 +7,6 @@ import { type BackendEvents, BackendSide } from './backend-side.ts'
 import type { BorrowedBackend, Lender } from './borrowed-backend.ts'
 import { type ClientEvents, ClientSide } from './client-side.ts'
 import { ClientStream, type Interceptor } from './client-stream.ts'
-import { hintFileErrors } from './file-error-hint.ts'
 import { backendUnreachable, INTERNAL_ERROR } from './last-words.ts'
 import { Operation } from './operation.ts'
 import type { Pending } from './pending.ts'
@@ -206,8 +205,7 @@ export class Session {
 
   #reply(frame: Frame): void {
     if (frame.code === BACKEND.errorResponse) this.#stream?.closeCopyGate()
-    this.#status.told(frame.bytes)
-    this.#toClient(frame.bytes)
+    this.#toClient(this.#status.told(frame.bytes))
   }
 
   #passClientCopy(): void {
@@ -224,13 +222,13 @@ export class Session {
   }
 
   #passToClient(chunk: Buffer): void {
-    const isWhole = this.#status.atBoundary
-    this.#toClient(this.#status.told(chunk) && isWhole ? hintFileErrors(chunk) : chunk)
+    this.#toClient(this.#status.told(chunk))
     if (this.#state.kind === 'operating') this.#state.operation.answered()
     if (this.#lastWords) this.#leaveIfDrained()
   }
 
   #toClient(bytes: Buffer): void {
+    if (bytes.length === 0) return
     if (!this.#client.send(bytes)) this.#backend.pause('client')
   }
 

@@ -1,4 +1,5 @@
 import { isBlobUrl } from '../storage/blob-url.ts'
+import type { Edit } from './catalogue.ts'
 import { isAscii } from './encoding.ts'
 import { type LiteralText, readLiteral } from './literal-text.ts'
 import {
@@ -11,13 +12,6 @@ import {
   type Token,
 } from './query-text.ts'
 import { quoteLiteral } from './quote.ts'
-
-/** A change of a query text. */
-export interface Edit {
-  readonly start: number
-  readonly end: number
-  readonly text: string
-}
 
 /** In a body: what is put at a place of it. */
 interface Insertion {
