@@ -1,6 +1,7 @@
 import net from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { connectAdmin } from './backend/admin.ts'
+import { Conversions } from './backend/conversions.ts'
 import { updateDatabases } from './backend/update-databases.ts'
 import type { Config } from './config/config.ts'
 import { ManagedIdentity } from './credentials/managed-identity.ts'
@@ -49,6 +50,7 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
       listener.close()
       services.texts.close()
       await loopback.close()
+      services.conversions.close()
       await closed
     },
   }
@@ -71,6 +73,7 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
       identity,
       serverMajorVersion,
       texts: new TextReader(),
+      conversions: new Conversions(config.backend),
       memory: new MemoryBudget(config),
     }
   } finally {

@@ -1,3 +1,4 @@
+import type { Conversions } from './backend/conversions.ts'
 import type { Config } from './config/config.ts'
 import type { ManagedIdentity } from './credentials/managed-identity.ts'
 import type { SealingKey } from './credentials/sealing.ts'
@@ -11,6 +12,7 @@ export interface Services {
   readonly identity: ManagedIdentity
   readonly serverMajorVersion: number
   readonly texts: TextReader
+  readonly conversions: Conversions
   /** For large rows of the functions. */
   readonly memory: MemoryBudget
 }

@@ -16,7 +16,7 @@ import { type Blob, openBlob } from '../storage/blob-client.ts'
 import type { Cancels } from './cancels.ts'
 import { Handshake } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
-import { dataRow, rowDescription } from './rows.ts'
+import { dataRows, rowDescription } from './rows.ts'
 
 /** What all loopback connections of a proxy share. */
 export interface LoopbackServices extends Services {
@@ -104,7 +104,7 @@ export class Requests {
       case 'hello': {
         const proof = this.#handshake.greet(message.text)
         yield rowDescription(['nonce', 'proof'])
-        yield dataRow(proof, this.#encoding)
+        yield await this.#row(proof)
         break
       }
       case 'request': {
@@ -119,11 +119,15 @@ export class Requests {
         if (message.isLast) await this.#commit(message.upload, message.rows)
         else await this.#uploadOf(message.upload).write(message.rows)
         yield rowDescription(['open'])
-        yield dataRow([String(this.#uploads.size)], this.#encoding)
+        yield await this.#row([String(this.#uploads.size)])
         break
       default:
         message satisfies never
     }
+  }
+
+  #row(values: readonly string[]): Promise<Buffer> {
+    return dataRows([values], this.#encoding, this.#services.conversions)
   }
 
   /** The connection is over: nothing of it is to go on. */
@@ -138,12 +142,12 @@ export class Requests {
     switch (request.verb) {
       case 'PING':
         yield rowDescription(['proxy'])
-        yield dataRow([this.#services.proxyId], this.#encoding)
+        yield await this.#row([this.#services.proxyId])
         break
       case 'CANCEL':
         yield rowDescription(['session'])
         for (const session of request.sessions) {
-          if (this.#services.cancels.cancelOwn(session)) yield dataRow([session], this.#encoding)
+          if (this.#services.cancels.cancelOwn(session)) yield await this.#row([session])
         }
         break
       case 'LIST':
@@ -155,13 +159,13 @@ export class Requests {
       case 'SEAL': {
         const sealed = await sealForAccount(request, this.#services.sealingKey)
         yield rowDescription(['sealed'])
-        yield dataRow([sealed], this.#encoding)
+        yield await this.#row([sealed])
         break
       }
       case 'OPEN': {
         const upload = await this.#open(request)
         yield rowDescription(['upload', 'mode'])
-        yield dataRow([upload.id, upload.mode], this.#encoding)
+        yield await this.#row([upload.id, upload.mode])
         break
       }
       default:
@@ -176,7 +180,7 @@ export class Requests {
 
   async *#listed(request: ListRequest, signal: AbortSignal): AsyncGenerator<Buffer> {
     for await (const rows of listRows(this.#services, request, signal)) {
-      yield Buffer.concat(rows.map(row => dataRow(row, this.#encoding)))
+      yield await dataRows(rows, this.#encoding, this.#services.conversions)
     }
   }
 
@@ -192,7 +196,7 @@ export class Requests {
     const call = this.#begin(request)
     try {
       const blob = await this.#blob(request)
-      const upload = new BlobRowsUpload(this.#services, request, blob, call, this.#closed.signal)
+      const upload = await BlobRowsUpload.open(this.#services, request, blob, call, this.#closed.signal)
       this.#uploads.set(upload.id, upload)
       this.#hasOpened = true
       return upload

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import type { Conversions } from '../backend/conversions.ts'
 import { createRowEncoder } from '../formats/rows/row-codecs.ts'
 import type { RowEncoder } from '../formats/rows/row-encoder.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
+import { type Conversion, checkConversion, conversionOnWrite, transcode } from '../transfer/transcode.ts'
 import { BlobWriter } from '../transfer/write-blob.ts'
-import { columnNames, parquetColumns, readCoder, textRows } from './blob-get.ts'
+import { type Coder, columnNames, parquetColumns, readCoder, textRows, textsOf } from './blob-get.ts'
 import type { Call, CallOrigin } from './calls.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
 
@@ -12,6 +14,12 @@ const MEBIBYTE = 1024 * 1024
 const PIECE_BYTES = MEBIBYTE
 /** The backend is making rows, or the storage is slow; but the statement may also have failed, and that is worth a look. */
 const QUIET_MS = 1000
+
+interface Coding {
+  readonly coder: Coder
+  readonly encoder: RowEncoder
+  readonly conversion: Conversion | undefined
+}
 
 /** A blob that the aggregate of a backend writes, block of rows by block of rows. */
 export class BlobRowsUpload {
@@ -21,15 +29,43 @@ export class BlobRowsUpload {
   readonly #call: Call
   readonly #encoder: RowEncoder
   readonly #writer: BlobWriter
+  readonly #conversion: Conversion | undefined
+  readonly #conversions: Conversions
   #begun = false
   #lastActive = Date.now()
 
-  constructor(services: Services, request: RowsOfBlob, blob: Blob, call: Call, closed: AbortSignal) {
+  /** @throws PgError */
+  static async open(
+    services: Services,
+    request: RowsOfBlob,
+    blob: Blob,
+    call: Call,
+    closed: AbortSignal,
+  ): Promise<BlobRowsUpload> {
     const coder = readCoder(request, 'put')
-    const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding }
+    const encode = await textsOf(services, request, coder.options)
+    const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding, encode }
+    // What record_send() gives is as it is to be.
+    const isBinary = coder.format === 'binary'
+    const rows = isBinary ? coder : textRows(coder, request.encoding)
+    const conversion = isBinary ? undefined : conversionOnWrite(request.encoding, rows.encoding)
+    if (conversion !== undefined) await checkConversion(services.conversions, conversion)
+    const encoder = createRowEncoder(rows.format, rows.options, columnNames(request), target)
+    return new BlobRowsUpload(services, request, { coder, encoder, conversion }, blob, call, closed)
+  }
+
+  private constructor(
+    services: Services,
+    request: RowsOfBlob,
+    { coder, encoder, conversion }: Coding,
+    blob: Blob,
+    call: Call,
+    closed: AbortSignal,
+  ) {
     this.mode = coder.format === 'binary' ? 'b' : 't'
-    const rows = coder.format === 'binary' ? coder : textRows(coder)
-    this.#encoder = createRowEncoder(rows.format, rows.options, columnNames(request), target)
+    this.#encoder = encoder
+    this.#conversion = conversion
+    this.#conversions = services.conversions
     this.#call = call
     this.#writer = new BlobWriter(blob, {
       format: coder,
@@ -80,8 +116,15 @@ export class BlobRowsUpload {
     this.#call.end()
   }
 
-  /** In pieces: nothing is to be there twice as a whole. */
   async #put(bytes: Buffer): Promise<void> {
+    if (this.#conversion === undefined) return await this.#putPieces(bytes)
+    for await (const converted of transcode([bytes], this.#conversion, this.#conversions)) {
+      await this.#putPieces(converted)
+    }
+  }
+
+  /** Nothing is to be there twice as a whole. */
+  async #putPieces(bytes: Buffer): Promise<void> {
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
       if (!this.#writer.write(bytes.subarray(at, at + PIECE_BYTES))) await this.#writer.drained()
     }

@@ -3,6 +3,7 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
 import { type AccountSecrets, accountSecrets } from './account-secrets.ts'
 import { type CopyStatement, readCopyStatement, relationName, withoutSecrets } from './copy-statement.ts'
+import { UndecodedText } from './encoding.ts'
 import { type RawStatement, type SqlSettings, splitStatements } from './query-text.ts'
 import { mayHoldCredential } from './scan.ts'
 
@@ -27,6 +28,8 @@ export type Statement = StatementRange &
         readonly isUnread?: true
         /** A COPY without the secrets of its URL: PostgreSQL's to run where COPY with URLs is off. */
         readonly copy?: string
+        /** It can be read with this text decoded: see SqlSettings. */
+        readonly undecoded?: string
       }
   )
 
@@ -121,6 +124,7 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
     try {
       return { ...range, kind: 'copy', copy: readCopyStatement(node.CopyStmt, raw, text, settings) }
     } catch (error) {
+      if (error instanceof UndecodedText) return { ...range, ...undecoded(error) }
       if (!(error instanceof PgError)) throw error
       return {
         ...range,
@@ -152,6 +156,12 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
   if (secrets) return { ...range, kind: 'with-secrets', ...secrets }
   return { ...range, kind: 'pass', count: 1 }
 }
+
+const undecoded = ({ latin1 }: UndecodedText) => ({
+  kind: 'refuse' as const,
+  error: { message: 'azure_storage: the statement could not be read', code: SQLSTATE.internalError },
+  undecoded: latin1,
+})
 
 const fieldsOf = ({ message, code, detail, hint }: PgError): PgErrorFields => ({ message, code, detail, hint })
 

@@ -261,7 +261,7 @@ export class StatementInterceptor implements Interceptor {
       standardConformingStrings: this.#session.parameters.get('standard_conforming_strings') !== 'off',
       endpoints: this.#services.config.storageEndpoints,
     }
-    return readStatements(this.#session, this.#services.texts, { text, settings, client: this.#user })
+    return readStatements(this.#session, this.#services, { text, settings, client: this.#user })
   }
 
   #context(rewrite: Rewrite, original: string, locks: CommitLocks, replies: number | undefined): ScriptContext {

@@ -1,0 +1,139 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Conversions, isConvertible } from '../../src/backend/conversions.ts'
+import { findEncoding } from '../../src/protocol/encodings.ts'
+import type { PgError } from '../../src/protocol/pg-error.ts'
+import { checkConversion, transcode } from '../../src/transfer/transcode.ts'
+import { candidates, convertEach } from '../support/characters.ts'
+import { copyIn } from '../support/copy-queries.ts'
+import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { Random } from '../support/random.ts'
+import { servers } from '../support/servers.ts'
+import { testConfig } from '../support/stack.ts'
+
+/** More than two pieces of a conversion. */
+const TEXT_BYTES = 700_000
+const REFUSED_OF_EACH = 12
+
+describe.each(servers)('the conversions of PostgreSQL $version', server => {
+  const random = new Random(Number(process.env.FUZZ_SEED ?? 1))
+  const conversions = new Conversions(testConfig(server).backend)
+  const pairs: { from: string; to: string }[] = []
+  let database: TestDatabase
+  let client: pg.Client
+  beforeAll(async () => {
+    database = await createDatabase(server)
+    client = new pg.Client(database.url)
+    await client.connect()
+    await client.query('CREATE TABLE t (v text)')
+    const { rows } = await client.query<{ from: string; to: string }>(
+      `SELECT pg_encoding_to_char(conforencoding) AS from, pg_encoding_to_char(contoencoding) AS to
+       FROM pg_conversion WHERE condefault ORDER BY 1, 2`,
+    )
+    pairs.push(...rows)
+  })
+  afterAll(async () => {
+    conversions.close()
+    await client.end()
+    await database.drop()
+  })
+
+  const errorOf = async (work: Promise<unknown>) => {
+    const error = await work.then(
+      () => undefined,
+      error => error as PgError,
+    )
+    return error && { code: error.code, message: error.message }
+  }
+
+  async function transcoded(chunks: Iterable<Buffer>, from: string, to: string) {
+    const parts: Buffer[] = []
+    const error = await errorOf(
+      (async () => {
+        for await (const part of transcode(chunks, { from, to }, conversions)) parts.push(part)
+      })(),
+    )
+    return { bytes: Buffer.concat(parts), error }
+  }
+
+  it('are those that are taken for granted, and others', async () => {
+    const known = new Set(pairs.map(({ from, to }) => `${from} to ${to}`))
+    const names = [...new Set(pairs.map(({ from }) => from))]
+    for (const from of names) {
+      expect(findEncoding(from)).toBe(from)
+      for (const to of names.filter(name => name !== from)) {
+        const pair = `${from} to ${to}`
+        if (isConvertible(from, to)) expect(known).toContain(pair)
+        const missing = {
+          code: '42883',
+          message: `default conversion function for encoding "${from}" to "${to}" does not exist`,
+        }
+        expect(await errorOf(checkConversion(conversions, { from, to }))).toEqual(known.has(pair) ? undefined : missing)
+      }
+    }
+  })
+
+  /** Two pieces or more of characters in any order, in chunks that end anywhere. */
+  function longText(characters: readonly Buffer[], separator: string): Buffer[] {
+    const block = Buffer.concat(characters.map(each => Buffer.concat([each, Buffer.from(separator)])))
+    const bytes = Buffer.concat(Array(Math.ceil(TEXT_BYTES / block.length)).fill(block))
+    const chunks: Buffer[] = []
+    for (let at = 0; at < bytes.length; ) {
+      const length = 1 + random.below(100_000)
+      chunks.push(bytes.subarray(at, at + length))
+      at += length
+    }
+    return chunks
+  }
+
+  /** Each character of the encoding that it has and that the other has, in the bytes of the first. */
+  async function goodAndBad(from: string, to: string): Promise<{ good: Buffer[]; bad: Buffer[] }> {
+    let characters = [...candidates(from === 'UTF8' ? to : from)]
+    if (from === 'UTF8') {
+      const known = await convertEach(client, characters, to, from)
+      characters = known.filter(bytes => bytes !== undefined)
+      characters.push(
+        ...[0x85, 0xa0, 0x378, 0x4e00, 0xac02, 0xd7ff, 0xe000, 0x1f600].map(code =>
+          Buffer.from(String.fromCodePoint(code)),
+        ),
+      )
+      characters.push(Buffer.of(0xc0, 0x80), Buffer.of(0xed, 0xa0, 0x80), Buffer.of(0xf4, 0x90, 0x80, 0x80))
+    }
+    const converted = await convertEach(client, characters, from, to)
+    const good = characters.filter((_, i) => converted[i] !== undefined)
+    const bad = characters.filter((_, i) => converted[i] === undefined)
+    return {
+      good,
+      bad: bad.length < REFUSED_OF_EACH ? bad : Array.from({ length: REFUSED_OF_EACH }, () => random.pick(bad)),
+    }
+  }
+
+  it('of every character, wherever it is cut, and of those that are refused, are the server’s own', async () => {
+    for (const { from, to } of pairs) {
+      const { good, bad } = await goodAndBad(from, to)
+      // Between a character and one that combines with it, what they are together is another matter.
+      for (const separator of /2004/.test(from + to) ? ['a', '\n'] : ['', '\n']) {
+        const chunks = longText(good, separator)
+        const { rows } = await client.query('SELECT convert($1, $2, $3) AS all', [Buffer.concat(chunks), from, to])
+        const { bytes, error } = await transcoded(chunks, from, to)
+        expect([error, bytes.equals(rows[0].all)], `${from} to ${to}, seed ${random.seed}`).toEqual([undefined, true])
+      }
+      for (const refused of bad) {
+        const before = random.times(5, () => random.pick(good))
+        const file = Buffer.concat([...before, refused, Buffer.from('\nabc'), refused, random.pick(good)])
+        const { rows } = await client.query('SELECT convert($1, $2, $3) AS all', [Buffer.concat(before), from, to])
+        const { bytes, error } = await transcoded([file], from, to)
+        const told = `${from} to ${to}: ${file.toString('hex')}`
+        expect(bytes.equals(rows[0].all), told).toBe(true)
+        if (to === 'UTF8') {
+          const copy = copyIn(
+            client,
+            `COPY t FROM STDIN (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02', ENCODING '${from}')`,
+            file,
+          )
+          expect(error, told).toEqual(await errorOf(copy))
+        } else expect(error?.code, told).toMatch(/^22(021|P05)$/)
+      }
+    }
+  }, 240_000)
+})
