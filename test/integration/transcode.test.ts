@@ -13,7 +13,7 @@ import { testConfig } from '../support/stack.ts'
 
 /** More than two pieces of a conversion. */
 const TEXT_BYTES = 700_000
-const REFUSED_OF_EACH = 12
+const REFUSED_OF_EACH = 8
 
 describe.each(servers)('the conversions of PostgreSQL $version', server => {
   const random = new Random(Number(process.env.FUZZ_SEED ?? 1))
@@ -73,6 +73,10 @@ describe.each(servers)('the conversions of PostgreSQL $version', server => {
     }
   })
 
+  async function convertedBytes(bytes: Buffer, from: string, to: string): Promise<Buffer> {
+    return (await client.query('SELECT convert($1, $2, $3) AS all', [bytes, from, to])).rows[0].all
+  }
+
   /** Two pieces or more of characters in any order, in chunks that end anywhere. */
   function longText(characters: readonly Buffer[], separator: string): Buffer[] {
     const block = Buffer.concat(characters.map(each => Buffer.concat([each, Buffer.from(separator)])))
@@ -88,17 +92,21 @@ describe.each(servers)('the conversions of PostgreSQL $version', server => {
 
   /** Each character of the encoding that it has and that the other has, in the bytes of the first. */
   async function goodAndBad(from: string, to: string): Promise<{ good: Buffer[]; bad: Buffer[] }> {
-    let characters = [...candidates(from === 'UTF8' ? to : from)]
-    if (from === 'UTF8') {
+    // These two have too many characters to be tried; of other pairs some of each are enough, after those with UTF-8.
+    const isLarge = from === 'UTF8' || from === 'MULE_INTERNAL'
+    let characters = [...candidates(isLarge ? to : from)]
+    if (isLarge) {
       const known = await convertEach(client, characters, to, from)
       characters = known.filter(bytes => bytes !== undefined)
-      characters.push(
-        ...[0x85, 0xa0, 0x378, 0x4e00, 0xac02, 0xd7ff, 0xe000, 0x1f600].map(code =>
-          Buffer.from(String.fromCodePoint(code)),
-        ),
-      )
+      if (from === 'UTF8')
+        characters.push(
+          ...[0x85, 0xa0, 0x378, 0x4e00, 0xac02, 0xd7ff, 0xe000, 0x1f600].map(code =>
+            Buffer.from(String.fromCodePoint(code)),
+          ),
+        )
       characters.push(Buffer.of(0xc0, 0x80), Buffer.of(0xed, 0xa0, 0x80), Buffer.of(0xf4, 0x90, 0x80, 0x80))
     }
+    if (from !== 'UTF8' && to !== 'UTF8') characters = characters.filter(() => random.chance(0.1))
     const converted = await convertEach(client, characters, from, to)
     const good = characters.filter((_, i) => converted[i] !== undefined)
     const bad = characters.filter((_, i) => converted[i] === undefined)
@@ -112,19 +120,16 @@ describe.each(servers)('the conversions of PostgreSQL $version', server => {
     for (const { from, to } of pairs) {
       const { good, bad } = await goodAndBad(from, to)
       // Between a character and one that combines with it, what they are together is another matter.
-      for (const separator of /2004/.test(from + to) ? ['a', '\n'] : ['', '\n']) {
-        const chunks = longText(good, separator)
-        const { rows } = await client.query('SELECT convert($1, $2, $3) AS all', [Buffer.concat(chunks), from, to])
-        const { bytes, error } = await transcoded(chunks, from, to)
-        expect([error, bytes.equals(rows[0].all)], `${from} to ${to}, seed ${random.seed}`).toEqual([undefined, true])
-      }
+      const chunks = longText(good, random.chance(0.5) ? '\n' : /2004/.test(from + to) ? 'a' : '')
+      const all = await convertedBytes(Buffer.concat(chunks), from, to)
+      const { bytes, error } = await transcoded(chunks, from, to)
+      expect([error, bytes.equals(all)], `${from} to ${to}, seed ${random.seed}`).toEqual([undefined, true])
       for (const refused of bad) {
         const before = random.times(5, () => random.pick(good))
         const file = Buffer.concat([...before, refused, Buffer.from('\nabc'), refused, random.pick(good)])
-        const { rows } = await client.query('SELECT convert($1, $2, $3) AS all', [Buffer.concat(before), from, to])
         const { bytes, error } = await transcoded([file], from, to)
         const told = `${from} to ${to}: ${file.toString('hex')}`
-        expect(bytes.equals(rows[0].all), told).toBe(true)
+        expect(bytes.equals(await convertedBytes(Buffer.concat(before), from, to)), told).toBe(true)
         if (to === 'UTF8') {
           const copy = copyIn(
             client,
