@@ -1,5 +1,6 @@
 import type { Client, QueryConfig } from 'pg'
 import type { BackendConfig } from '../config/backend-url.ts'
+import type { ErrorFields } from '../protocol/messages.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { connectAdmin } from './admin.ts'
@@ -53,6 +54,15 @@ export class Conversions {
     const converted = await this.#query({ text: CONVERT, values: [beyondAscii, UTF8, encoding] }, encoding)
     const byBytes = new Map(beyondAscii.map((bytes, i) => [bytes, converted[i] as Buffer]))
     return encoded.map(bytes => byBytes.get(bytes) ?? bytes)
+  }
+
+  /** An error of the proxy's own for whoever reads another encoding; where that lacks a character, with question marks. */
+  async encodeError(fields: ErrorFields, encoding: string): Promise<ErrorFields> {
+    const texts = Array.from(fields.values(), String)
+    const encoded = await this.encodeAll(texts, encoding).catch(() =>
+      texts.map(text => Buffer.from(text.replace(/[^\0-\x7f]/gu, '?'))),
+    )
+    return new Map(Array.from(fields.keys(), (field, i) => [field, encoded[i] as Buffer]))
   }
 
   /** @throws PgError */

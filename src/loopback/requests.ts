@@ -9,6 +9,7 @@ import { BlobRowsUpload } from '../operations/blob-put.ts'
 import type { Call, Calls } from '../operations/calls.ts'
 import type { InterruptedReads } from '../operations/interrupted-reads.ts'
 import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
+import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
@@ -124,6 +125,11 @@ export class Requests {
       default:
         message satisfies never
     }
+  }
+
+  /** An error as the backend reads it. */
+  errorFields(error: PgError): Promise<ErrorFields> {
+    return this.#services.conversions.encodeError(errorFields(error), this.#encoding)
   }
 
   #row(values: readonly string[]): Promise<Buffer> {

@@ -271,6 +271,7 @@ export class StatementInterceptor implements Interceptor {
         openCopy(this.#services, step, row, { pid: this.#session.backendPid, database: this.#database }),
       spool: { ...this.#services.config, backendPid: this.#session.backendPid },
       confirmCommit: async copy => locks.get(copy)?.confirm(),
+      encodeError: fields => this.#services.conversions.encodeError(fields, encoding),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
       replies,
     }

@@ -57,6 +57,11 @@ describe.each(servers)(
           LATERAL azure_storage.blob_get(${args}, l.path, options := '{"header": true, "null_string": "ü"}') AS q (a text, "ü" text)`,
         )
         expect(rows).toEqual([{ path, a: 'a', ü: null }])
+        await stack.put(path, '1,2\n')
+        const error = await errorOf(
+          client.query(`SELECT * FROM azure_storage.blob_get(${args}, $1) AS t (a text)`, [path]),
+        )
+        expect(error.where).toContain(`${path}, line 1`)
       })
     })
 
@@ -102,6 +107,20 @@ describe.each(servers)(
         })
       },
     )
+
+    test('escapes in a file make no invalid text', async () => {
+      await inDatabase('EUC_KR', async client => {
+        await client.query('CREATE TABLE back (s text)')
+        const read = async () => (await client.query("SELECT encode(s::bytea, 'hex') AS s FROM back")).rows
+        for (const file of ['\\xb0\\xa1', '\\xb0x', 'a\\xb0', '\\x8e\\xa1']) {
+          const url = await stack.put('blob', file)
+          const copied = await outcome(client, `TRUNCATE back; COPY back FROM '${url}' WITH (FORMAT 'tsv')`, read)
+          await client.query('TRUNCATE back')
+          const get = `INSERT INTO back SELECT * FROM azure_storage.blob_get(${args}, 'blob', NULL::back, 'tsv')`
+          expect(await outcome(client, get, read), file).toEqual(copied)
+        }
+      })
+    })
 
     test.each([
       ['UTF8', 'WIN1252', 'é'],

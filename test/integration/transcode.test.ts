@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Conversions, isConvertible } from '../../src/backend/conversions.ts'
+import { validLengthUnseen } from '../../src/formats/rows/valid-text.ts'
 import { findEncoding } from '../../src/protocol/encodings.ts'
 import type { PgError } from '../../src/protocol/pg-error.ts'
 import { checkConversion, transcode } from '../../src/transfer/transcode.ts'
@@ -115,6 +116,22 @@ describe.each(servers)('the conversions of PostgreSQL $version', server => {
       bad: bad.length < REFUSED_OF_EACH ? bad : Array.from({ length: REFUSED_OF_EACH }, () => random.pick(bad)),
     }
   }
+
+  it('take for characters what the proxy does, in the encodings that a database can have', async () => {
+    for (const encoding of ['EUC_JP', 'EUC_JIS_2004', 'EUC_KR', 'EUC_CN', 'EUC_TW', 'MULE_INTERNAL']) {
+      const some = [...candidates(encoding)].filter(() => random.chance(0.2))
+      if (encoding === 'MULE_INTERNAL')
+        for (let i = 0; i < 3000; i++) some.push(Buffer.concat([Buffer.of(0x80 + random.below(0x20)), random.bytes(3)]))
+      const checked = await convertEach(client, some, encoding, encoding)
+      const wrong = some.filter(
+        (bytes, i) => (checked[i] !== undefined) !== (validLengthUnseen(bytes, encoding) === bytes.length),
+      )
+      expect(
+        wrong.map(bytes => bytes.toString('hex')),
+        encoding,
+      ).toEqual([])
+    }
+  })
 
   it('of every character, wherever it is cut, and of those that are refused, are the server’s own', async () => {
     for (const { from, to } of pairs) {
