@@ -101,11 +101,10 @@ export async function textsOf(
   { conversions }: Services,
   request: RowsOfBlob,
   { nullString }: RowOptions,
-): Promise<(text: string) => Buffer> {
+): Promise<ReadonlyMap<string, Buffer>> {
   const texts = [nullString, ...columnNames(request)]
   const encoded = await conversions.encodeAll(texts, request.encoding)
-  const byText = new Map(texts.map((text, i) => [text, encoded[i] as Buffer]))
-  return text => byText.get(text) as Buffer
+  return new Map(texts.map((text, i) => [text, encoded[i] as Buffer]))
 }
 
 async function openDecoder(
@@ -119,7 +118,7 @@ async function openDecoder(
     majorVersion: services.serverMajorVersion,
     encoding: request.encoding,
     checked: checkedEncoding(encoding, request.encoding),
-    encode: await textsOf(services, request, options),
+    texts: await textsOf(services, request, options),
   }
   const shape = {
     columns: columnNames(request),

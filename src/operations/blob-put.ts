@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Conversions } from '../backend/conversions.ts'
+import { type EncoderOptions, encodeLargeRows, LARGE_ROWS_BYTES } from '../formats/rows/large-rows.ts'
 import { createRowEncoder } from '../formats/rows/row-codecs.ts'
 import type { RowEncoder } from '../formats/rows/row-encoder.ts'
 import type { Services } from '../services.ts'
@@ -11,13 +13,14 @@ import type { Call, CallOrigin } from './calls.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
 
 const MEBIBYTE = 1024 * 1024
-const PIECE_BYTES = MEBIBYTE
+/** In Parquet's nested columns each byte is looked at. */
+const PIECE_BYTES = MEBIBYTE / 4
 /** The backend is making rows, or the storage is slow; but the statement may also have failed, and that is worth a look. */
 const QUIET_MS = 1000
 
 interface Coding {
   readonly coder: Coder
-  readonly encoder: RowEncoder
+  readonly encoderOptions: EncoderOptions
   readonly conversion: Conversion | undefined
 }
 
@@ -28,6 +31,7 @@ export class BlobRowsUpload {
   readonly mode: 't' | 'b'
   readonly #call: Call
   readonly #encoder: RowEncoder
+  readonly #encoderOptions: EncoderOptions
   readonly #writer: BlobWriter
   readonly #conversion: Conversion | undefined
   readonly #conversions: Conversions
@@ -43,27 +47,28 @@ export class BlobRowsUpload {
     closed: AbortSignal,
   ): Promise<BlobRowsUpload> {
     const coder = readCoder(request, 'put')
-    const encode = await textsOf(services, request, coder.options)
-    const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding, encode }
+    const texts = await textsOf(services, request, coder.options)
+    const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding, texts }
     // What record_send() gives is as it is to be.
     const isBinary = coder.format === 'binary'
     const rows = isBinary ? coder : textRows(coder, request.encoding)
     const conversion = isBinary ? undefined : conversionOnWrite(request.encoding, rows.encoding)
     if (conversion !== undefined) await checkConversion(services.conversions, conversion)
-    const encoder = createRowEncoder(rows.format, rows.options, columnNames(request), target)
-    return new BlobRowsUpload(services, request, { coder, encoder, conversion }, blob, call, closed)
+    const encoderOptions: EncoderOptions = [rows.format, rows.options, columnNames(request), target]
+    return new BlobRowsUpload(services, request, { coder, encoderOptions, conversion }, blob, call, closed)
   }
 
   private constructor(
     services: Services,
     request: RowsOfBlob,
-    { coder, encoder, conversion }: Coding,
+    { coder, encoderOptions, conversion }: Coding,
     blob: Blob,
     call: Call,
     closed: AbortSignal,
   ) {
     this.mode = coder.format === 'binary' ? 'b' : 't'
-    this.#encoder = encoder
+    this.#encoderOptions = encoderOptions
+    this.#encoder = createRowEncoder(...encoderOptions)
     this.#conversion = conversion
     this.#conversions = services.conversions
     this.#call = call
@@ -94,7 +99,7 @@ export class BlobRowsUpload {
     await this.#active(async () => {
       if (!this.#begun) await this.#put(this.#encoder.begin())
       this.#begun = true
-      await this.#put(this.#encoder.encode(rows))
+      await this.#put(await this.#encode(rows))
     })
   }
 
@@ -116,6 +121,10 @@ export class BlobRowsUpload {
     this.#call.end()
   }
 
+  async #encode(rows: Buffer): Promise<Buffer> {
+    return rows.length > LARGE_ROWS_BYTES ? encodeLargeRows(this.#encoderOptions, rows) : this.#encoder.encode(rows)
+  }
+
   async #put(bytes: Buffer): Promise<void> {
     if (this.#conversion === undefined) return await this.#putPieces(bytes)
     for await (const converted of transcode([bytes], this.#conversion, this.#conversions)) {
@@ -123,9 +132,10 @@ export class BlobRowsUpload {
     }
   }
 
-  /** Nothing is to be there twice as a whole. */
+  /** Nothing is to be there twice as a whole, and others have their turn between pieces. */
   async #putPieces(bytes: Buffer): Promise<void> {
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      if (at > 0) await nextTurn()
       if (!this.#writer.write(bytes.subarray(at, at + PIECE_BYTES))) await this.#writer.drained()
     }
   }

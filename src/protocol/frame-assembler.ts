@@ -1,4 +1,5 @@
 import { BACKEND, HEADER_LENGTH } from './codes.ts'
+import { HeldBytes } from './held-bytes.ts'
 
 /** One whole message, header included. */
 export interface Frame {
@@ -11,6 +12,9 @@ export const frameBody = (frame: Frame): Buffer => frame.bytes.subarray(HEADER_L
 /** Takes payloads of CopyData messages, any number of them and parts of them at a time. The buffer is used again after it. */
 export type CopyDataSink = (payloads: Buffer) => void
 
+/** A longer message gets its memory when its second chunk comes, so that joining all of them takes no time at its end. */
+const LONG_BYTES = 256 * 1024
+
 /**
  * Cuts a byte stream into whole messages. With a CopyData sink set, the payloads of CopyData messages go there as they
  * come, not assembled, with the headers between them squeezed out of the chunk: a row costs no allocation, and a chunk
@@ -18,9 +22,9 @@ export type CopyDataSink = (payloads: Buffer) => void
  */
 export class FrameAssembler {
   copyDataSink: CopyDataSink | undefined
-  #partial: Buffer[] = []
-  #partialLength = 0
-  #wanted = HEADER_LENGTH
+  readonly #partial = new HeldBytes()
+  /** In its place: the memory of a long message, and how much of it has come. */
+  #long: { readonly bytes: Buffer; length: number } | undefined
   #sinkRemaining = 0
   #dropRemaining = 0
   #onDropped: (() => void) | undefined
@@ -34,6 +38,7 @@ export class FrameAssembler {
   push(chunk: Buffer): void {
     const sink = this.copyDataSink
     let buffer = this.#dropRemaining > 0 ? this.#drop(chunk) : chunk
+    if (this.#long !== undefined || this.announcedLength > LONG_BYTES) buffer = this.#goOn(buffer)
     if (buffer.length === 0) return
     let offset = 0
     // Where the payloads found so far are in the buffer, one behind the other.
@@ -43,10 +48,10 @@ export class FrameAssembler {
       offset = Math.min(this.#sinkRemaining, buffer.length)
       this.#sinkRemaining -= offset
       payloadsEnd = offset
-    } else if (this.#partialLength > 0) {
-      this.#hold(sink ? Buffer.from(buffer) : buffer)
-      if (this.#partialLength < this.#wanted) return
-      buffer = this.takePartial()
+    } else if (this.#partial.length > 0) {
+      this.#partial.push(sink ? Buffer.from(buffer) : buffer)
+      if (this.#partial.length < (this.announcedLength || HEADER_LENGTH)) return
+      buffer = this.#partial.take()
     }
     const end = buffer.length
     while (end - offset >= HEADER_LENGTH) {
@@ -69,30 +74,45 @@ export class FrameAssembler {
       offset += length
     }
     if (payloadsEnd > payloads) sink?.(buffer.subarray(payloads, payloadsEnd))
-    if (offset < end) this.#hold(sink ? Buffer.from(buffer.subarray(offset)) : buffer.subarray(offset))
+    const rest = buffer.subarray(offset)
+    if (rest.length > 0) this.#partial.push(sink ? Buffer.from(rest) : rest)
   }
 
   /** How long the message under way says it is; 0 where there is none. */
   get announcedLength(): number {
-    return this.#partialLength < HEADER_LENGTH ? 0 : this.#wanted
+    if (this.#long) return this.#long.bytes.length
+    const header = this.#partial.header
+    return header ? header.length + 1 : 0
   }
 
   /** Passes over the message under way, without ever holding it; `onDropped` is called when all of it has come. */
   dropMessage(onDropped: () => void): void {
-    this.#dropRemaining = this.#wanted - this.#partialLength
+    this.#dropRemaining = this.announcedLength - (this.#long?.length ?? this.#partial.length)
     this.#onDropped = onDropped
-    this.#partial = []
-    this.#partialLength = 0
-    this.#wanted = HEADER_LENGTH
+    this.takePartial()
   }
 
   /** The bytes of a message that has not come whole yet; the assembler is empty afterwards. */
   takePartial(): Buffer {
-    const partial = this.#partial.length === 1 ? (this.#partial[0] as Buffer) : Buffer.concat(this.#partial)
-    this.#partial = []
-    this.#partialLength = 0
-    this.#wanted = HEADER_LENGTH
-    return partial
+    const long = this.#long
+    this.#long = undefined
+    return long ? long.bytes.subarray(0, long.length) : this.#partial.take()
+  }
+
+  /** The next bytes of a long message; returns those behind it. */
+  #goOn(chunk: Buffer): Buffer {
+    this.#long ??= { bytes: Buffer.allocUnsafeSlow(this.announcedLength), length: 0 }
+    const long = this.#long
+    if (this.#partial.length > 0) long.length = this.#partial.take().copy(long.bytes)
+    const taken = chunk.copy(long.bytes, long.length)
+    long.length += taken
+    if (long.length === long.bytes.length) {
+      const bytes = this.takePartial()
+      const code = bytes[0] as number
+      if (code === BACKEND.copyData && this.copyDataSink) this.copyDataSink(bytes.subarray(HEADER_LENGTH))
+      else this.#onFrame({ code, bytes })
+    }
+    return chunk.subarray(taken)
   }
 
   #drop(chunk: Buffer): Buffer {
@@ -100,15 +120,5 @@ export class FrameAssembler {
     this.#dropRemaining -= dropped
     if (this.#dropRemaining === 0) this.#onDropped?.()
     return chunk.subarray(dropped)
-  }
-
-  /** Chunks of a long message are joined once, when it is complete, not once a chunk. */
-  #hold(rest: Buffer): void {
-    this.#partial.push(rest)
-    this.#partialLength += rest.length
-    if (this.#wanted > HEADER_LENGTH || this.#partialLength < HEADER_LENGTH) return
-    const head = this.#partial.length === 1 ? rest : Buffer.concat(this.#partial)
-    this.#partial = [head]
-    this.#wanted = head.readUInt32BE(1) + 1
   }
 }

@@ -1,10 +1,9 @@
 import { FRONTEND, HEADER_LENGTH, MAX_MESSAGE_LENGTH } from '../protocol/codes.ts'
 import type { Frame } from '../protocol/frame-assembler.ts'
+import { HeldBytes } from '../protocol/held-bytes.ts'
 
 /** Client bytes kept while an operation runs, so that a client that dies is still noticed; then its socket is paused. */
 const HELD_LIMIT = 1024 * 1024
-/** More pieces than this are joined: one that comes byte by byte must not take a buffer for each. */
-const MAX_PIECES = 1024
 /** A query text longer than this is passed through unread. */
 export const QUERY_TEXT_LIMIT = 1024 * 1024
 
@@ -34,8 +33,7 @@ export class ClientStream {
   readonly #interceptor: Interceptor
   readonly #hooks: ClientStreamHooks
   /** Bytes not looked at yet: a message that has not come whole, or everything while an operation runs. */
-  #held: Buffer[] = []
-  #heldLength = 0
+  readonly #held = new HeldBytes()
   /** Bytes of a message that are passed on unseen. */
   #passing = 0
   /** The message that passes is a CopyDone or CopyFail. */
@@ -53,12 +51,12 @@ export class ClientStream {
 
   /** Chunks that were pushed are still needed: their buffers must not be used again. */
   get keeps(): boolean {
-    return this.#heldLength > 0 || this.#operating
+    return this.#held.length > 0 || this.#operating
   }
 
   /** So much is held that the client should not be read from for now. */
   get full(): boolean {
-    return this.#blocked && this.#heldLength > HELD_LIMIT
+    return this.#blocked && this.#held.length > HELD_LIMIT
   }
 
   /** The backend waits for the client's own CopyData while an operation runs. */
@@ -67,11 +65,9 @@ export class ClientStream {
   }
 
   push(chunk: Buffer): void {
-    if (!this.#blocked && this.#heldLength === 0) this.#examine(chunk)
+    if (!this.#blocked && this.#held.length === 0) this.#examine(chunk)
     else {
       this.#held.push(chunk)
-      this.#heldLength += chunk.length
-      if (this.#held.length > MAX_PIECES) this.#held = [Buffer.concat(this.#held)]
       this.#drain()
     }
   }
@@ -99,23 +95,14 @@ export class ClientStream {
 
   #drain(): void {
     // A long message that is still coming is joined once, when it is complete.
-    if (this.#blocked || this.#heldLength === 0 || this.#heldLength < this.#wantedLength()) return
-    const held = this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held)
-    this.#held = []
-    this.#heldLength = 0
-    this.#examine(held)
+    if (this.#blocked || this.#held.length === 0 || this.#held.length < this.#wantedLength()) return
+    this.#examine(this.#held.take())
   }
 
   #wantedLength(): number {
     if (this.#passing > 0 || this.#raw) return 0
-    if (this.#heldLength < HEADER_LENGTH) return HEADER_LENGTH
-    let head = this.#held[0] as Buffer
-    if (head.length < HEADER_LENGTH) {
-      head = Buffer.concat(this.#held)
-      this.#held = [head]
-    }
-    const length = head.readUInt32BE(1)
-    return this.#mustSeeWhole(head[0] as number, length) ? length + 1 : HEADER_LENGTH
+    const header = this.#held.header
+    return header && this.#mustSeeWhole(header.code, header.length) ? header.length + 1 : HEADER_LENGTH
   }
 
   #mustSeeWhole(code: number, length: number): boolean {
@@ -143,7 +130,7 @@ export class ClientStream {
           const operation = this.#interceptor.examine({ code, bytes: chunk.subarray(offset, end) })
           if (operation) {
             if (offset > 0) this.#hooks.pass(chunk.subarray(0, offset))
-            if (end < chunk.length) this.#keep(chunk.subarray(end))
+            if (end < chunk.length) this.#held.push(chunk.subarray(end))
             this.#operating = true
             this.#hooks.operate(operation)
             return
@@ -156,12 +143,6 @@ export class ClientStream {
       }
     }
     if (offset > 0) this.#hooks.pass(offset === chunk.length ? chunk : chunk.subarray(0, offset))
-    if (offset < chunk.length) this.#keep(chunk.subarray(offset))
-  }
-
-  /** Called with nothing held. */
-  #keep(rest: Buffer): void {
-    this.#held = [rest]
-    this.#heldLength = rest.length
+    if (offset < chunk.length) this.#held.push(chunk.subarray(offset))
   }
 }

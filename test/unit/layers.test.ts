@@ -26,6 +26,7 @@ const LAYERS = [
   'formats',
   'log.ts',
   'memory-budget.ts',
+  'thread.ts',
   'protocol',
 ]
 

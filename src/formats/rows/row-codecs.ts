@@ -20,7 +20,7 @@ export interface RowTarget {
   /** What these bytes have to be valid in, if not in that one: to a database in SQL_ASCII all bytes are. */
   readonly checked?: string
   /** The texts of options and the columns' names in that encoding; where there is none, in UTF-8. */
-  readonly encode?: (text: string) => Buffer
+  readonly texts?: ReadonlyMap<string, Uint8Array>
 }
 
 /** The first version for which `\.` in a csv file is data, and in a tsv file must be alone on its line. */
@@ -49,7 +49,7 @@ export function createRowEncoder(
 ): RowEncoder {
   if (format === 'binary') return new BinaryEncoder()
   if (format === 'text' && columns.length !== 1) throw needsSingleColumn('encoder')
-  const { encode = inUtf8 } = target
+  const encode = (text: string): Buffer => textIn(target, text)
   return new RecordEncoder(columns.map(encode), createStyle(format, options, columns, encode), options.header)
 }
 
@@ -57,11 +57,12 @@ function createScanner(
   format: Format,
   options: RowOptions,
   shape: RowShape,
-  { majorVersion, encoding, encode = inUtf8 }: RowTarget,
+  target: RowTarget,
   writer: DataRowWriter,
 ): RowScanner {
   const { columns } = shape
-  const nullString = encode(options.nullString)
+  const { majorVersion, encoding } = target
+  const nullString = textIn(target, options.nullString)
   const strictEndMarker = majorVersion >= STRICT_END_MARKER
   switch (format) {
     case 'csv': {
@@ -101,4 +102,4 @@ function createStyle(
   }
 }
 
-const inUtf8 = (text: string): Buffer => Buffer.from(text)
+const textIn = ({ texts }: RowTarget, text: string): Buffer => Buffer.from(texts?.get(text) ?? Buffer.from(text))

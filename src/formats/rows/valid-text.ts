@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { characterLength } from './characters.ts'
 
+const BLOCK_BYTES = 16 * 1024
 const UTF8 = 'UTF8'
 
 const EUC_CHARACTER = /^[\xa1-\xfe]{2}$/
@@ -29,6 +30,13 @@ export function validLength(bytes: Buffer, encoding: string): number {
   const text = nul < 0 ? bytes : bytes.subarray(0, nul)
   if (encoding !== UTF8 || isUtf8(text)) return text.length
   let valid = 0
+  // Block by block first: to look at each character of a large value takes seconds.
+  for (;;) {
+    const block = text.subarray(valid, valid + BLOCK_BYTES)
+    const whole = wholeLength(block, encoding)
+    if (whole === 0 || !isUtf8(block.subarray(0, whole))) break
+    valid += whole
+  }
   for (;;) {
     const next = valid + characterLength(text, valid, UTF8)
     if (next > text.length || !isUtf8(text.subarray(valid, next))) return valid
