@@ -1,4 +1,5 @@
 import type { Conversions } from './backend/conversions.ts'
+import type { ServerState } from './backend/server-state.ts'
 import type { Config } from './config/config.ts'
 import type { ManagedIdentity } from './credentials/managed-identity.ts'
 import type { SealingKey } from './credentials/sealing.ts'
@@ -8,6 +9,7 @@ import type { TextReader } from './sql/text-reader.ts'
 /** What every session of a proxy shares. */
 export interface Services {
   readonly config: Config
+  readonly server: ServerState
   readonly sealingKey: SealingKey
   readonly identity: ManagedIdentity
   readonly serverMajorVersion: number

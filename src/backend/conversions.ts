@@ -1,10 +1,10 @@
 import type { Client, QueryConfig } from 'pg'
-import type { BackendConfig } from '../config/backend-url.ts'
 import type { ErrorFields } from '../protocol/messages.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { connectAdmin } from './admin.ts'
 import { fromDatabase } from './database-error.ts'
+import type { ServerState } from './server-state.ts'
 
 const MAX_CONNECTIONS = 4
 const IDLE_MS = 10_000
@@ -29,14 +29,14 @@ export const isConvertible = (from: string, to: string): boolean =>
  * a proxy share, made when they are needed, and closed when they are not.
  */
 export class Conversions {
-  readonly #backend: BackendConfig
+  readonly #server: Pick<ServerState, 'backend'>
   readonly #idle = new Map<Client, NodeJS.Timeout>()
   readonly #waiting: (() => void)[] = []
   #open = 0
   #isClosed = false
 
-  constructor(backend: BackendConfig) {
-    this.#backend = backend
+  constructor(server: Pick<ServerState, 'backend'>) {
+    this.#server = server
   }
 
   /** Whole characters, all valid, or none is converted. From one encoding to the same: they are checked. @throws PgError */
@@ -111,7 +111,7 @@ export class Conversions {
   async #connect(): Promise<Client> {
     this.#open++
     try {
-      const client = await connectAdmin(this.#backend)
+      const client = await connectAdmin(this.#server.backend)
       client.on('end', () => this.#idle.has(client) && this.#drop(client))
       return client
     } catch (error) {

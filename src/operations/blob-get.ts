@@ -130,7 +130,7 @@ async function openDecoder(
 
 /** The blob's bytes as `textRows` says that they are, in the database's encoding. */
 async function* openRows(
-  { config, conversions }: Services,
+  { config, server, conversions }: Services,
   request: RowsOfBlob,
   blob: Blob,
   coder: Coder,
@@ -141,6 +141,6 @@ async function* openRows(
   const columns = coder.format === 'parquet' ? parquetColumns(request) : []
   const spool = { ...config, backendPid: request.call.pid }
   const bytes = readBlob(blob, { format: coder, columns, spool, signal })
-  const rows = coder.format === 'binary' ? binaryAsText(config.backend, request, coder.encoding, bytes, signal) : bytes
+  const rows = coder.format === 'binary' ? binaryAsText(server.backend, request, coder.encoding, bytes, signal) : bytes
   yield* conversion === undefined ? rows : transcode(rows, conversion, conversions)
 }

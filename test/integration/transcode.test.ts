@@ -18,7 +18,7 @@ const REFUSED_OF_EACH = 8
 
 describe.each(servers)('the conversions of PostgreSQL $version', server => {
   const random = new Random(Number(process.env.FUZZ_SEED ?? 1))
-  const conversions = new Conversions(testConfig(server).backend)
+  const conversions = new Conversions(testConfig(server))
   const pairs: { from: string; to: string }[] = []
   let database: TestDatabase
   let client: pg.Client

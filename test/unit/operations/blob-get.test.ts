@@ -10,7 +10,7 @@ import type { Services } from '../../../src/services.ts'
 import { readDataRows } from '../../support/data-rows.ts'
 import { MemoryBlob } from '../../support/memory-blob.ts'
 
-const conversions = new Conversions({} as BackendConfig)
+const conversions = new Conversions({ backend: {} as BackendConfig })
 const services = {
   config: {},
   conversions,

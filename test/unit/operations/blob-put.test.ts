@@ -12,7 +12,7 @@ import type { BlockStore } from '../../../src/storage/blob-upload.ts'
 import { MemoryBlob } from '../../support/memory-blob.ts'
 
 const MEBIBYTE = 1024 * 1024
-const conversions = new Conversions({} as BackendConfig)
+const conversions = new Conversions({ backend: {} as BackendConfig })
 const services = { config: {}, conversions, serverMajorVersion: 18 } as unknown as Services
 const broken = new PgError({ message: 'the storage is broken', code: '58030' })
 const origin: CallOrigin = {
