@@ -4,7 +4,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
 COPY src src
-RUN npm run build && npm prune --omit=dev --ignore-scripts
+# What is optional serves `blobgres dev` alone; DuckDB's own optional packages are its engine.
+RUN npm run build && npm pkg delete optionalDependencies && npm prune --omit=dev --ignore-scripts
 
 FROM node:24-slim
 ENV NODE_ENV=production \

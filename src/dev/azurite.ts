@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module'
 import type { CertificateFiles } from './certificate.ts'
 import { type Child, startChild } from './child.ts'
+import { resolveOptional } from './optional-package.ts'
 
 export interface StorageAccount {
   readonly name: string
@@ -29,9 +29,14 @@ export interface AzuriteOptions {
   readonly onOutput?: (chunk: Buffer) => void
 }
 
+/** @throws one line that says what to install */
+export function azuriteProgram(): string {
+  return resolveOptional('azurite/dist/src/blob/main.js')
+}
+
 /** Runs Azurite's blob service on 127.0.0.1. */
 export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
-  const program = createRequire(import.meta.url).resolve('azurite/dist/src/blob/main.js')
+  const program = azuriteProgram()
   const args = [
     ...(options.preload ? ['--require', options.preload] : []),
     program,

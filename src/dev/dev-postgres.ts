@@ -1,9 +1,10 @@
 import { readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Child, ChildStartError } from './child.ts'
+import { embeddedBinaries } from './embedded-postgres.ts'
 import { isRunning } from './lock.ts'
 import { postgresOsUser } from './os-user.ts'
-import { embeddedBinaries, initCluster, startPostgres } from './postgres.ts'
+import { initCluster, startPostgres } from './postgres.ts'
 
 const VERSION = '18'
 

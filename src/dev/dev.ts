@@ -10,11 +10,12 @@ import type { Address } from '../config/values.ts'
 import type { Logger } from '../log.ts'
 import { type RunningProxy, startProxy } from '../proxy.ts'
 import { trusting } from '../storage/endpoints.ts'
-import { startAzurite } from './azurite.ts'
+import { type Azurite, azuriteProgram, startAzurite } from './azurite.ts'
 import { banner } from './banner.ts'
-import { ensureCertificate } from './certificate.ts'
+import { type CertificateFiles, ensureCertificate } from './certificate.ts'
 import type { Child } from './child.ts'
 import { isClusterRunning, startDevPostgres } from './dev-postgres.ts'
+import { embeddedBinaries } from './embedded-postgres.ts'
 import { freePort, isFree } from './free-port.ts'
 import { isRunning, lockDataDir } from './lock.ts'
 import { SAMPLE_ACCOUNT, uploadSamples } from './samples.ts'
@@ -29,6 +30,9 @@ const LEFTOVERS_TIMEOUT_MS = 8000
 export interface DevStack {
   /** What to tell the user. */
   readonly banner: string
+  /** Of the proxy, and of Azurite. */
+  readonly listen: Address
+  readonly storage: Address
   /** Rejects when PostgreSQL or Azurite ends although nobody asked it to. */
   readonly failure: Promise<never>
   close(): Promise<void>
@@ -36,6 +40,8 @@ export interface DevStack {
 
 /** Starts PostgreSQL, Azurite and the proxy, with the extension, an account and samples in place. */
 export async function startDevStack(config: DevConfig, log: Logger): Promise<DevStack> {
+  azuriteProgram()
+  await embeddedBinaries()
   const { dataDir, listen } = config
   const azuriteAddress = { host: '127.0.0.1', port: config.azuritePort }
   const postgresDir = join(dataDir, 'postgres')
@@ -64,19 +70,7 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     const port = await freePort()
     const names = [...new Set([SAMPLE_ACCOUNT.name, AZURITE_ACCOUNT, ...config.accounts])]
     const certificate = await ensureCertificate(dataDir, 'azurite', ['localhost', '127.0.0.1'])
-    const starts = [
-      startDevPostgres(postgresDir, port, logFile(dataDir, 'postgres.log')).then(keep),
-      startAzurite({
-        accounts: names.map(name => ({ ...SAMPLE_ACCOUNT, name })),
-        port: 0,
-        certificate,
-        location: azuriteDir,
-        onOutput: logFile(dataDir, 'azurite.log'),
-      }).then(keep),
-    ] as const
-    // Wait for both even when one fails, so that no child is left out when all is closed.
-    await Promise.allSettled(starts)
-    const [postgres, azurite] = await Promise.all(starts)
+    const [postgres, azurite] = await startServers(config, port, names, certificate, keep)
     await writeFile(azuritePid, `${azurite.pid}\n`)
     const ca = await readFile(certificate.cert)
     front = await startStorageFront(azuriteAddress, azurite, ca)
@@ -85,6 +79,8 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     await Promise.all([uploadSamples(`http://${storage}/${SAMPLE_ACCOUNT.name}`), registerAccount(proxy.address)])
     return {
       banner: banner({ listen: proxy.address, azurite: front, account: SAMPLE_ACCOUNT.name, dataDir }),
+      listen: proxy.address,
+      storage: front,
       failure: Promise.race([ended('PostgreSQL', postgres), ended('Azurite', azurite)]),
       close,
     }
@@ -92,6 +88,29 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     await close()
     throw error
   }
+}
+
+/** PostgreSQL on `port`, and Azurite with these accounts; `keep` gets each that has started, whatever becomes of the other. */
+async function startServers(
+  { dataDir }: DevConfig,
+  port: number,
+  accounts: readonly string[],
+  certificate: CertificateFiles,
+  keep: <T extends Child>(child: T) => T,
+): Promise<readonly [Child, Azurite]> {
+  const starts = [
+    startDevPostgres(join(dataDir, 'postgres'), port, logFile(dataDir, 'postgres.log')).then(keep),
+    startAzurite({
+      accounts: accounts.map(name => ({ ...SAMPLE_ACCOUNT, name })),
+      port: 0,
+      certificate,
+      location: join(dataDir, 'azurite'),
+      onOutput: logFile(dataDir, 'azurite.log'),
+    }).then(keep),
+  ] as const
+  // Wait for both even when one fails, so that no child is left out when all is closed.
+  await Promise.allSettled(starts)
+  return Promise.all(starts)
 }
 
 /** `storage` is the URL of the server that has the `accounts`; PostgreSQL is on `port`. */

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 /** From the top down: a folder of src, or a file beside them, imports only what stands below it. */
 const LAYERS = [
   'cli.ts',
+  'index.ts',
   'dev',
   'healthcheck.ts',
   'proxy.ts',
