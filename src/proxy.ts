@@ -44,7 +44,7 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
       const deadline = performance.now() + drainMs
       loopback.stepBack()
       await listener.drain(drainMs)
-      await loopback.drain(deadline - performance.now())
+      await loopback.drain(Math.max(0, deadline - performance.now()))
       const closed = new Promise<void>(resolve => server.close(() => resolve()))
       listener.close()
       services.texts.close()

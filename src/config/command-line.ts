@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
-import { COMMANDS, type CommandName, defaultOf, type OptionRow, optionsOf, variableOf } from './options.ts'
+import { COMMANDS, type CommandName, defaultOf, type OptionRow, optionsOf, otherwiseOf, variableOf } from './options.ts'
 import type { Flags } from './read-options.ts'
 import { ConfigError } from './values.ts'
 
@@ -79,7 +79,7 @@ function addOptions(command: Command, name: CommandName): void {
 }
 
 function describeOption(row: OptionRow<unknown>, command: CommandName): string {
-  const value = defaultOf(row, command) ?? row.otherwise
+  const value = defaultOf(row, command) ?? otherwiseOf(row, command)
   const byDefault = value === undefined ? '' : `${value === 'required' ? '' : 'default: '}${value}, `
   return `${plain(row.description)} (${byDefault}env: ${variableOf(row)})`
 }

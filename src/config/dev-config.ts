@@ -11,6 +11,8 @@ export interface DevConfig {
   /** Storage accounts that Azurite is to have besides its usual ones. */
   readonly accounts: readonly string[]
   readonly dataDir: string
+  /** Scripts for the first start. */
+  readonly initScripts?: string
   readonly logLevel: LogLevel
 }
 

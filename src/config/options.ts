@@ -22,10 +22,12 @@ export const COMMANDS = {
   serve: 'The proxy, in front of your PostgreSQL',
   dev: 'PostgreSQL 18, Azurite and the proxy, with sample data, to try it on this machine',
   certificate: 'Make server.crt and server.key in a directory, for an emulator, unless they are there',
-  healthcheck: 'Exit with status 0 if a proxy answers',
+  healthcheck: 'Exit with status 0 if a server answers through the proxy',
 } as const
 
 export type CommandName = keyof typeof COMMANDS
+
+type ByCommand = string | Readonly<Partial<Record<CommandName, string>>>
 
 /** One option: a flag and a variable, `--log-level` and `BLOBGRES_LOG_LEVEL`. */
 export interface OptionRow<T> {
@@ -36,9 +38,9 @@ export interface OptionRow<T> {
   /** @throws ConfigError */
   readonly parse: (given: Given) => T
   /** As a user would write it; by command where they differ. */
-  readonly default?: string | Readonly<Partial<Record<CommandName, string>>>
+  readonly default?: ByCommand
   /** What holds without it, where that is no value that a user could write. */
-  readonly otherwise?: string
+  readonly otherwise?: ByCommand
   /** Has a variable and no flag: that would show in the list of processes. */
   readonly secret?: true
   /** Markdown; the help shows it without backticks. */
@@ -57,10 +59,10 @@ const MAX_ROW_BYTES = 1000 * 1024 * 1024
 export const OPTIONS = {
   backend: {
     name: 'backend',
-    commands: ['serve'],
+    commands: ['serve', 'healthcheck'],
     value: 'url',
     parse: parseBackend,
-    otherwise: 'required',
+    otherwise: { serve: 'required', healthcheck: 'user and database postgres' },
     description:
       `the server, and a superuser there, for the proxy's own work: \`${BACKEND_FORM}\`; a Unix socket as \`?host=/dir\`. ` +
       'TLS to the server as with libpq: `?sslmode=disable` (the default), `prefer`, `require`, `verify-ca` or ' +
@@ -221,6 +223,15 @@ export const OPTIONS = {
     default: '.blobgres',
     description: 'what is kept between runs',
   },
+  initScripts: {
+    name: 'init-scripts',
+    commands: ['dev'],
+    value: 'directory',
+    parse: parseText,
+    description:
+      'where scripts are, `*.sql` for psql and `*.sh`, that run in the order of their names when the data is made, ' +
+      'before anyone can connect',
+  },
   logLevel: {
     name: 'log-level',
     commands: ['serve', 'dev'],
@@ -252,7 +263,16 @@ export function optionsOf(command: CommandName): [key: string, row: OptionRow<un
 
 /** As a user would write it. */
 export function defaultOf(row: OptionRow<unknown>, command: CommandName): string | undefined {
-  return typeof row.default === 'object' ? row.default[command] : row.default
+  return forCommand(row.default, command)
+}
+
+/** What holds without it, where it has no default. */
+export function otherwiseOf(row: OptionRow<unknown>, command: CommandName): string | undefined {
+  return forCommand(row.otherwise, command)
+}
+
+function forCommand(texts: ByCommand | undefined, command: CommandName): string | undefined {
+  return typeof texts === 'object' ? texts[command] : texts
 }
 
 function parseRowSize(given: Given): number {

@@ -7,13 +7,16 @@ export interface BannerFacts {
   readonly dataDir: string
 }
 
+/** What a server listens on that is to be reached by any address, and the one that this machine reaches it by. */
+const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
 /** What a started dev stack prints: where everything is, and statements to paste, as often as one likes. */
 export function banner({ listen, azurite, account, dataDir }: BannerFacts): string {
   const samples = `https://${account}.blob.core.windows.net/samples`
   return `Blobgres listens on ${listen.host}:${listen.port}, Azurite on ${azurite.host}:${azurite.port}; data in ${dataDir}
 
 Connect with
-  psql -h ${listen.host} -p ${listen.port} -U postgres postgres
+  psql -h ${ANY_ADDRESS[listen.host] ?? listen.host} -p ${listen.port} -U postgres postgres
 and paste
   CREATE TABLE IF NOT EXISTS sample (id bigint, sample_text text, sample_integer integer, sample_timestamp timestamp); TRUNCATE sample;
   COPY sample FROM '${samples}/storage_extension_sample.csv' WITH (FORMAT csv, HEADER);

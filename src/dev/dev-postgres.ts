@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, rm } from 'node:fs/promises'
+import { readdir, readFile, readlink, realpath, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Child, ChildStartError } from './child.ts'
 import { embeddedBinaries } from './embedded-postgres.ts'
@@ -7,6 +7,7 @@ import { postgresOsUser } from './os-user.ts'
 import { initCluster, startPostgres } from './postgres.ts'
 
 const VERSION = '18'
+const PID_FILE = 'postmaster.pid'
 
 /** Runs the dev stack's PostgreSQL on its data in `dataDir`, which is created the first time. */
 export async function startDevPostgres(
@@ -24,6 +25,7 @@ export async function startDevPostgres(
     await initCluster({ binaries, dataDir: unfinished, osUser }, locale)
     await rename(unfinished, dataDir)
   }
+  if (await isStale(dataDir)) await rm(join(dataDir, PID_FILE))
   const version = await readFile(join(dataDir, 'PG_VERSION'), 'utf8').catch(() => 'unknown')
   if (version.trim() !== VERSION) {
     throw unusable(dataDir, `not a data folder of PostgreSQL ${VERSION} (PG_VERSION: ${version.trim()})`)
@@ -43,5 +45,15 @@ function unusable(dataDir: string, reason: string): Error {
 
 /** Whether a PostgreSQL that an earlier run left behind still owns the cluster in `dataDir`. */
 export async function isClusterRunning(dataDir: string): Promise<boolean> {
-  return isRunning(join(dataDir, 'postmaster.pid'))
+  return (await isRunning(join(dataDir, PID_FILE))) && !(await isStale(dataDir))
+}
+
+/**
+ * Whether the id in a killed server's file is by now another process', as happens to containers, where ids are few and begin
+ * anew: PostgreSQL would take that one for itself, and not start. Only Linux tells, by where it runs: a server, in its cluster.
+ */
+async function isStale(dataDir: string): Promise<boolean> {
+  const [pid] = (await readFile(join(dataDir, PID_FILE), 'utf8').catch(() => '')).split('\n')
+  const folder = await readlink(`/proc/${pid}/cwd`).catch(() => undefined)
+  return folder !== undefined && folder !== (await realpath(dataDir))
 }

@@ -9,7 +9,7 @@ import type { DevConfig } from '../config/dev-config.ts'
 import type { Address } from '../config/values.ts'
 import type { Logger } from '../log.ts'
 import { type RunningProxy, startProxy } from '../proxy.ts'
-import { trusting } from '../storage/endpoints.ts'
+import { ACCOUNT_PLACEHOLDER, trusting } from '../storage/endpoints.ts'
 import { type Azurite, azuriteProgram, startAzurite } from './azurite.ts'
 import { banner } from './banner.ts'
 import { type CertificateFiles, ensureCertificate } from './certificate.ts'
@@ -17,6 +17,7 @@ import type { Child } from './child.ts'
 import { isClusterRunning, startDevPostgres } from './dev-postgres.ts'
 import { embeddedBinaries } from './embedded-postgres.ts'
 import { freePort, isFree } from './free-port.ts'
+import { type InitScripts, prepareInitScripts } from './init-scripts.ts'
 import { isRunning, lockDataDir } from './lock.ts'
 import { SAMPLE_ACCOUNT, uploadSamples } from './samples.ts'
 import { type StorageFront, startStorageFront } from './storage-front.ts'
@@ -43,7 +44,7 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
   azuriteProgram()
   await embeddedBinaries()
   const { dataDir, listen } = config
-  const azuriteAddress = { host: '127.0.0.1', port: config.azuritePort }
+  const azuriteAddress = { host: listen.host, port: config.azuritePort }
   const postgresDir = join(dataDir, 'postgres')
   const azuriteDir = join(dataDir, 'azurite')
   const azuritePid = join(dataDir, 'azurite.pid')
@@ -67,6 +68,7 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     if (lock.tookOver) await waitForLeftovers(postgresDir, azuritePid)
     await assertFree(listen, '--listen')
     await assertFree(azuriteAddress, '--azurite-port')
+    const initScripts = await prepareInitScripts(config.initScripts, dataDir, postgresDir)
     const port = await freePort()
     const names = [...new Set([SAMPLE_ACCOUNT.name, AZURITE_ACCOUNT, ...config.accounts])]
     const certificate = await ensureCertificate(dataDir, 'azurite', ['localhost', '127.0.0.1'])
@@ -74,9 +76,10 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     await writeFile(azuritePid, `${azurite.pid}\n`)
     const ca = await readFile(certificate.cert)
     front = await startStorageFront(azuriteAddress, azurite, ca)
-    const storage = `${front.host}:${front.port}`
-    proxy = await startProxy(proxyConfig(config, port, `https://${storage}`, names, ca), log)
-    await Promise.all([uploadSamples(`http://${storage}/${SAMPLE_ACCOUNT.name}`), registerAccount(proxy.address)])
+    await uploadSamples(`${front.url}/${SAMPLE_ACCOUNT.name}`)
+    const serving = proxyConfig(config, port, azurite, names, ca)
+    await prepareDatabase(serving, initScripts, log)
+    proxy = await startProxy(serving, log)
     return {
       banner: banner({ listen: proxy.address, azurite: front, account: SAMPLE_ACCOUNT.name, dataDir }),
       listen: proxy.address,
@@ -113,11 +116,11 @@ async function startServers(
   return Promise.all(starts)
 }
 
-/** `storage` is the URL of the server that has the `accounts`; PostgreSQL is on `port`. */
+/** PostgreSQL is on `port`. */
 function proxyConfig(
   config: DevConfig,
   port: number,
-  storage: string,
+  { endpointTemplate }: Azurite,
   accounts: readonly string[],
   ca: Buffer,
 ): Config {
@@ -126,12 +129,23 @@ function proxyConfig(
     backend: backendConfig({ host: '127.0.0.1', port, user: 'postgres', password: undefined, database: 'postgres' }),
     storageEndpoints: {
       defaultTemplate: 'https://{account}.blob.core.windows.net',
-      accounts: new Map(accounts.map(name => [name, `${storage}/${name}`])),
+      accounts: new Map(accounts.map(name => [name, endpointTemplate.replace(ACCOUNT_PLACEHOLDER, name)])),
       trust: trusting(ca),
     },
     azureCredential: 'emulated',
     logLevel: config.logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
+  }
+}
+
+/** What others are to find in place: done through a proxy that they do not know of, before there is theirs. */
+async function prepareDatabase(config: Config, initScripts: InitScripts, log: Logger): Promise<void> {
+  const proxy = await startProxy({ ...config, listen: { host: '127.0.0.1', port: 0 } }, log)
+  try {
+    await registerAccount(proxy.address)
+    await initScripts.run(proxy.address)
+  } finally {
+    await proxy.close(0)
   }
 }
 

@@ -2,7 +2,7 @@ import { readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface Lock {
-  /** The run before this one ended without cleaning up. */
+  /** The run before this one ended without cleaning up, and servers of it may still be there. */
   readonly tookOver: boolean
   release(): Promise<void>
 }
@@ -10,7 +10,7 @@ export interface Lock {
 /** Makes sure that one process at a time uses `dataDir`. */
 export async function lockDataDir(dataDir: string): Promise<Lock> {
   const file = join(dataDir, 'lock')
-  for (let tookOver = false; ; tookOver = true) {
+  for (let tookOver = false; ; ) {
     try {
       await writeFile(file, `${process.pid}\n`, { flag: 'wx' })
       return { tookOver, release: () => unlink(file) }
@@ -18,8 +18,9 @@ export async function lockDataDir(dataDir: string): Promise<Lock> {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
     const pid = Number(await readFile(file, 'utf8'))
-    // Our own id is another life's: in a container it is the same one every time.
-    if (isAlive(pid) && pid !== process.pid) {
+    // Our own id is another life's: in a container it is the same one every time, and nothing there outlives it.
+    tookOver = pid !== process.pid
+    if (tookOver && isAlive(pid)) {
       throw new Error(`already running (pid ${pid}); if that is something else, delete ${file}`)
     }
     await unlink(file)
