@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { stopWithParent } from '../../src/dev/child.ts'
 import { listProcesses } from './processes.ts'
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+/** `blobgres`, from its sources. */
+export const CLI = [process.execPath, '--import', 'tsx', fileURLToPath(new URL('../../src/cli.ts', import.meta.url))]
 
 export interface CliResult {
   readonly status: number | null
@@ -28,7 +29,7 @@ export function startCli(
   env: Readonly<Record<string, string>> = {},
   descriptors?: number,
 ): CliProcess {
-  const command = [process.execPath, '--import', 'tsx', CLI, ...args]
+  const command = [...CLI, ...args]
   const limited =
     descriptors === undefined ? command : ['sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh', ...command]
   return startProgram(limited, { env })
