@@ -4,6 +4,7 @@ import { isAccountName } from '../storage/names.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
 import { readCertificates } from './tls-files.ts'
+import { type Environment, usualAccountName, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
 import {
   badValue,
   ConfigError,
@@ -37,6 +38,8 @@ export interface OptionRow<T> {
   readonly parse: (given: Given) => T
   /** As a user would write it; by command where they differ. */
   readonly default?: string | Readonly<Partial<Record<CommandName, string>>>
+  /** What a variable that is not ours says of it. @throws ConfigError */
+  readonly usual?: (env: Environment) => Given | undefined
   /** What holds without it, where that is no value that a user could write. */
   readonly otherwise?: string
   /** Has a variable and no flag: that would show in the list of processes. */
@@ -60,6 +63,7 @@ export const OPTIONS = {
     commands: ['serve'],
     value: 'url',
     parse: parseBackend,
+    usual: usualBackend,
     otherwise: 'required',
     description:
       `the server, and a superuser there, for the proxy's own work: \`${BACKEND_FORM}\`; a Unix socket as \`?host=/dir\`. ` +
@@ -72,6 +76,7 @@ export const OPTIONS = {
     commands: ['serve'],
     value: 'password',
     parse: parseText,
+    usual: usualPassword,
     secret: true,
     description: "the superuser's password, where the URL has none",
   },
@@ -96,6 +101,7 @@ export const OPTIONS = {
     commands: ['serve'],
     value: 'url',
     parse: parseEndpoints,
+    usual: usualEndpoint,
     default: AZURE_ENDPOINT,
     description:
       'where blobs are: a URL with `{account}` for all accounts, `account=url` for one; repeatable. Azurite is at ' +
@@ -210,6 +216,7 @@ export const OPTIONS = {
     commands: ['dev'],
     value: 'name',
     parse: parseAccounts,
+    usual: usualAccountName,
     otherwise: 'pgquickstart and devstoreaccount1 alone',
     description: 'a storage account to have in Azurite, with the key that its default account has; repeatable',
   },
