@@ -1,4 +1,5 @@
 import net from 'node:net'
+import { tmpdir } from 'node:os'
 import { createSecureContext } from 'node:tls'
 import { connectAdmin } from './backend/admin.ts'
 import { updateDatabases } from './backend/update-databases.ts'
@@ -7,6 +8,7 @@ import { ManagedIdentity } from './credentials/managed-identity.ts'
 import { withProxyKey } from './credentials/sealing.ts'
 import { prepareServer, readSealingKey } from './extension/install.ts'
 import { limitEngines } from './formats/parquet/engine-places.ts'
+import { sweepPrivateFolders } from './formats/parquet/private-folder.ts'
 import { Listener } from './listener.ts'
 import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'
@@ -23,6 +25,7 @@ export interface RunningProxy {
 /** Starts a proxy in front of a PostgreSQL that is up. @throws when the server or the address cannot be had. */
 export async function startProxy(config: Config, log: Logger): Promise<RunningProxy> {
   const services = await prepareServices(config, log)
+  await sweepPrivateFolders(config.tempDir ?? tmpdir())
   if (config.parquetEngines !== undefined) limitEngines(config.parquetEngines)
   const secureContext = config.tls && createSecureContext({ cert: config.tls.cert, key: config.tls.key })
   const loopback = new LoopbackService(services, log)

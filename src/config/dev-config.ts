@@ -17,7 +17,7 @@ export interface DevConfig {
 }
 
 /** @throws ConfigError */
-export function readDevConfig(flags: Flags, env: Environment): DevConfig {
-  const { accounts = [], dataDir, ...others } = readOptions('dev', flags, env)
+export function readDevConfig(flags: Flags, ...environments: readonly Environment[]): DevConfig {
+  const { accounts = [], dataDir, ...others } = readOptions('dev', flags, ...environments)
   return Object.freeze({ ...others, accounts, dataDir: resolve(dataDir) })
 }

@@ -4,6 +4,7 @@ import { isAccountName } from '../storage/names.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
 import { readCertificates } from './tls-files.ts'
+import { type Environment, usualAccountName, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
 import {
   badValue,
   ConfigError,
@@ -39,6 +40,8 @@ export interface OptionRow<T> {
   readonly parse: (given: Given) => T
   /** As a user would write it; by command where they differ. */
   readonly default?: ByCommand
+  /** What a variable that is not ours says of it. @throws ConfigError */
+  readonly usual?: (env: Environment) => Given | undefined
   /** What holds without it, where that is no value that a user could write. */
   readonly otherwise?: ByCommand
   /** Has a variable and no flag: that would show in the list of processes. */
@@ -62,6 +65,7 @@ export const OPTIONS = {
     commands: ['serve', 'healthcheck'],
     value: 'url',
     parse: parseBackend,
+    usual: usualBackend,
     otherwise: { serve: 'required', healthcheck: 'user and database postgres' },
     description:
       `the server, and a superuser there, for the proxy's own work: \`${BACKEND_FORM}\`; a Unix socket as \`?host=/dir\`. ` +
@@ -74,6 +78,7 @@ export const OPTIONS = {
     commands: ['serve'],
     value: 'password',
     parse: parseText,
+    usual: usualPassword,
     secret: true,
     description: "the superuser's password, where the URL has none",
   },
@@ -98,6 +103,7 @@ export const OPTIONS = {
     commands: ['serve'],
     value: 'url',
     parse: parseEndpoints,
+    usual: usualEndpoint,
     default: AZURE_ENDPOINT,
     description:
       'where blobs are: a URL with `{account}` for all accounts, `account=url` for one; repeatable. Azurite is at ' +
@@ -212,6 +218,7 @@ export const OPTIONS = {
     commands: ['dev'],
     value: 'name',
     parse: parseAccounts,
+    usual: usualAccountName,
     otherwise: 'pgquickstart and devstoreaccount1 alone',
     description: 'a storage account to have in Azurite, with the key that its default account has; repeatable',
   },
@@ -228,9 +235,7 @@ export const OPTIONS = {
     commands: ['dev'],
     value: 'directory',
     parse: parseText,
-    description:
-      'where scripts are, `*.sql` for psql and `*.sh`, that run in the order of their names when the data is made, ' +
-      'before anyone can connect',
+    description: '`*.sql` and `*.sh` in it run once, in order, when the data is made, before anyone can connect',
   },
   logLevel: {
     name: 'log-level',
@@ -262,14 +267,10 @@ export function optionsOf(command: CommandName): [key: string, row: OptionRow<un
 }
 
 /** As a user would write it. */
-export function defaultOf(row: OptionRow<unknown>, command: CommandName): string | undefined {
-  return forCommand(row.default, command)
-}
+export const defaultOf = (row: OptionRow<unknown>, command: CommandName) => forCommand(row.default, command)
 
 /** What holds without it, where it has no default. */
-export function otherwiseOf(row: OptionRow<unknown>, command: CommandName): string | undefined {
-  return forCommand(row.otherwise, command)
-}
+export const otherwiseOf = (row: OptionRow<unknown>, command: CommandName) => forCommand(row.otherwise, command)
 
 function forCommand(texts: ByCommand | undefined, command: CommandName): string | undefined {
   return typeof texts === 'object' ? texts[command] : texts

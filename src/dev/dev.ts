@@ -151,6 +151,7 @@ async function prepareDatabase(config: Config, initScripts: InitScripts, log: Lo
 
 async function registerAccount(address: Address): Promise<void> {
   const client = new pg.Client({ ...address, user: 'postgres', database: 'postgres' })
+  client.on('error', () => {}) // whoever waits for an answer is told too
   await client.connect()
   try {
     await client.query('CREATE EXTENSION IF NOT EXISTS azure_storage')

@@ -9,6 +9,7 @@ const LAYERS = [
   'index.ts',
   'dev',
   'healthcheck.ts',
+  'usual-account.ts',
   'proxy.ts',
   'listener.ts',
   'loopback',
