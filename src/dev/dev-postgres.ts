@@ -25,7 +25,6 @@ export async function startDevPostgres(
     await initCluster({ binaries, dataDir: unfinished, osUser }, locale)
     await rename(unfinished, dataDir)
   }
-  if (await isStale(dataDir)) await rm(join(dataDir, PID_FILE))
   const version = await readFile(join(dataDir, 'PG_VERSION'), 'utf8').catch(() => 'unknown')
   if (version.trim() !== VERSION) {
     throw unusable(dataDir, `not a data folder of PostgreSQL ${VERSION} (PG_VERSION: ${version.trim()})`)
@@ -49,9 +48,15 @@ export async function isClusterRunning(dataDir: string): Promise<boolean> {
 }
 
 /**
- * Whether the id in a killed server's file is by now another process', as happens to containers, where ids are few and begin
- * anew: PostgreSQL would take that one for itself, and not start. Only Linux tells, by where it runs: a server, in its cluster.
+ * Removes a killed server's file where its process id is another's by now, or may be in a moment, as in a container that has
+ * started again: PostgreSQL would take that process for a server, and not start.
  */
+export async function removeStalePidFile(dataDir: string, isReborn: boolean): Promise<void> {
+  const isOld = isReborn ? !(await isClusterRunning(dataDir)) : await isStale(dataDir)
+  if (isOld) await rm(join(dataDir, PID_FILE), { force: true })
+}
+
+/** Whether the process of that id is not a server of the cluster. Only Linux tells, by where it runs: a server, in its cluster. */
 async function isStale(dataDir: string): Promise<boolean> {
   const [pid] = (await readFile(join(dataDir, PID_FILE), 'utf8').catch(() => '')).split('\n')
   const folder = await readlink(`/proc/${pid}/cwd`).catch(() => undefined)

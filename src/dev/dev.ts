@@ -14,7 +14,7 @@ import { type Azurite, azuriteProgram, startAzurite } from './azurite.ts'
 import { banner } from './banner.ts'
 import { type CertificateFiles, ensureCertificate } from './certificate.ts'
 import type { Child } from './child.ts'
-import { isClusterRunning, startDevPostgres } from './dev-postgres.ts'
+import { isClusterRunning, removeStalePidFile, startDevPostgres } from './dev-postgres.ts'
 import { embeddedBinaries } from './embedded-postgres.ts'
 import { freePort, isFree } from './free-port.ts'
 import { type InitScripts, prepareInitScripts } from './init-scripts.ts'
@@ -66,6 +66,7 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
 
   try {
     if (lock.tookOver) await waitForLeftovers(postgresDir, azuritePid)
+    await removeStalePidFile(postgresDir, lock.isReborn)
     await assertFree(listen, '--listen')
     await assertFree(azuriteAddress, '--azurite-port')
     const initScripts = await prepareInitScripts(config.initScripts, dataDir, postgresDir)
