@@ -175,8 +175,8 @@ export const OPTIONS = {
     parse: parseRowSize,
     default: '64MB',
     description:
-      'the largest row of `blob_get` and `blob_put`, as text, or for binary files in hexadecimal. `COPY` has ' +
-      "PostgreSQL's limit alone",
+      'the largest row of `blob_get` and `blob_put` (64kB to 1000MB), as text, or for binary files in hexadecimal. ' +
+      "`COPY` has PostgreSQL's limit alone, and to Parquet 64 MiB",
   },
   memoryLimitBytes: {
     name: 'memory-limit',

@@ -1,5 +1,6 @@
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { isStreamCompression } from './stream-compressions.ts'
 
 export type Format = 'csv' | 'tsv' | 'text' | 'binary' | 'parquet'
 export type Compression = 'none' | 'gzip' | 'snappy' | 'zstd' | 'brotli' | 'lz4'
@@ -34,7 +35,6 @@ const EXTENSIONS: ReadonlyMap<string, Format> = new Map([
   ['parquet', 'parquet'],
 ])
 
-const STREAM_COMPRESSIONS: ReadonlySet<string> = new Set(['none', 'gzip'])
 const PARQUET_COMPRESSIONS: ReadonlySet<string> = new Set(['snappy', 'zstd', 'brotli', 'lz4'])
 const DEFAULT_PARQUET_COMPRESSION: Compression = 'snappy'
 
@@ -63,7 +63,7 @@ function resolveCompression(path: string, format: Format, compression: string): 
     if (format === 'parquet') return DEFAULT_PARQUET_COMPRESSION
     return path.endsWith('.gz') ? 'gzip' : 'none'
   }
-  if (STREAM_COMPRESSIONS.has(compression)) return compression as Compression
+  if (isStreamCompression(compression)) return compression as Compression
   if (!PARQUET_COMPRESSIONS.has(compression)) {
     throw invalidArgument(`azure_storage: invalid compression algorithm: ${compression}`)
   }

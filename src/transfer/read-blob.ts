@@ -1,7 +1,7 @@
 import type { Readable, Transform } from 'node:stream'
 import type { ResolvedFormat } from '../formats/format.ts'
-import { decompressGzip } from '../formats/gzip.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
+import { streamCompression } from '../formats/stream-compressions.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import type { SpoolOptions } from '../storage/blob-spool.ts'
 import { parquetRows } from './parquet-rows.ts'
@@ -28,7 +28,7 @@ export async function* readBlob(
     return
   }
   const { body } = await blob.download({ signal })
-  const all = compression === 'gzip' ? [decompressGzip(), ...stages] : stages
+  const all = [...streamCompression(compression).decompress(), ...stages]
   let last: Readable = body
   for (const stage of all) {
     last.on('error', error => stage.destroy(error))

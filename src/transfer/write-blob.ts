@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type { ResolvedFormat } from '../formats/format.ts'
-import { compressGzip } from '../formats/gzip.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { writeParquet } from '../formats/parquet/write-parquet.ts'
+import { streamCompression } from '../formats/stream-compressions.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import type { SpoolOptions } from '../storage/blob-spool.ts'
 import { type BlobUpload, drainInto } from '../storage/blob-upload.ts'
@@ -106,5 +106,5 @@ export class BlobWriter {
 
 function encoder({ format: { format, compression }, columns, spool }: WriteOptions): Duplex[] {
   if (format === 'parquet') return [writeParquet(columns, compression, spool)]
-  return compression === 'gzip' ? [compressGzip()] : []
+  return streamCompression(compression).compress()
 }
