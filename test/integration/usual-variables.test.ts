@@ -1,8 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob'
 import pg from 'pg'
 import { expect, it } from 'vitest'
+import { SAMPLE_ACCOUNT } from '../../src/dev/samples.ts'
 import { createContainer } from '../support/azurite.ts'
 import { account } from '../support/blobs.ts'
 import { createDatabase } from '../support/database.ts'
@@ -65,3 +67,17 @@ it.each(servers)(
   },
   120_000,
 )
+
+it('dev has servers of its own, and the account that the environment names', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'blobgres-env-'))
+  const options = ['--data-dir', folder, '--listen', '127.0.0.1:0', '--azurite-port', '0']
+  const env = { ...AS_PSQL_WOULD, PGHOST: '192.0.2.1', AZURE_STORAGE_ACCOUNT: 'fromtheenvironment' }
+  const dev = startProgram([...CLI, 'dev', ...options], { env })
+  const port = /Azurite on 127\.0\.0\.1:(\d+)/.exec(await dev.printed(/Ctrl-C/))?.[1]
+  const credential = new StorageSharedKeyCredential(env.AZURE_STORAGE_ACCOUNT, SAMPLE_ACCOUNT.key)
+  const url = `http://127.0.0.1:${port}/${env.AZURE_STORAGE_ACCOUNT}`
+  await new BlobServiceClient(url, credential).createContainer('mine')
+  dev.kill('SIGTERM')
+  expect(await dev.ended).toMatchObject({ status: 0 })
+  await rm(folder, { recursive: true })
+}, 120_000)
