@@ -151,7 +151,9 @@ async function prepareDatabase(config: Config, initScripts: InitScripts, log: Lo
 }
 
 async function registerAccount(address: Address): Promise<void> {
-  const client = new pg.Client({ ...address, user: 'postgres', database: 'postgres' })
+  // All that the driver would otherwise take from the variables PG*, which are not for this server.
+  const own = { ssl: false, options: '-c search_path=pg_catalog,pg_temp' }
+  const client = new pg.Client({ ...address, ...own, user: 'postgres', database: 'postgres' })
   client.on('error', () => {}) // whoever waits for an answer is told too
   await client.connect()
   try {

@@ -15,7 +15,7 @@ interface Manifest {
 export function resolveOptional(specifier: string, from: string = import.meta.url, owner?: string): string {
   try {
     return createRequire(from).resolve(specifier)
-  } catch (cause) {
+  } catch {
     const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
     const version = versionOf(owner ?? name)
     const what = version === undefined ? name : `${name}@${version}`

@@ -12,39 +12,53 @@ const LOCK_TIMEOUT = '5s'
 
 /** The columns' types with their modifiers; in the place of a domain what it is based on. */
 const BASE_TYPES = `
-WITH RECURSIVE based (place, oid, typmod) AS (
-  SELECT place, oid, typmod
-  FROM ROWS FROM (unnest($1::oid[]), unnest($2::int[])) WITH ORDINALITY AS t (oid, typmod, place)
+WITH RECURSIVE based (place, type, typmod) AS (
+  SELECT place, type, typmod
+  FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.int4[]))
+    WITH ORDINALITY AS t (type, typmod, place)
   UNION ALL
-  SELECT place, typbasetype, typtypmod FROM based JOIN pg_type USING (oid) WHERE typtype = 'd'
+  SELECT place, typbasetype, typtypmod FROM based JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) type
+  WHERE typtype OPERATOR(pg_catalog.=) 'd'
 )
-SELECT string_agg(format('"%s" %s', place, format_type(oid, typmod)), ', ' ORDER BY place) AS columns
-FROM based JOIN pg_type USING (oid) WHERE typtype <> 'd'`
+SELECT pg_catalog.string_agg(
+  pg_catalog.format('"%s" %s', place, pg_catalog.format_type(type, typmod)), ', ' ORDER BY place) AS columns
+FROM based JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) type
+WHERE typtype OPERATOR(pg_catalog.<>) 'd'`
 
 /**
  * Of the types that the table's columns are made of: those that run code, and the row types that are not locked. A
- * language without a validator (PL/Tcl) lets anybody write the canonical function of a range.
+ * language without a validator (PL/Tcl) lets anybody write the canonical function of a range. On the pinned path only
+ * what is in pg_catalog and pg_temp has a name without its schema.
  */
 const OPEN_TYPES = `
-WITH RECURSIVE reached (oid) AS (
-  SELECT atttypid FROM pg_attribute WHERE attrelid = 'pg_temp.blob'::regclass AND attnum > 0
+WITH RECURSIVE reached (type) AS (
+  SELECT atttypid FROM pg_catalog.pg_attribute
+  WHERE attrelid OPERATOR(pg_catalog.=) 'pg_temp.blob'::pg_catalog.regclass AND attnum OPERATOR(pg_catalog.>) 0
   UNION
   SELECT part FROM reached JOIN (
-    SELECT typarray, oid FROM pg_type
+    SELECT typarray, oid FROM pg_catalog.pg_type
     UNION ALL
-    SELECT t.oid, atttypid FROM pg_type AS t JOIN pg_attribute ON attrelid = typrelid WHERE attnum > 0 AND NOT attisdropped
+    SELECT t.oid, atttypid
+    FROM pg_catalog.pg_type AS t JOIN pg_catalog.pg_attribute ON attrelid OPERATOR(pg_catalog.=) typrelid
+    WHERE attnum OPERATOR(pg_catalog.>) 0 AND NOT attisdropped
     UNION ALL
-    SELECT whole, part FROM pg_range,
+    SELECT whole, part FROM pg_catalog.pg_range,
       LATERAL (VALUES (rngtypid, rngsubtype), (rngmultitypid, rngtypid)) AS r (whole, part)
-  ) AS parts (whole, part) ON whole = reached.oid
+  ) AS parts (whole, part) ON whole OPERATOR(pg_catalog.=) type
 )
-SELECT format_type(oid, NULL) AS name, typtype <> 'c' AS "runsCode", typrelid::regclass::text AS relation
-FROM reached JOIN pg_type USING (oid)
-WHERE typtype = 'd' OR oid IN (
-  SELECT rngtypid FROM pg_range JOIN pg_proc AS p ON p.oid = rngcanonical JOIN pg_language AS l ON l.oid = prolang
-  WHERE lanname NOT IN ('internal', 'c')
-) OR typtype = 'c' AND typrelid NOT IN (
-  SELECT relation FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
+SELECT pg_catalog.format_type(type, NULL) AS name, typtype OPERATOR(pg_catalog.<>) 'c' AS "runsCode",
+  typrelid::pg_catalog.regclass::pg_catalog.text AS relation
+FROM reached JOIN pg_catalog.pg_type AS t ON t.oid OPERATOR(pg_catalog.=) type
+WHERE typtype OPERATOR(pg_catalog.=) 'd' OR EXISTS (
+  SELECT FROM pg_catalog.pg_range
+  JOIN pg_catalog.pg_proc AS p ON p.oid OPERATOR(pg_catalog.=) rngcanonical
+  JOIN pg_catalog.pg_language AS l ON l.oid OPERATOR(pg_catalog.=) prolang
+  WHERE rngtypid OPERATOR(pg_catalog.=) type
+    AND lanname OPERATOR(pg_catalog.<>) 'internal' AND lanname OPERATOR(pg_catalog.<>) 'c'
+) OR typtype OPERATOR(pg_catalog.=) 'c' AND NOT EXISTS (
+  SELECT FROM pg_catalog.pg_locks
+  WHERE relation OPERATOR(pg_catalog.=) typrelid AND pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid()
+    AND locktype OPERATOR(pg_catalog.=) 'relation' AND granted
 )`
 
 interface OpenType {
@@ -69,9 +83,7 @@ export async function* binaryAsText(
   const stop = (): void => void admin.end()
   signal.addEventListener('abort', stop, { once: true })
   try {
-    await admin.query(
-      "SET search_path = ''; SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex'",
-    )
+    await admin.query("SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex'")
     // The caller's own transaction may have altered a row type, and waits for us.
     await admin.query(`BEGIN; SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`)
     await createTable(admin, columns)

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { type EncoderOptions, encodeLargeRows, LARGE_ROWS_BYTES } from '../formats/rows/large-rows.ts'
 import { createRowEncoder } from '../formats/rows/row-codecs.ts'
 import type { RowEncoder } from '../formats/rows/row-encoder.ts'
 import type { Services } from '../services.ts'
@@ -9,7 +11,8 @@ import type { Call, CallOrigin } from './calls.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
 
 const MEBIBYTE = 1024 * 1024
-const PIECE_BYTES = MEBIBYTE
+/** In Parquet's nested columns each byte is looked at. */
+const PIECE_BYTES = MEBIBYTE / 4
 /** The backend is making rows, or the storage is slow; but the statement may also have failed, and that is worth a look. */
 const QUIET_MS = 1000
 
@@ -20,6 +23,7 @@ export class BlobRowsUpload {
   readonly mode: 't' | 'b'
   readonly #call: Call
   readonly #encoder: RowEncoder
+  readonly #encoderOptions: EncoderOptions
   readonly #writer: BlobWriter
   #begun = false
   #lastActive = Date.now()
@@ -29,7 +33,8 @@ export class BlobRowsUpload {
     const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding }
     this.mode = coder.format === 'binary' ? 'b' : 't'
     const rows = coder.format === 'binary' ? coder : textRows(coder)
-    this.#encoder = createRowEncoder(rows.format, rows.options, columnNames(request), target)
+    this.#encoderOptions = [rows.format, rows.options, columnNames(request), target]
+    this.#encoder = createRowEncoder(...this.#encoderOptions)
     this.#call = call
     this.#writer = new BlobWriter(blob, {
       format: coder,
@@ -58,7 +63,7 @@ export class BlobRowsUpload {
     await this.#active(async () => {
       if (!this.#begun) await this.#put(this.#encoder.begin())
       this.#begun = true
-      await this.#put(this.#encoder.encode(rows))
+      await this.#put(await this.#encode(rows))
     })
   }
 
@@ -80,9 +85,14 @@ export class BlobRowsUpload {
     this.#call.end()
   }
 
-  /** In pieces: nothing is to be there twice as a whole. */
+  async #encode(rows: Buffer): Promise<Buffer> {
+    return rows.length > LARGE_ROWS_BYTES ? encodeLargeRows(this.#encoderOptions, rows) : this.#encoder.encode(rows)
+  }
+
+  /** In pieces: nothing is to be there twice as a whole, and others have their turn between them. */
   async #put(bytes: Buffer): Promise<void> {
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      if (at > 0) await nextTurn()
       if (!this.#writer.write(bytes.subarray(at, at + PIECE_BYTES))) await this.#writer.drained()
     }
   }

@@ -12,6 +12,9 @@ export const frameBody = (frame: Frame): Buffer => frame.bytes.subarray(HEADER_L
 /** Takes payloads of CopyData messages, any number of them and parts of them at a time. The buffer is used again after it. */
 export type CopyDataSink = (payloads: Buffer) => void
 
+/** A longer message gets its memory when its second chunk comes, so that joining all of them takes no time at its end. */
+const LONG_BYTES = 256 * 1024
+
 /**
  * Cuts a byte stream into whole messages. With a CopyData sink set, the payloads of CopyData messages go there as they
  * come, not assembled, with the headers between them squeezed out of the chunk: a row costs no allocation, and a chunk
@@ -20,6 +23,8 @@ export type CopyDataSink = (payloads: Buffer) => void
 export class FrameAssembler {
   copyDataSink: CopyDataSink | undefined
   readonly #partial = new HeldBytes()
+  /** In its place: the memory of a long message, and how much of it has come. */
+  #long: { readonly bytes: Buffer; length: number } | undefined
   #sinkRemaining = 0
   #dropRemaining = 0
   #onDropped: (() => void) | undefined
@@ -33,6 +38,7 @@ export class FrameAssembler {
   push(chunk: Buffer): void {
     const sink = this.copyDataSink
     let buffer = this.#dropRemaining > 0 ? this.#drop(chunk) : chunk
+    if (this.#long !== undefined || this.announcedLength > LONG_BYTES) buffer = this.#goOn(buffer)
     if (buffer.length === 0) return
     let offset = 0
     // Where the payloads found so far are in the buffer, one behind the other.
@@ -74,20 +80,39 @@ export class FrameAssembler {
 
   /** How long the message under way says it is; 0 where there is none. */
   get announcedLength(): number {
+    if (this.#long) return this.#long.bytes.length
     const header = this.#partial.header
     return header ? header.length + 1 : 0
   }
 
   /** Passes over the message under way, without ever holding it; `onDropped` is called when all of it has come. */
   dropMessage(onDropped: () => void): void {
-    this.#dropRemaining = this.announcedLength - this.#partial.length
+    this.#dropRemaining = this.announcedLength - (this.#long?.length ?? this.#partial.length)
     this.#onDropped = onDropped
-    this.#partial.take()
+    this.takePartial()
   }
 
   /** The bytes of a message that has not come whole yet; the assembler is empty afterwards. */
   takePartial(): Buffer {
-    return this.#partial.take()
+    const long = this.#long
+    this.#long = undefined
+    return long ? long.bytes.subarray(0, long.length) : this.#partial.take()
+  }
+
+  /** The next bytes of a long message; returns those behind it. */
+  #goOn(chunk: Buffer): Buffer {
+    this.#long ??= { bytes: Buffer.allocUnsafeSlow(this.announcedLength), length: 0 }
+    const long = this.#long
+    if (this.#partial.length > 0) long.length = this.#partial.take().copy(long.bytes)
+    const taken = chunk.copy(long.bytes, long.length)
+    long.length += taken
+    if (long.length === long.bytes.length) {
+      const bytes = this.takePartial()
+      const code = bytes[0] as number
+      if (code === BACKEND.copyData && this.copyDataSink) this.copyDataSink(bytes.subarray(HEADER_LENGTH))
+      else this.#onFrame({ code, bytes })
+    }
+    return chunk.subarray(taken)
   }
 
   #drop(chunk: Buffer): Buffer {

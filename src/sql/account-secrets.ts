@@ -3,6 +3,7 @@ import { type Call, type Node, partsOf, readValue, type Value } from './expressi
 import { namesAccountAdd, type RawStatement, type TextSettings } from './query-text.ts'
 import { quoteLiteral } from './quote.ts'
 import { Rewrite } from './rewrite.ts'
+import { mayHoldCredential } from './scan.ts'
 
 /** A credential that a statement gives to account_add(): to be sealed before the backend, its logs and views see it. */
 export interface Secret {
@@ -56,17 +57,15 @@ export function accountSecrets(raw: RawStatement, text: string, settings: TextSe
 
 /**
  * A text that PostgreSQL will refuse, and quote in its log: nothing of it runs, so its literals may change. Those of a
- * call of account_add() do, and any that holds a SAS.
+ * call of account_add() do, and any that holds a SAS; where they cannot be told apart, all that follows the first quote.
  */
 function brokenSecrets({ tokens }: RawStatement, text: string): AccountSecrets | undefined {
   if (tokens.length === 0) {
-    // It ends inside of a literal, and must again.
-    const start = openSecret(text)
-    if (start < 0) return undefined
-    return {
-      secrets: [masked(start, text.length, text[start] === '$' ? '$$***' : `${text[start]}***`)],
-      isCertain: true,
-    }
+    // It ends inside of a literal, or of a comment.
+    const opening = mayHoldCredential(text) ? OPENING.exec(text) : null
+    if (opening === null) return undefined
+    // On a new line, as it may stand in a comment: the text must not run now.
+    return { secrets: [masked(opening.index, text.length, `\n${opening[0]}***`)], isCertain: true }
   }
   const all = tokens.some(namesAccountAdd)
   const literals = tokens.filter(
@@ -76,16 +75,8 @@ function brokenSecrets({ tokens }: RawStatement, text: string): AccountSecrets |
   return { secrets: literals.map(({ start, end }) => masked(start, end, "'***'")), isCertain: true }
 }
 
-/** Where a literal begins that follows the name of account_add(), or holds a SAS; -1 where there is none. */
-function openSecret(text: string): number {
-  const name = text.search(/account_add/i)
-  const sas = text.search(/['"$][^'"$]*sig=/i)
-  if (name < 0 || (sas >= 0 && sas < name)) return sas
-  const end = name + 'account_add'.length
-  const from = text[end] === '"' ? end + 1 : end
-  const literal = text.slice(from).search(/['"$]/)
-  return literal < 0 ? sas : from + literal
-}
+/** Where the first literal of a text may begin. */
+const OPENING = /['"]|\$(?:[a-z_]\w*)?\$/i
 
 const masked = (start: number, end: number, text: string): Secret => ({
   form: 'mask',

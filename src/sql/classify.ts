@@ -164,7 +164,8 @@ function unreadable(
   | Pick<Extract<Statement, { kind: 'refuse' }>, 'kind' | 'error' | 'isUnread'> {
   const isCopy = tokens[0]?.text.toLowerCase() === 'copy' && tokens.some(token => isBlobUrl(token.text.slice(1)))
   if (!isCopy && !mayHoldCredential(text.slice(start, end))) return { kind: 'pass', count: 1 }
-  return { kind: 'refuse', error: tooComplex('An expression in it is too deep.'), isUnread: true }
+  const why = tokens.length > 0 ? 'An expression in it is too deep.' : 'Its words cannot be told apart.'
+  return { kind: 'refuse', error: tooComplex(why), isUnread: true }
 }
 
 function createdBy(node: RawStatement['node']): CreatedRelation | undefined {

@@ -59,14 +59,13 @@ export const isUnsafeEncoding = (encoding: string): boolean => encoding in UNSAF
 
 /**
  * Splits a query text into its statements, and has PostgreSQL's own parser read those that may be ours or may matter to
- * ours, one by one as they are asked for; the others' nodes are empty. None where that cannot be told. `text` is latin1:
+ * ours, one by one as they are asked for; the others' nodes are empty. One where that cannot be told. `text` is latin1:
  * one char a byte, so that bytes of any client encoding come out as they went in.
  */
 export function* splitStatements(text: string, settings: TextSettings): Generator<RawStatement> {
   const parsable = parsableText(text, settings)
-  if (parsable === undefined) return
-  const words = scan(parsable.text)
-  if (typeof words === 'string') yield unreadText(text, words)
+  const words = parsable === undefined ? 'too complex' : scan(parsable.text)
+  if (parsable === undefined || typeof words === 'string') yield unreadText(text, words as RawStatement['reading'])
   else for (const statement of splitWords(words)) yield readStatement(statement, parsable)
 }
 
@@ -95,7 +94,7 @@ function readStatement(words: readonly Token[], parsable: EscapeStrings): RawSta
 
 const NOTHING = {} as RawStatement['node']
 
-/** All of it: broken because of an open quote, or the like. */
+/** All of it: broken because of an open quote, or the like; too complex also where the parser knows no such literals. */
 function unreadText(text: string, reading: RawStatement['reading']): RawStatement {
   return { node: NOTHING, start: 0, end: text.length, tokens: [], reading, offsetOf: location => location }
 }

@@ -1,7 +1,6 @@
-import { createRequire } from 'node:module'
 import { extname } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
+import { startThread } from '../thread.ts'
 import type { Statement } from './classify.ts'
 import type { ReaderRequest } from './reader-thread.ts'
 import { type ReaderAnswer, unpackStatements } from './statement-message.ts'
@@ -124,7 +123,9 @@ export class ReaderLane {
   }
 
   #start(): Worker {
-    const thread = startThread(this.#heapMb)
+    const thread = startThread(new URL(`reader-thread${extname(import.meta.filename)}`, import.meta.url), {
+      maxOldGenerationSizeMb: this.#heapMb,
+    })
     const isOurs = (): boolean => this.#thread === thread
     thread.on('message', (answer: ReaderAnswer) => {
       if (!isOurs()) return
@@ -169,32 +170,4 @@ export class ReaderLane {
     this.#isReady = false
     void thread?.terminate()
   }
-}
-
-function startThread(heapMb: number): Worker {
-  const script = new URL(`reader-thread${extname(import.meta.filename)}`, import.meta.url)
-  // Not the proxy's environment: that may hold secrets.
-  const options = {
-    env: {},
-    resourceLimits: { maxOldGenerationSizeMb: heapMb },
-    stdout: true,
-    stderr: true,
-  }
-  const thread = script.pathname.endsWith('.ts')
-    ? new Worker(withLoader(script), { ...options, eval: true })
-    : new Worker(script, options)
-  // Its parser prints what is in its memory.
-  thread.stdout.resume()
-  thread.stderr.resume()
-  return thread
-}
-
-/** Runs TypeScript as it is: in a thread, tsx does not load what is run first. */
-function withLoader(script: URL): string {
-  const loader = pathToFileURL(
-    createRequire(import.meta.url)
-      .resolve('tsx/esm/api')
-      .replace(/cjs$/, 'mjs'),
-  ).href
-  return `import('${loader}').then(({ register }) => { register(); return import('${script}') })`
 }

@@ -10,21 +10,23 @@ import type { Services } from '../services.ts'
 import type { BorrowedBackend } from '../session/borrowed-backend.ts'
 import type { Interceptor } from '../session/client-stream.ts'
 import type { Session } from '../session/session.ts'
-import type { Secret } from '../sql/account-secrets.ts'
 import type { Statement } from '../sql/classify.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
-import { mayBeOurs } from '../sql/scan.ts'
+import { mayBeOurs, mayHoldCredential } from '../sql/scan.ts'
 import { acquireResources, type CommitLocks } from './acquire-resources.ts'
+import { conceal, UNREADABLE } from './conceal.ts'
 import { mapErrorPosition } from './error-position.ts'
 import { Answered } from './look-up.ts'
-import { passParsed, unreadParse } from './pass-parsed.ts'
+import { passParsed } from './pass-parsed.ts'
+import { prepare } from './prepare.ts'
 import { type Prepared, PreparedStatements } from './prepared-statements.ts'
-import { privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
+import { PRIVATE_NAME, privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
 import { type ReadingSession, readStatements } from './read-statements.ts'
 import { ResourceOwner } from './resource-owner.ts'
+import { TOO_MANY_PORTALS } from './room-for-prepared.ts'
 import { runScript } from './run-script.ts'
-import { type Script, type Step, writePrepared, writeScript } from './script.ts'
+import { writeScript } from './script.ts'
 import type { ScriptContext } from './script-run.ts'
 import { sealParameters } from './seal-parameters.ts'
 import { surroundExecute } from './surround-execute.ts'
@@ -89,6 +91,7 @@ export class StatementInterceptor implements Interceptor {
         return isOurs ? () => this.#query(frame, text) : undefined
       }
       case FRONTEND.parse: {
+        this.#forgetPortals()
         const name = cstring(body, 0)
         const text = cstring(body, name.length + 1)
         const concernsUs = mayBeOurs(text) || this.#prepared.has(name)
@@ -97,7 +100,9 @@ export class StatementInterceptor implements Interceptor {
       case FRONTEND.bind: {
         this.#forgetPortals()
         const portal = cstring(body, 0)
-        const prepared = this.#prepared.bind(portal, cstring(body, portal.length + 1))
+        const prepared = this.#prepared.ofName(cstring(body, portal.length + 1))
+        if (prepared && !this.#prepared.hasRoomForPortal(portal)) return () => this.#refusePortal(frame)
+        this.#prepared.bind(portal, prepared)
         return prepared && prepared.secrets.length > 0 ? () => this.#bind(frame, prepared) : undefined
       }
       case FRONTEND.execute: {
@@ -121,9 +126,10 @@ export class StatementInterceptor implements Interceptor {
 
   async #query(frame: Frame, text: string): Promise<void> {
     const session = this.#session
-    const statements = (await session.quiet()) ? await this.#read(text) : undefined
-    if (statements === undefined) {
-      session.forward(frame.bytes)
+    const isQuiet = await session.quiet()
+    const statements = await this.#readToBeSent(text, isQuiet)
+    if (!isQuiet || statements === undefined) {
+      session.forward(statements ? query(conceal(text, statements, this.#seal).text) : frame.bytes)
       return
     }
     await this.#withBackend('Query', statements.map(kindOf), async (backend, owner) => {
@@ -144,50 +150,50 @@ export class StatementInterceptor implements Interceptor {
   /** A statement counts as prepared, or as replaced, when the backend says so: the name may be taken. */
   async #parse(frame: Frame, name: string, text: string): Promise<void> {
     const session = this.#session
-    const statements = (await session.quiet()) ? await this.#read(text) : undefined
-    const [statement] = statements ?? []
-    const isOurs = statements?.length === 1 && statement !== undefined && statement.kind !== 'pass'
-    if (!isOurs && (session.pending.skipping || session.pending.unsure || !this.#prepared.has(name))) {
-      session.forward(frame.bytes)
+    const isQuiet = await session.quiet()
+    const statements = await this.#readToBeSent(text, isQuiet)
+    const withText = (other: string): Buffer => {
+      const tail = frameBody(frame).subarray(name.length + text.length + 2)
+      return parse(Buffer.from(name, 'latin1'), other, tail)
+    }
+    if (!isQuiet || (statements === undefined && !this.#prepared.has(name))) {
+      session.forward(statements ? withText(conceal(text, statements, this.#seal).text) : frame.bytes)
       return
     }
-    await this.#withBackend('Parse', statement ? [kindOf(statement)] : [], async (backend, owner) => {
+    await this.#withBackend('Parse', (statements ?? []).map(kindOf), async (backend, owner) => {
       // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
       const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
       session.pending.sent(FRONTEND.parse)
-      let script: Script | undefined
-      let secrets: readonly Secret[] = []
-      let bytes = frame.bytes
-      let refused: PgErrorFields | undefined
-      if (isOurs && statement.kind === 'refuse' && statement.isUnread) {
-        refused = statement.error
-        bytes = unreadParse(Buffer.from(name, 'latin1'))
-      } else if (isOurs) {
-        const options = { seal: this.#seal, inPipeline, takeLocks: false }
-        const acquired = await acquireResources(backend, [statement], owner, options)
-        const [runnable] = acquired.runnable
-        if (runnable && runnable.kind !== 'pass') {
-          script = writePrepared(text, runnable, acquired.resources)
-          if (runnable.kind === 'with-secrets') secrets = runnable.secrets
-          const tail = frameBody(frame).subarray(name.length + text.length + 2)
-          bytes = parse(Buffer.from(name, 'latin1'), script.text, tail)
-        }
-      }
-      backend.send(bytes)
+      const options = { name, kept: this.#prepared, seal: this.#seal, inPipeline }
+      const prepared = statements && (await prepare(backend, text, statements, owner, options))
+      backend.send(prepared ? withText(prepared.text) : frame.bytes)
       backend.send(serialize.flush())
       const accepted = await passParsed(backend, error => {
-        if (refused) return errorResponse(errorFields(new PgError(refused)))
-        return script ? this.#describe(error, script.rewrite, text) : error.bytes
+        if (prepared === undefined) return error.bytes
+        return 'refused' in prepared ? refusedWith(prepared.refused) : this.#describe(error, prepared.rewrite, text)
       })
       if (accepted || name === '') this.#prepared.forget(name)
-      if (!accepted || script === undefined) return
-      const { steps, rewrite } = script
-      this.#prepared.add(name, { step: steps[0] as Step, secrets, rewrite, release: owner.handOver() })
+      if (!accepted || prepared === undefined || !('prepared' in prepared)) return
+      this.#prepared.add(name, { ...prepared.prepared, release: owner.handOver() })
     })
   }
 
   async #bind(frame: Frame, { secrets }: Prepared): Promise<void> {
     this.#session.forward(sealParameters(frame, secrets, this.#encoding, this.#seal))
+  }
+
+  async #refusePortal(frame: Frame): Promise<void> {
+    const session = this.#session
+    if (!(await session.quiet())) {
+      session.forward(frame.bytes)
+      return
+    }
+    await this.#withBackend('Bind', [], async backend => {
+      session.pending.sent(FRONTEND.bind)
+      backend.send(parse(Buffer.from(PRIVATE_NAME), UNREADABLE, Buffer.alloc(2)))
+      backend.send(serialize.flush())
+      await passParsed(backend, () => refusedWith(TOO_MANY_PORTALS))
+    })
   }
 
   async #close(frame: Frame, name: string): Promise<void> {
@@ -218,7 +224,7 @@ export class StatementInterceptor implements Interceptor {
 
   /** The backend is ours alone while `work` runs; what that acquires is released at its end. */
   async #withBackend(
-    message: 'Query' | 'Parse' | 'Execute',
+    message: 'Query' | 'Parse' | 'Bind' | 'Execute',
     statements: readonly string[],
     work: (backend: BorrowedBackend, owner: ResourceOwner) => Promise<void>,
   ): Promise<void> {
@@ -255,6 +261,11 @@ export class StatementInterceptor implements Interceptor {
     return errorResponse(fields)
   }
 
+  /** A text that the backend may skip, or run unseen, matters for what must not be shown to it. */
+  async #readToBeSent(text: string, isQuiet: boolean): Promise<Statement[] | undefined> {
+    return isQuiet || mayHoldCredential(text) ? this.#read(text) : undefined
+  }
+
   #read(text: string): Promise<Statement[] | undefined> {
     const settings = {
       encoding: this.#encoding,
@@ -281,6 +292,8 @@ export class StatementInterceptor implements Interceptor {
     if (this.#session.idle && !this.#session.pending.inPipeline) this.#prepared.forgetPortals()
   }
 }
+
+const refusedWith = (fields: PgErrorFields): Buffer => errorResponse(errorFields(new PgError(fields)))
 
 /** For the log. */
 const kindOf = (statement: Statement): string =>

@@ -1,7 +1,7 @@
 import type { Logger } from '../log.ts'
 import type { Secret } from '../sql/account-secrets.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
-import type { Step } from './script.ts'
+import type { Script, Step } from './script.ts'
 
 /** A prepared statement of ours. */
 export interface Prepared {
@@ -9,8 +9,31 @@ export interface Prepared {
   /** Credentials among its parameters. */
   readonly secrets: readonly Secret[]
   readonly rewrite: Rewrite
+  /** What it takes of memory, roughly. */
+  readonly bytes: number
   /** Gives back what was made for it. */
   readonly release: () => Promise<void>
+}
+
+/** Of a session's, as far as they are ours: the server keeps them too, but nobody but the proxy counts what the proxy keeps. */
+export const MAX_KEPT = 10_000
+export const MAX_KEPT_BYTES = 64 * 1024 * 1024
+/** A column or option of a COPY, or a parameter. */
+const PART_BYTES = 128
+/** PostgreSQL tells names apart by so many bytes, and keeps no more. */
+const NAME_BYTES = 63
+
+/** What is kept of a prepared statement; `text` is the client's. */
+export function preparedFrom(
+  text: string,
+  { text: rewritten, steps, rewrite }: Script,
+  secrets: readonly Secret[],
+): Omit<Prepared, 'release'> {
+  const step = steps[0] as Step
+  const parameters = secrets.filter(({ source }) => 'parameter' in source)
+  const copyParts = 'copy' in step ? step.copy.columns.length + step.copy.options.length : 0
+  const bytes = text.length + rewritten.length + PART_BYTES * (parameters.length + copyParts)
+  return { step, secrets: parameters, rewrite, bytes }
 }
 
 /** Those of a client's prepared statements and portals that are ours, under the client's names for them. */
@@ -18,6 +41,9 @@ export class PreparedStatements {
   readonly #log: Logger
   readonly #statements = new Map<string, Prepared>()
   readonly #portals = new Map<string, Prepared>()
+  /** How many names each has: a portal outlives its statement. */
+  readonly #uses = new Map<Prepared, number>()
+  #bytes = 0
 
   constructor(log: Logger) {
     this.#log = log
@@ -29,41 +55,86 @@ export class PreparedStatements {
   }
 
   has(name: string): boolean {
-    return this.#statements.has(name)
+    return this.#statements.has(keyOf(name))
+  }
+
+  /** Whether one of so many bytes may be kept under that name; the unnamed one is replaced. */
+  hasRoomFor(name: string, bytes: number): boolean {
+    const replaced = name === '' ? this.#statements.get('') : undefined
+    const isFreed = replaced !== undefined && this.#uses.get(replaced) === 1
+    const [count, taken] = isFreed
+      ? [this.#uses.size - 1, this.#bytes - replaced.bytes]
+      : [this.#uses.size, this.#bytes]
+    return count < MAX_KEPT && taken + bytes <= MAX_KEPT_BYTES
+  }
+
+  hasRoomForPortal(portal: string): boolean {
+    return this.#portals.size < MAX_KEPT || this.#portals.has(keyOf(portal))
   }
 
   add(name: string, prepared: Prepared): void {
-    this.#statements.set(name, prepared)
+    this.#put(this.#statements, name, prepared)
   }
 
   forget(name: string): void {
-    const prepared = this.#statements.get(name)
-    if (prepared === undefined) return
-    this.#statements.delete(name)
-    prepared.release().catch(error => this.#log.warn({ err: error }, 'cannot drop an installer function'))
+    const prepared = this.#remove(this.#statements, name)
+    prepared?.release().catch(error => this.#log.warn({ err: error }, 'cannot drop an installer function'))
+  }
+
+  /** Of the named ones, all but these are gone. */
+  keepOnly(names: ReadonlySet<string>): void {
+    for (const name of [...this.#statements.keys()]) if (name !== '' && !names.has(name)) this.forget(name)
   }
 
   forgetAll(): void {
     for (const name of [...this.#statements.keys()]) this.forget(name)
   }
 
-  /** The statement, if it is ours, is the portal's from now on. */
-  bind(portal: string, name: string): Prepared | undefined {
-    const prepared = this.#statements.get(name)
-    if (prepared) this.#portals.set(portal, prepared)
-    else this.#portals.delete(portal)
-    return prepared
+  ofName(name: string): Prepared | undefined {
+    return this.#statements.get(keyOf(name))
+  }
+
+  /** The statement, if there is something to do when it runs, is the portal's from now on. */
+  bind(portal: string, prepared: Prepared | undefined): void {
+    if (prepared && prepared.step.kind !== 'pass') this.#put(this.#portals, portal, prepared)
+    else this.forgetPortal(portal)
   }
 
   ofPortal(portal: string): Prepared | undefined {
-    return this.#portals.get(portal)
+    return this.#portals.get(keyOf(portal))
   }
 
   forgetPortal(portal: string): void {
-    this.#portals.delete(portal)
+    this.#remove(this.#portals, portal)
   }
 
   forgetPortals(): void {
-    this.#portals.clear()
+    for (const portal of [...this.#portals.keys()]) this.forgetPortal(portal)
+  }
+
+  #put(names: Map<string, Prepared>, name: string, prepared: Prepared): void {
+    this.#remove(names, name)
+    names.set(keyOf(name), prepared)
+    const uses = this.#uses.get(prepared) ?? 0
+    this.#uses.set(prepared, uses + 1)
+    if (uses === 0) this.#bytes += prepared.bytes
+  }
+
+  #remove(names: Map<string, Prepared>, name: string): Prepared | undefined {
+    const key = keyOf(name)
+    const prepared = names.get(key)
+    if (prepared === undefined) return undefined
+    names.delete(key)
+    const uses = (this.#uses.get(prepared) as number) - 1
+    if (uses > 0) this.#uses.set(prepared, uses)
+    else {
+      this.#uses.delete(prepared)
+      this.#bytes -= prepared.bytes
+    }
+    return prepared
   }
 }
+
+/** A part of a string would keep all of it. */
+const keyOf = (name: string): string =>
+  name.length <= NAME_BYTES ? name : Buffer.from(name.slice(0, NAME_BYTES), 'latin1').toString('latin1')

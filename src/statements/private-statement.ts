@@ -1,7 +1,7 @@
 import { serialize } from 'pg-protocol'
 
 /** The proxy's own name of a prepared statement and portal in a client's session. */
-const NAME = 'azure_storage_private'
+export const PRIVATE_NAME = 'azure_storage_private'
 
 /** Close, ParseComplete, BindComplete, CommandComplete, Close, Close. */
 export const REPLIES_OF_PRIVATE_STATEMENT = 6
@@ -12,11 +12,11 @@ export const REPLIES_OF_PRIVATE_STATEMENT = 6
  */
 export function privateStatement(text: string, values: Buffer[] = []): Buffer {
   return Buffer.concat([
-    serialize.close({ type: 'S', name: NAME }),
-    serialize.parse({ name: NAME, text }),
-    serialize.bind({ portal: NAME, statement: NAME, values }),
-    serialize.execute({ portal: NAME }),
-    serialize.close({ type: 'P', name: NAME }),
-    serialize.close({ type: 'S', name: NAME }),
+    serialize.close({ type: 'S', name: PRIVATE_NAME }),
+    serialize.parse({ name: PRIVATE_NAME, text }),
+    serialize.bind({ portal: PRIVATE_NAME, statement: PRIVATE_NAME, values }),
+    serialize.execute({ portal: PRIVATE_NAME }),
+    serialize.close({ type: 'P', name: PRIVATE_NAME }),
+    serialize.close({ type: 'S', name: PRIVATE_NAME }),
   ])
 }

@@ -21,6 +21,7 @@ import {
   type RequestContext,
   toPgError,
 } from './errors.ts'
+import { FIRST_PAGE_BLOBS, nextPageSize } from './list-pages.ts'
 import { checkAccountName, checkBlobPath, checkContainerName } from './names.ts'
 import { RequestGuard } from './request-guard.ts'
 
@@ -41,8 +42,6 @@ export interface RequestedRange {
 
 /** Retries after 0, 0.5 and 1.5 s, so that a refused connection fails within some 2 s. */
 const RETRIES = { maxTries: 4, retryDelayInMs: 500, maxRetryDelayInMs: 4000 }
-/** The SDK reads a page in one go, some 50 µs a blob: sessions are not to notice. */
-const PAGE_BLOBS = 500
 const SILENCE_LIMIT_MS = 60_000
 /** The slowest upload that is believed to be alive. */
 const MIN_UPLOAD_BYTES_PER_MS = 64
@@ -98,14 +97,16 @@ export async function* listBlobs(
   try {
     const options = { abortSignal: guard.signal, ...(prefix !== '' && { prefix }) }
     let continuationToken: string | undefined
+    let maxPageSize = FIRST_PAGE_BLOBS
     do {
-      const from = { maxPageSize: PAGE_BLOBS, ...(continuationToken && { continuationToken }) }
+      const from = { maxPageSize, ...(continuationToken && { continuationToken }) }
       const request = async (): Promise<ContainerListBlobFlatSegmentResponse> =>
         (await client.listBlobsFlat(options).byPage(from).next()).value
       guard.expectProgress()
       const page = await mapErrors(context, guard.signal, () => untilWhole(request))
       guard.pause()
       continuationToken = page.continuationToken
+      maxPageSize = nextPageSize(page.segment.blobItems.map(({ name }) => name))
       yield page.segment.blobItems.map(({ name, properties }) => ({
         path: name,
         bytes: properties.contentLength ?? 0,

@@ -163,6 +163,13 @@ describe.each(servers)('a search for credentials on PostgreSQL $version', shared
       await bad(storage, `SELECT ${ADD}('${name}' '${credential}')`)
       await bad(storage, `SELECT ${ADD}('${name}', '${credential})`)
       await bad(storage, `SELECT ${ADD}('${name}', '${credential}') FROM nowhere`)
+      // With values it is a Parse message, which holds no more than one statement.
+      await bad(storage, `SELECT 1; SELECT ${ADD}('${name}', '${credential}')`, ['x'])
+      await bad(storage, `SELECT ${ADD}('${name}', '${credential}'); SELEC $1`, ['x'])
+      await bad(storage, `WITH k AS (SELECT '${credential}' AS k) SELECT ${ADD}('${name}', k), 'open`)
+      await ok(storage, 'SET standard_conforming_strings = off')
+      await bad(storage, `SELECT ${ADD}(N'${name}', N'${credential}'), '\\x'`)
+      await ok(storage, 'RESET standard_conforming_strings')
       await bad(app, `SELECT ${ADD}('${name}', '${credential}')`)
       await bad(app, `SELECT ${ADD}($1, $2)`, [name, credential])
     })
@@ -213,6 +220,7 @@ describe.each(servers)('a search for credentials on PostgreSQL $version', shared
     await bad(nobody, `COPY t FROM ${signed(readable)} (FORMAT csv`)
     await bad(nobody, `COPY t FROM ${signed(readable).slice(0, -1)}`)
     await bad(nobody, `COPY (SELECT 1) TO ${signed(writable)}`)
+    await bad(nobody, `SELECT $1; COPY t TO ${signed(writable)}`, ['x'])
   })
 
   test('credentials are kept under a passphrase, which changes', async () => {

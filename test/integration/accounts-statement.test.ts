@@ -80,6 +80,9 @@ describe.each(servers)('credentials in statements on PostgreSQL $version', serve
       wire.query(`SELECT azure_storage.account_options_credentials('acct', '${key}', 'blob')`),
       bad(wire.parse(`SELECT ${ADD}('acct', '${key}')`)),
       bad(wire.parse(`SELECT ${ADD}('acct', '${key}') FROM nowhere`)),
+      bad(wire.parse(`SELECT 'ö'; SELECT ${ADD}('acct', '${key}'); SELECT 1`)),
+      bad(wire.parse(`SELECT 'ö'; SELECT ${ADD}('acct', '${key}'); SELEC 1`)),
+      bad(wire.parse(`SELECT 1; COPY t FROM 'https://acct.blob.core.windows.net/box/a.csv?sig=${key}'`)),
       Buffer.concat([wire.parse(`SELECT ${ADD}($1, $2)`, 's'), wire.describeStatement('s'), wire.sync]),
       Buffer.concat([wire.bind(['acct', null], { statement: 's' }), wire.execute(), wire.sync]),
       Buffer.concat([

@@ -5,7 +5,12 @@ import { stopWithParent } from '../../src/dev/child.ts'
 import { listProcesses } from './processes.ts'
 
 /** `blobgres`, from its sources. */
-export const CLI = [process.execPath, '--import', 'tsx', fileURLToPath(new URL('../../src/cli.ts', import.meta.url))]
+export const CLI = [
+  process.execPath,
+  '--import',
+  import.meta.resolve('tsx'),
+  fileURLToPath(new URL('../../src/cli.ts', import.meta.url)),
+]
 
 export interface CliResult {
   readonly status: number | null

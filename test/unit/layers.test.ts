@@ -28,6 +28,7 @@ const LAYERS = [
   'formats',
   'log.ts',
   'memory-budget.ts',
+  'thread.ts',
   'protocol',
 ]
 

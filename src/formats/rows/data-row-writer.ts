@@ -3,6 +3,8 @@ import { rowTooLarge } from './row-errors.ts'
 const BUFFER_BYTES = 256 * 1024
 /** Of a row that has begun, before it counts as a large one: the buffer that it is in is not kept. */
 const SMALL_BYTES = BUFFER_BYTES / 2
+/** A row that needs more gets room for the largest at once: to move that many bytes, and more, would take too long. */
+const MAX_GROWN_BYTES = 8 * 1024 * 1024
 /** Beside the largest row: what is written at once. */
 const MARGIN_BYTES = BUFFER_BYTES
 
@@ -25,8 +27,10 @@ export class DataRowWriter {
   /** How much memory a large row that has begun may have taken when `room` bytes more are written; else 0. */
   largeRowBytes(room: number): number {
     const begun = this.position - this.recordStart
+    if (begun <= SMALL_BYTES) return 0
+    const capacity = this.#capacityFor(begun + room)
     // With the smaller buffers that it was in before: they may not have been collected.
-    return begun <= SMALL_BYTES ? 0 : 2 * this.#capacityFor(begun + room)
+    return capacity + Math.min(capacity, 2 * MAX_GROWN_BYTES)
   }
 
   /** Makes sure that `room` bytes fit behind `position`; the row that has begun, on `line`, may move. @throws PgError */
@@ -56,7 +60,8 @@ export class DataRowWriter {
 
   #capacityFor(bytes: number): number {
     if (bytes <= BUFFER_BYTES) return BUFFER_BYTES
-    return Math.max(bytes, Math.min(2 * bytes, this.#maxRowBytes + MARGIN_BYTES))
+    const most = this.#maxRowBytes + MARGIN_BYTES
+    return Math.max(bytes, 2 * bytes > MAX_GROWN_BYTES ? most : Math.min(2 * bytes, most))
   }
 
   #moveTo(bytes: Buffer): void {

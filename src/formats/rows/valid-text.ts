@@ -1,11 +1,20 @@
 import { isUtf8 } from 'node:buffer'
 
+const BLOCK_BYTES = 16 * 1024
+
 /** The offset of the first byte that PostgreSQL takes in no text of this encoding, NUL included; else the length. */
 export function validLength(bytes: Buffer, encoding: string): number {
   const nul = bytes.indexOf(0)
   const text = nul < 0 ? bytes : bytes.subarray(0, nul)
   if (encoding !== 'UTF8' || isUtf8(text)) return text.length
   let valid = 0
+  // Block by block first: to look at each character of a large value takes seconds.
+  for (;;) {
+    const block = text.subarray(valid, valid + BLOCK_BYTES)
+    const whole = wholeLength(block, encoding)
+    if (whole === 0 || !isUtf8(block.subarray(0, whole))) break
+    valid += whole
+  }
   for (;;) {
     const next = valid + utf8Length(text[valid] as number)
     if (next > text.length || !isUtf8(text.subarray(valid, next))) return valid

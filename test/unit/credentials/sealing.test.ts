@@ -142,3 +142,20 @@ it('a key of the proxies is needed as well, where there is one', async () => {
 it.each(['', 'md5abc', 'SCRAM-SHA-256$4096:c2FsdA==$short:short'])('no key in %s', verifier => {
   expect(() => parseSealingKey(verifier)).toThrow('holds no sealing key')
 })
+
+it('the key that credentials are sealed with is derived once', async () => {
+  let reads = 0
+  const watched = {
+    ...key,
+    get encKey() {
+      reads++
+      return key.encKey
+    },
+  }
+  const sealed = await seal('secret', owner, watched)
+  expect(await openSealed(sealed, owner, watched)).toBe('secret')
+  expect(sealForStatement('secret', { pid: 1, database: 'db', account: undefined }, watched)).toMatch(
+    /^blobgres-sealed:/,
+  )
+  expect(reads).toBe(1)
+})

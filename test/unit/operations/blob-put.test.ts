@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { LARGE_ROWS_BYTES } from '../../../src/formats/rows/large-rows.ts'
+import { RecordEncoder } from '../../../src/formats/rows/record-encoder.ts'
 import { BlobRowsUpload } from '../../../src/operations/blob-put.ts'
 import { type CallOrigin, Calls } from '../../../src/operations/calls.ts'
 import type { RowsOfBlob } from '../../../src/operations/rows-of-blob.ts'
@@ -70,7 +72,8 @@ test('it takes rows no faster than the storage does', async () => {
   const writing = upload.write(rows(`(1,${'x'.repeat(8 * MEBIBYTE)})`)).then(() => {
     isWritten = true
   })
-  await new Promise(setImmediate)
+  while (taken.length < 2) await new Promise(setImmediate)
+  for (let turns = 0; turns < 100; turns++) await new Promise(setImmediate)
   expect([isWritten, taken.length]).toEqual([false, 2])
   while (!isWritten) {
     taken.shift()?.()
@@ -109,4 +112,34 @@ test('aborted, it leaves nothing behind', async () => {
   await upload.write(rows('(1,x)'))
   upload.abort()
   expect([put, calls.has(7)]).toEqual([[], false])
+})
+
+/** A record literal of 6 bytes more. */
+const large = (bytes: number): Buffer => rows(`("${'x'.repeat(bytes)}",b)`)
+
+test('the event loop itself encodes only what is small', async () => {
+  const encode = vi.spyOn(RecordEncoder.prototype, 'encode')
+  const { upload, put } = open()
+  for (const bytes of [10, LARGE_ROWS_BYTES - 10, LARGE_ROWS_BYTES, 8 * MEBIBYTE]) await upload.write(large(bytes))
+  await upload.commit(Buffer.from('(1,2)'))
+  expect(encode.mock.calls.map(([rows]) => rows.length)).toEqual([16, LARGE_ROWS_BYTES - 4, 5])
+  expect(put.map(blob => blob.length)).toEqual([
+    10 + 3 + (LARGE_ROWS_BYTES - 10 + 3) + (LARGE_ROWS_BYTES + 3) + 8 * MEBIBYTE + 3 + 4,
+  ])
+  encode.mockRestore()
+})
+
+test('other turns come between the pieces of large rows', async () => {
+  const { upload } = open()
+  let turns = 0
+  let isWritten = false
+  const turn = (): void => {
+    turns++
+    if (!isWritten) setImmediate(turn)
+  }
+  setImmediate(turn)
+  await upload.write(large(4 * MEBIBYTE))
+  isWritten = true
+  expect(turns).toBeGreaterThanOrEqual(15)
+  upload.abort()
 })

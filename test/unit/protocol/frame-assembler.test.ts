@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { BACKEND } from '../../../src/protocol/codes.ts'
 import { FrameAssembler, frameBody } from '../../../src/protocol/frame-assembler.ts'
 import { everySplit } from '../../support/stream-bytes.ts'
@@ -73,4 +73,58 @@ it('passes over a message that is not wanted', () => {
     expect(frames.length + dropped).toBe(8)
     expect(frames.filter(frame => frame.length === 8)).toHaveLength(2 - dropped)
   }
+})
+
+describe('a long message', () => {
+  const LONG = message(BACKEND.copyData, Buffer.alloc(300 * 1024, 'long'))
+  const next = message(BACKEND.copyDone)
+  const stream = Buffer.concat([LONG, next, LONG])
+  const collect = () => {
+    const frames: Buffer[] = []
+    return { frames, assembler: new FrameAssembler(({ bytes }) => frames.push(bytes)) }
+  }
+
+  it.each([...[1000, 64 * 1024, 299 * 1024, LONG.length - 1, LONG.length + 2].map(length => [length, length]), [3, 6]])(
+    'in chunks, the first two of %i and %i bytes',
+    (first = 0, second = 0) => {
+      const { frames, assembler } = collect()
+      assembler.push(stream.subarray(0, first))
+      for (let at = first; at < stream.length; at += second) assembler.push(stream.subarray(at, at + second))
+      expect(frames.map(bytes => bytes.length)).toEqual([LONG, next, LONG].map(bytes => bytes.length))
+      expect(Buffer.concat(frames).equals(stream)).toBe(true)
+    },
+  )
+
+  it('has memory of its own when it has come in chunks: it may be given to another thread', () => {
+    const { frames, assembler } = collect()
+    for (let at = 0; at < LONG.length; at += 1000) assembler.push(LONG.subarray(at, at + 1000))
+    expect(frames[0]?.buffer.byteLength).toBe(LONG.length)
+  })
+
+  it('is given back, or passed over, where it has not come whole', () => {
+    const { frames, assembler } = collect()
+    for (let at = 0; at < 5000; at += 1000) assembler.push(LONG.subarray(at, at + 1000))
+    expect([assembler.announcedLength, assembler.takePartial().equals(LONG.subarray(0, 5000))]).toEqual([
+      LONG.length,
+      true,
+    ])
+    for (let at = 0; at < 5000; at += 1000) assembler.push(LONG.subarray(at, at + 1000))
+    let dropped = 0
+    assembler.dropMessage(() => dropped++)
+    assembler.push(LONG.subarray(5000))
+    assembler.push(next)
+    expect([dropped, frames.map(String)]).toEqual([1, [String(next)]])
+  })
+
+  it('is for the sink that was set meanwhile', () => {
+    const { frames, assembler } = collect()
+    let payload = 0
+    for (let at = 0; at < stream.length; at += 1000) {
+      assembler.push(Buffer.from(stream.subarray(at, at + 1000)))
+      assembler.copyDataSink = bytes => {
+        payload += bytes.length
+      }
+    }
+    expect([payload, frames.length]).toEqual([2 * (LONG.length - 5), 1])
+  })
 })

@@ -125,6 +125,13 @@ describe('sealed', () => {
     expect(rewritten(`SELECT ${ADD}('acct', 'K\\x45Y')`, off)).toBe(`SELECT ${ADD}('acct', '<acct:KEY>')`)
   })
 
+  it('where the server takes literals that the parser does not, nothing is sent', () => {
+    const text = `SELECT ${ADD}(N'acct', N'K\\x45Y')`
+    const refused = classify(text, { ...SETTINGS, standardConformingStrings: false })
+    expect(refused).toMatchObject([{ kind: 'refuse', isUnread: true, error: { code: '54001' } }])
+    expect(classify("SELECT N'\\x45' AS extension", { ...SETTINGS, standardConformingStrings: false })).toBe(undefined)
+  })
+
   it('with characters before it of any encoding', () => {
     expect(rewritten(`SELECT '日本', ${ADD}('acct', 'KEY')`)).toBe(`SELECT '日本', ${ADD}('acct', '<acct:KEY>')`)
     expect(rewritten(`SELECT 'é\\', ${ADD}('acct', 'KEY')`, { encoding: 'SJIS' })).toContain(`<acct:KEY>`)
@@ -135,16 +142,20 @@ describe('made unreadable, where nothing can run', () => {
   it.each([
     [`SELECT ${ADD}('acct' 'KEY')`, `SELECT ${ADD}('***' '***')`],
     [`SELECT ${ADD}('acct', 'KEY'`, `SELECT ${ADD}('***', '***'`],
-    [`SELECT ${ADD}('acct', 'KEY)`, `SELECT ${ADD}('***`],
-    [`SELECT ${ADD}("acct, KEY)`, `SELECT ${ADD}("***`],
-    [`SELECT ${ADD}('acct', $$KEY)`, `SELECT ${ADD}('***`],
-    [`SELECT ${ADD}($k$KEY)`, `SELECT ${ADD}($$***`],
+    [`SELECT ${ADD}('acct', 'KEY)`, `SELECT ${ADD}(\n'***`],
+    [`SELECT ${ADD}("acct, KEY)`, `SELECT ${ADD}(\n"***`],
+    [`SELECT ${ADD}('acct', $$KEY)`, `SELECT ${ADD}(\n'***`],
+    [`SELECT ${ADD}($k$KEY)`, `SELECT ${ADD}(\n$k$***`],
+    [`SELECT k, ${ADD}('acct', k FROM (SELECT 'KEY' AS k`, `SELECT k, ${ADD}('***', k FROM (SELECT '***' AS k`],
+    [`WITH k AS (SELECT 'KEY') SELECT ${ADD}('acct`, "WITH k AS (SELECT \n'***"],
+    [`SELECT azure_storage.U&"account\\005fadd"('acct', 'KEY`, 'SELECT azure_storage.U&\n"***'],
+    [`DELETE FROM t; -- it's\nSELECT ${ADD}('acct', 'KEY`, "DELETE FROM t; -- it\n'***"],
     [
       `SELECT 'a'; COPY t FROM '${SAS_URL}' (FORMAT csv; SELECT 'b'`,
       `SELECT 'a'; COPY t FROM '***' (FORMAT csv; SELECT 'b'`,
     ],
     [`COPY t FRM '${SAS_URL}'`, "COPY t FRM '***'"],
-    [`COPY t FROM '${SAS_URL}`, "COPY t FROM '***"],
+    [`COPY t FROM '${SAS_URL}`, "COPY t FROM \n'***"],
   ])('%s', (sql, expected) => {
     expect(rewritten(sql)).toBe(expected)
   })

@@ -42,7 +42,7 @@ describe('linear is', () => {
     unit => {
       const text = `SELECT ${fill(unit)} $x$`
       const [statement] = classify(text, settings) ?? []
-      expect(statement?.kind).toBe(text.includes('account_add') ? 'with-secrets' : undefined)
+      expect(statement?.kind).toBe('with-secrets')
     },
   )
 

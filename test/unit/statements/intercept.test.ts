@@ -78,6 +78,21 @@ describe('What is not ours passes as it is', () => {
   })
 })
 
+it('No secret passes in what the backend skips, or runs unseen', async () => {
+  const session = new ScriptedSession()
+  session.isQuiet = false
+  for (const text of [ADD, `${IMPORT.slice(0, -1)}?sig=secret'`, `SELECT 1; ${ADD}`]) {
+    await session.take(wire.query(text))
+    await session.take(wire.parse(text, 's', [23]))
+  }
+  const [query, prepared, copy] = session.passed.map(bytes => bytes.toString())
+  expect(query).toMatch(/^Q.*account_add\('acct', 'blobgres-sealed:[\w-]+'\)\0$/s)
+  // Its types of parameters, too.
+  expect(prepared?.endsWith(`')\0\0\x01\0\0\0\x17`)).toBe(true)
+  expect(copy).toContain("a.csv?<redacted>'")
+  expect(session.passed.join()).not.toContain('secret')
+})
+
 describe('A query', () => {
   it('that imports is a COPY FROM STDIN behind the question who may', async () => {
     const session = new ScriptedSession()
@@ -167,6 +182,13 @@ describe('A prepared statement', () => {
     const [bound] = session.passed
     expect(bound?.toString()).toMatch(/acct.*blobgres-sealed:/s)
     expect(bound?.toString()).not.toContain('secret')
+  })
+
+  it('gives none away where it is called by more of its name than the server looks at', async () => {
+    const name = 'n'.repeat(63)
+    const { session } = await withPrepared('SELECT azure_storage.account_add($1, $2)', `${name}1`)
+    await session.take(wire.bind(['acct', 'secret'], { statement: `${name}2` }))
+    expect(session.passed.join()).not.toContain('secret')
   })
 
   it('passes where the transaction has failed', async () => {

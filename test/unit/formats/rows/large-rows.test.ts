@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest'
+import type { Format } from '../../../../src/formats/format.ts'
+import { encodeLargeRows } from '../../../../src/formats/rows/large-rows.ts'
+import { createRowEncoder } from '../../../../src/formats/rows/row-codecs.ts'
+import { readRowOptions } from '../../../../src/formats/rows/row-options.ts'
+
+const MB = 1024 * 1024
+const TARGET = { majorVersion: 18, encoding: 'UTF8' }
+
+const record = (value: string, bytes: number): Buffer =>
+  Buffer.concat([Buffer.from('("'), Buffer.alloc(bytes, value), Buffer.from('",b)')])
+const binary = (bytes: number): Buffer => {
+  const head = Buffer.from([0, 0, 0, 1, 0, 0, 0, 25, 0, 0, 0, 0])
+  head.writeInt32BE(bytes, 8)
+  return Buffer.from(`${head.toString('hex')}${'a1'.repeat(bytes)}\n`)
+}
+
+describe('a thread encodes rows as it is done without', () => {
+  it.each<[Format, object, Buffer]>([
+    ['csv', {}, record('""', MB)],
+    ['csv', { content_encoding: 'latin1' }, record('é', MB)],
+    ['tsv', {}, record('x\t\n\\\\', MB)],
+    ['binary', {}, binary(MB)],
+  ])('as %s, with %j', async (format, given, rows) => {
+    const options = readRowOptions(given, format, 'put')
+    const expected = Buffer.from(createRowEncoder(format, options, ['a', 'b'], TARGET).encode(Buffer.from(rows)))
+    expect((await encodeLargeRows([format, options, ['a', 'b'], TARGET], rows)).equals(expected)).toBe(true)
+  })
+
+  it('in the order of the calls, those that fail too', async () => {
+    const options = readRowOptions({ content_encoding: 'latin1' }, 'csv', 'put')
+    const encode = (value: string) => encodeLargeRows(['csv', options, ['a', 'b'], TARGET], record(value, 3 * MB))
+    const results = await Promise.allSettled([encode('x'), encode('€'), encode('y')])
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(results[1]).toMatchObject({
+      reason: { code: '22P05', message: expect.stringContaining('has no equivalent') },
+    })
+  })
+})
