@@ -38,7 +38,8 @@ export async function startBlobgres(options: BlobgresOptions = {}): Promise<Blob
   const remove = async (): Promise<void> => {
     if (temporary !== undefined) await rm(temporary, { recursive: true, force: true })
   }
-  const config = { listen: { host: '127.0.0.1', port }, azuritePort, accounts, dataDir, logLevel }
+  const listenAt = { host: '127.0.0.1', port }
+  const config = { listen: listenAt, azuritePort, accounts, dataDir, azureExtensions: 'azure_storage', logLevel }
   const stack = await startDevStack(config, createLogger(logLevel)).catch(async error => {
     await remove()
     throw error

@@ -13,6 +13,9 @@ export interface DevConfig {
   readonly dataDir: string
   /** Scripts for the first start. */
   readonly initScripts?: string
+  readonly strictAzure?: boolean
+  /** The server parameter azure.extensions. */
+  readonly azureExtensions: string
   readonly logLevel: LogLevel
 }
 

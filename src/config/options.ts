@@ -1,13 +1,11 @@
 import { AZURE_CREDENTIALS } from '../credentials/managed-identity.ts'
 import { LOG_LEVELS } from '../log.ts'
-import { isAccountName } from '../storage/names.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
+import { CREDENTIAL_KEY_LENGTH, parseAccounts, parseCredentialKey, parseRowSize } from './option-values.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
 import { readCertificates } from './tls-files.ts'
 import { type Environment, usualAccountName, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
 import {
-  badValue,
-  ConfigError,
   type Given,
   parseAddress,
   parseBytes,
@@ -15,6 +13,7 @@ import {
   parseOneOf,
   parsePort,
   parseSeconds,
+  parseSwitch,
   parseText,
 } from './values.ts'
 
@@ -36,6 +35,8 @@ export interface OptionRow<T> {
   readonly commands: readonly CommandName[]
   /** Stands for the value in the help. */
   readonly value: string
+  /** What the flag means without a value. */
+  readonly alone?: string
   /** @throws ConfigError */
   readonly parse: (given: Given) => T
   /** As a user would write it; by command where they differ. */
@@ -49,11 +50,6 @@ export interface OptionRow<T> {
   /** Markdown; the help shows it without backticks. */
   readonly description: string
 }
-
-const CREDENTIAL_KEY_LENGTH = 32
-const MIN_ROW_BYTES = 64 * 1024
-/** PostgreSQL takes no more for a row. */
-const MAX_ROW_BYTES = 1000 * 1024 * 1024
 
 /**
  * All options, under the names that the configuration has for their values. Flags, variables, the help and the README's
@@ -69,6 +65,7 @@ export const OPTIONS = {
     otherwise: { serve: 'required', healthcheck: 'user and database postgres' },
     description:
       `the server, and a superuser there, for the proxy's own work: \`${BACKEND_FORM}\`; a Unix socket as \`?host=/dir\`. ` +
+      'Several hosts as with libpq: `host:port,host:port/database?target_session_attrs=primary`. ' +
       'TLS to the server as with libpq: `?sslmode=disable` (the default), `prefer`, `require`, `verify-ca` or ' +
       '`verify-full`, the last two with `&sslrootcert=file`. A password is better kept out of the list of processes: ' +
       'put it, or the whole URL, into the environment',
@@ -237,6 +234,25 @@ export const OPTIONS = {
     parse: parseText,
     description: '`*.sql` and `*.sh` in it run once, in order, when the data is made, before anyone can connect',
   },
+  strictAzure: {
+    name: 'strict-azure',
+    commands: ['serve', 'dev'],
+    value: 'on|off',
+    alone: 'on',
+    parse: parseSwitch,
+    otherwise: 'off',
+    description:
+      'refuse `CREATE` and `DROP EXTENSION` of what the setting `azure.extensions` lacks, as Azure does; and of ' +
+      '`azure_storage` where `shared_preload_libraries` lacks it',
+  },
+  azureExtensions: {
+    name: 'azure-extensions',
+    commands: ['dev'],
+    value: 'names',
+    parse: parseText,
+    default: 'azure_storage',
+    description: 'the setting `azure.extensions`: what `--strict-azure` allows',
+  },
   logLevel: {
     name: 'log-level',
     commands: ['serve', 'dev'],
@@ -274,23 +290,4 @@ export const otherwiseOf = (row: OptionRow<unknown>, command: CommandName) => fo
 
 function forCommand(texts: ByCommand | undefined, command: CommandName): string | undefined {
   return typeof texts === 'object' ? texts[command] : texts
-}
-
-function parseRowSize(given: Given): number {
-  const bytes = parseBytes(given)
-  if (bytes < MIN_ROW_BYTES || bytes > MAX_ROW_BYTES) throw badValue(given, 'a size of 64kB to 1000MB')
-  return bytes
-}
-
-function parseCredentialKey({ name, value }: Given): string {
-  if (value.length >= CREDENTIAL_KEY_LENGTH) return value
-  throw new ConfigError(`${name}: expected at least ${CREDENTIAL_KEY_LENGTH} random characters`)
-}
-
-function parseAccounts({ name, value }: Given): readonly string[] {
-  return value.split(',').map(each => {
-    const account = each.trim()
-    if (!isAccountName(account)) throw badValue({ name, value: account }, 'the name of a storage account')
-    return account
-  })
 }

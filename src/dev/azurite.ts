@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import type { CertificateFiles } from './certificate.ts'
 import { type Child, startChild } from './child.ts'
 import { resolveOptional } from './optional-package.ts'
@@ -24,10 +25,12 @@ export interface AzuriteOptions {
   readonly inMemory?: boolean
   /** With it, Azurite speaks HTTPS alone, and takes bearer tokens. */
   readonly certificate?: CertificateFiles
-  /** A module for Node to load first. */
+  /** A module for Node to load first, besides our own. */
   readonly preload?: string
   readonly onOutput?: (chunk: Buffer) => void
 }
+
+const NAMES = fileURLToPath(new URL('azurite-names.cjs', import.meta.url))
 
 /** @throws one line that says what to install */
 export function azuriteProgram(): string {
@@ -38,7 +41,7 @@ export function azuriteProgram(): string {
 export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
   const program = azuriteProgram()
   const args = [
-    ...(options.preload ? ['--require', options.preload] : []),
+    ...[NAMES, options.preload].flatMap(module => (module === undefined ? [] : ['--require', module])),
     program,
     '--blobHost',
     '127.0.0.1',

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { access, readdir, rm, writeFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import type { Address } from '../config/values.ts'
+import { ADMIN } from './set-up.ts'
 
 /** What runs a script, by the ending of its name. */
 const RUNNERS: Readonly<Record<string, readonly [command: string, ...args: string[]]>> = {
@@ -45,11 +46,12 @@ async function listScripts(dir: string): Promise<string[]> {
 /** Its variables are libpq's, so that a bare psql in it reaches the proxy, and those that scripts for the public image use. */
 async function runScript(script: string, { host, port }: Address): Promise<void> {
   const [command, ...args] = RUNNERS[extname(script)] as readonly [string]
-  const superuser = { PGUSER: 'postgres', PGDATABASE: 'postgres', POSTGRES_USER: 'postgres', POSTGRES_DB: 'postgres' }
+  const { user, database } = ADMIN
+  const admin = { PGUSER: user, PGDATABASE: database, POSTGRES_USER: user, POSTGRES_DB: database }
   // All that it prints is for standard error, as the log is.
   const child = spawn(command, [...args, script], {
     stdio: ['ignore', process.stderr, process.stderr],
-    env: { ...process.env, PGHOST: host, PGPORT: String(port), ...superuser },
+    env: { ...process.env, PGHOST: host, PGPORT: String(port), ...admin },
   })
   const [status, signal] = await once(child, 'close').catch(error => {
     throw new Error(`${command} is needed to run ${script}`, { cause: error })

@@ -25,6 +25,7 @@ export const SQLSTATE = {
   programLimitExceeded: '54000',
   statementTooComplex: '54001',
   objectNotInPrerequisiteState: '55000',
+  objectInUse: '55006',
   queryCanceled: '57014',
   adminShutdown: '57P01',
   cannotConnectNow: '57P03',

@@ -3,6 +3,7 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
 import { type AccountSecrets, accountSecrets } from './account-secrets.ts'
 import { type CopyStatement, readCopyStatement, relationName, withoutSecrets } from './copy-statement.ts'
+import { type NamedExtensions, namedExtensions } from './named-extensions.ts'
 import { type RawStatement, type SqlSettings, splitStatements } from './query-text.ts'
 import { mayHoldCredential } from './scan.ts'
 
@@ -53,6 +54,8 @@ interface CreatedRelation {
 export interface StatementRange {
   readonly start: number
   readonly end: number
+  /** Those that it creates or drops, where Azure's list of extensions counts. */
+  readonly extensions?: NamedExtensions
 }
 
 const EXTENSION = 'azure_storage'
@@ -71,11 +74,23 @@ export function classify(text: string, settings: SqlSettings): Statement[] | und
   for (const raw of splitStatements(text, settings)) {
     const statement = classifyOne(raw, text, settings)
     const last = statements.at(-1)
+    if (settings.strictAzure) {
+      const extensions =
+        statement.kind === 'create-extension-call'
+          ? ({ action: 'create', names: [EXTENSION] } as const)
+          : namedExtensions(raw, settings.encoding)
+      if (extensions) {
+        statements.push({ ...statement, extensions })
+        sizes.statements++
+        continue
+      }
+    }
     if (statement.kind === 'pass') {
       const creates = createdBy(raw.node)
       if (creates) created.set(creates.relation, creates.kind)
-      if (last?.kind === 'pass') statements.pop()
-      const [start, count] = last?.kind === 'pass' ? [last.start, last.count] : [statement.start, 0]
+      const before = last?.kind === 'pass' && !last.extensions ? last : undefined
+      if (before) statements.pop()
+      const [start, count] = before ? [before.start, before.count] : [statement.start, 0]
       statements.push({ ...statement, start, count: count + 1 })
       continue
     }

@@ -42,6 +42,8 @@ export interface TextSettings {
 
 export interface SqlSettings extends TextSettings {
   readonly endpoints: StorageEndpoints
+  /** Statements about extensions are read too, for the list of those that Azure allows. */
+  readonly strictAzure?: boolean
 }
 
 /** Client encodings in which the second byte of a character may be an ASCII byte, and their lead bytes. */
@@ -131,7 +133,8 @@ function isBodyEnd(words: readonly Token[], index: number): boolean {
 
 function mayMatter(statement: readonly Token[]): boolean {
   const [first, second] = statement.slice(0, 2).map(({ text }) => text.toLowerCase())
-  if (first === 'copy' || first === 'create' || (first === 'alter' && second === 'extension')) return true
+  if (first === 'copy' || first === 'create') return true
+  if ((first === 'alter' || first === 'drop') && second === 'extension') return true
   return statement.some(namesAccountAdd)
 }
 

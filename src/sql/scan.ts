@@ -2,8 +2,9 @@
  * The cheap first look at a query text, as latin1: may it hold a statement of ours? May say yes too often, never no too
  * often; the parser decides. Linear whatever the text.
  */
-export function mayBeOurs(text: string): boolean {
+export function mayBeOurs(text: string, strictAzure = false): boolean {
   return (
+    (strictAzure && /extension/i.test(text)) ||
     // An escape may stand for the colon and slashes, or the end of a line part them, and in U&"..." for a name's letters.
     inOrder(text, /copy/i, /:\/\/|\\|u&'|'[ \t\f\v]*[\r\n]/i) ||
     inOrder(text, /extension/i, /azure_storage/i) ||

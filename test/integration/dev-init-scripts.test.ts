@@ -30,7 +30,7 @@ describe('init scripts', () => {
   async function ask(sql: string): Promise<string> {
     const dev = await startDev(dataDir, '--init-scripts', scripts)
     const port = /listens on 127\.0\.0\.1:(\d+)/.exec(dev.banner)?.[1]
-    const { stdout } = await psql(`postgres://postgres@127.0.0.1:${port}/postgres`, sql)
+    const { stdout } = await psql(`postgres://myadmin@127.0.0.1:${port}/app`, sql)
     dev.kill('SIGTERM')
     expect(await dev.ended).toMatchObject({ status: 0 })
     return stdout
