@@ -12,6 +12,7 @@ import { backendTls } from './connection/backend-tls.ts'
 import { lingeringClose } from './connection/lingering-close.ts'
 import { logInSecurely } from './connection/secure-login.ts'
 import { addParameter, isReplication, readStartupRequest, type StartupRequest } from './connection/startup.ts'
+import { checkStartupSettings } from './connection/startup-settings.ts'
 import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'
 import { fatalError } from './protocol/messages.ts'
@@ -121,8 +122,10 @@ export class Listener {
       request.socket.destroy()
       return
     }
+    const wrong = checkStartupSettings(request.parameters)
     if (LoopbackService.isLoopback(request.parameters)) this.#loopback.accept(request.socket, request.parameters, log)
     else if (this.#draining) refuse(request.socket, SHUTTING_DOWN)
+    else if (wrong) refuse(request.socket, new PgError(wrong))
     else await this.#logIn(request, id, log, signal)
     this.#starting.delete(accepted)
   }

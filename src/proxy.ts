@@ -1,6 +1,7 @@
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { createSecureContext } from 'node:tls'
+import { Conversions } from './backend/conversions.ts'
 import { ServerState } from './backend/server-state.ts'
 import type { Config } from './config/config.ts'
 import { ManagedIdentity } from './credentials/managed-identity.ts'
@@ -49,6 +50,7 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
       listener.close()
       services.texts.close()
       await loopback.close()
+      services.conversions.close()
       await closed
     },
   }
@@ -67,6 +69,7 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     },
     identity: new ManagedIdentity(config),
     texts: new TextReader(),
+    conversions: new Conversions(server),
     memory: new MemoryBudget(config),
   }
 }

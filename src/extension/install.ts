@@ -3,6 +3,7 @@ import type { Client } from 'pg'
 import { parseSealingKey, type SealingKey } from '../credentials/sealing.ts'
 import type { InstallRequest } from '../sql/classify.ts'
 import { quoteLiteral } from '../sql/quote.ts'
+import { ENCRYPTION_KEY, SETTINGS } from '../sql/settings.ts'
 import { formatVersion, readScript, readScripts } from './scripts.ts'
 
 export interface Installer {
@@ -12,11 +13,13 @@ export interface Installer {
 }
 
 export const INSTALLER_PREFIX = 'blobgres_installer_'
-export const CREATE_EXTENSION_DENIED = 'permission denied to create extension "azure_storage"'
+export const CREATE_EXTENSION_DENIED = 'Only members of "azure_pg_admin" are allowed to use CREATE EXTENSION'
+export const DROP_EXTENSION_DENIED = 'Only members of "azure_pg_admin" are allowed to use DROP EXTENSION'
 
 /** Makes the roles and the sealing key of this server, where they are missing. `admin` is a superuser. */
 export async function prepareServer(admin: Client): Promise<void> {
-  await admin.query(await readScript('server.sql'))
+  const settings = SETTINGS.map(({ name, initial }) => `{"${name}","${initial}"}`)
+  await admin.query((await readScript('server.sql')).replaceAll('@settings@', `{${settings}}`))
 }
 
 export async function readSealingKey(admin: Client): Promise<SealingKey> {
@@ -107,6 +110,18 @@ END`
 export const CREATE_EXTENSION_REFUSAL = `DO ${quoteLiteral(
   `BEGIN${unlessReadOnly('create')} RAISE EXCEPTION '${CREATE_EXTENSION_DENIED}' USING ERRCODE = 'insufficient_privilege'; END`,
 )}`
+
+/** SET of the passphrase, sealed, by those to whom it is granted. */
+export function setPassphrase(sealed: string, isLocal: boolean): string {
+  const body = `
+BEGIN
+  IF NOT pg_catalog.has_parameter_privilege(current_user, '${ENCRYPTION_KEY}', 'SET') THEN
+    RAISE EXCEPTION 'permission denied to set parameter "${ENCRYPTION_KEY}"' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  PERFORM pg_catalog.set_config('${ENCRYPTION_KEY}', ${quoteLiteral(sealed)}, ${isLocal});
+END`
+  return `DO ${quoteLiteral(body)}`
+}
 
 /** What a crashed proxy left behind; a young one may still be in use. The lock is for proxies that clean up together. */
 const DROP_LEFTOVERS = `

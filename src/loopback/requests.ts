@@ -9,6 +9,7 @@ import { BlobRowsUpload } from '../operations/blob-put.ts'
 import type { Call, Calls } from '../operations/calls.ts'
 import type { InterruptedReads } from '../operations/interrupted-reads.ts'
 import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
+import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
@@ -16,7 +17,7 @@ import { type Blob, openBlob } from '../storage/blob-client.ts'
 import type { Cancels } from './cancels.ts'
 import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
-import { dataRow, rowDescription } from './rows.ts'
+import { dataRows, rowDescription } from './rows.ts'
 
 /** What all loopback connections of a proxy share. */
 export interface LoopbackServices extends Services {
@@ -106,7 +107,7 @@ export class Requests {
       case 'hello': {
         const proof = await this.#handshake.greet(message.text)
         yield rowDescription(['nonce', 'proof'])
-        yield dataRow(proof, this.#encoding)
+        yield await this.#row(proof)
         break
       }
       case 'request': {
@@ -122,11 +123,20 @@ export class Requests {
         if (message.isLast) await this.#commit(message.upload, message.rows)
         else await this.#uploadOf(message.upload).write(message.rows)
         yield rowDescription(['open'])
-        yield dataRow([String(this.#uploads.size)], this.#encoding)
+        yield await this.#row([String(this.#uploads.size)])
         break
       default:
         message satisfies never
     }
+  }
+
+  /** An error as the backend reads it. */
+  errorFields(error: PgError): Promise<ErrorFields> {
+    return this.#services.conversions.encodeError(errorFields(error), this.#encoding)
+  }
+
+  #row(values: readonly (string | undefined)[]): Promise<Buffer> {
+    return dataRows([values], this.#encoding, this.#services.conversions)
   }
 
   /** The connection is over: nothing of it is to go on. */
@@ -141,12 +151,12 @@ export class Requests {
     switch (request.verb) {
       case 'PING':
         yield rowDescription(['proxy'])
-        yield dataRow([this.#services.proxyId], this.#encoding)
+        yield await this.#row([this.#services.proxyId])
         break
       case 'CANCEL':
         yield rowDescription(['session'])
         for (const session of request.sessions) {
-          if (this.#services.cancels.cancelOwn(session)) yield dataRow([session], this.#encoding)
+          if (this.#services.cancels.cancelOwn(session)) yield await this.#row([session])
         }
         break
       case 'LIST':
@@ -159,13 +169,13 @@ export class Requests {
         const { sealingKey } = this.#services
         const sealed = await sealForAccount(request, sealingKey)
         yield rowDescription(['sealed', 'warning'])
-        yield dataRow([sealed, warningOf(request, sealingKey)], this.#encoding)
+        yield await this.#row([sealed, warningOf(request, sealingKey)])
         break
       }
       case 'OPEN': {
         const upload = await this.#open(request)
         yield rowDescription(['upload', 'mode'])
-        yield dataRow([upload.id, upload.mode], this.#encoding)
+        yield await this.#row([upload.id, upload.mode])
         break
       }
       default:
@@ -180,7 +190,7 @@ export class Requests {
 
   async *#listed(request: ListRequest, signal: AbortSignal): AsyncGenerator<Buffer> {
     for await (const rows of listRows(this.#services, request, signal)) {
-      yield Buffer.concat(rows.map(row => dataRow(row, this.#encoding)))
+      yield await dataRows(rows, this.#encoding, this.#services.conversions)
     }
   }
 
@@ -196,7 +206,7 @@ export class Requests {
     const call = this.#begin(request)
     try {
       const blob = await this.#blob(request)
-      const upload = new BlobRowsUpload(this.#services, request, blob, call, this.#closed.signal)
+      const upload = await BlobRowsUpload.open(this.#services, request, blob, call, this.#closed.signal)
       this.#uploads.set(upload.id, upload)
       this.#hasOpened = true
       return upload

@@ -2,10 +2,14 @@ import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
 import { type AccountSecrets, accountSecrets } from './account-secrets.ts'
+import { catalogueEdits, type Edit } from './catalogue.ts'
 import { type CopyStatement, readCopyStatement, relationName, withoutSecrets } from './copy-statement.ts'
+import { UndecodedText } from './encoding.ts'
+import { EXTENSION } from './extension-name.ts'
 import { type NamedExtensions, namedExtensions } from './named-extensions.ts'
 import { type RawStatement, type SqlSettings, splitStatements } from './query-text.ts'
 import { mayHoldCredential } from './scan.ts'
+import { settingChange } from './setting-statements.ts'
 
 /** What a statement of a query text is to the proxy: plain data, for it may have been read in another thread. */
 export type Statement = StatementRange &
@@ -18,7 +22,13 @@ export type Statement = StatementRange &
         readonly created?: CreatedRelation['kind']
       }
     | { readonly kind: 'extension'; readonly tag: string; readonly request: InstallRequest }
-    | { readonly kind: 'create-extension-call' }
+    | { readonly kind: 'create-extension-call'; readonly from: boolean }
+    /** PostgreSQL's to run, and Azure's words for who may not. */
+    | { readonly kind: 'drop-extension' }
+    /** The backend gets other text in the place of some. */
+    | { readonly kind: 'edited'; readonly edits: readonly Edit[] }
+    /** SET of the passphrase, in the session itself. */
+    | { readonly kind: 'set-passphrase'; readonly passphrase: string; readonly isLocal: boolean }
     /** The backend is to see it without its credentials. */
     | ({ readonly kind: 'with-secrets' } & AccountSecrets)
     | {
@@ -28,6 +38,8 @@ export type Statement = StatementRange &
         readonly isUnread?: true
         /** A COPY without the secrets of its URL: PostgreSQL's to run where COPY with URLs is off. */
         readonly copy?: string
+        /** It can be read with this text decoded: see SqlSettings. */
+        readonly undecoded?: string
       }
   )
 
@@ -58,11 +70,11 @@ export interface StatementRange {
   readonly extensions?: NamedExtensions
 }
 
-const EXTENSION = 'azure_storage'
-
 /** Each takes some queries of the proxy's own, and each credential some work: a text of more is refused. */
 const MAX_STATEMENTS = 1000
 const MAX_SECRETS = 100
+/** More of them pass as they are. */
+const MAX_EDITED = 100
 /** Parts that are told one by one, such as names of columns and options. */
 const MAX_PARTS = 10_000
 
@@ -70,9 +82,11 @@ const MAX_PARTS = 10_000
 export function classify(text: string, settings: SqlSettings): Statement[] | undefined {
   const statements: Statement[] = []
   const created = new Map<string, CreatedRelation['kind']>()
-  const sizes = { statements: 0, secrets: 0, parts: 0 }
+  const sizes = { statements: 0, secrets: 0, parts: 0, edited: 0 }
   for (const raw of splitStatements(text, settings)) {
-    const statement = classifyOne(raw, text, settings)
+    const found = classifyOne(raw, text, settings)
+    const isExcess = found.kind === 'edited' && ++sizes.edited > MAX_EDITED
+    const statement: Statement = isExcess ? { kind: 'pass', start: raw.start, end: raw.end, count: 1 } : found
     const last = statements.at(-1)
     if (settings.strictAzure) {
       const extensions =
@@ -136,6 +150,7 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
     try {
       return { ...range, kind: 'copy', copy: readCopyStatement(node.CopyStmt, raw, text, settings) }
     } catch (error) {
+      if (error instanceof UndecodedText) return { ...range, ...undecoded(error) }
       if (!(error instanceof PgError)) throw error
       return {
         ...range,
@@ -158,15 +173,28 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
       const { version } = extensionOptions(node.AlterExtensionStmt.options ?? [])
       return { ...range, kind: 'extension', tag: 'ALTER EXTENSION', request: { action: 'update', version } }
     }
-    if (isCreateExtensionCall(raw)) return { ...range, kind: 'create-extension-call' }
+    const call = createExtensionCall(raw)
+    if (call) return { ...range, kind: 'create-extension-call', ...call }
+    const other = ofExtension(node)
+    if (other) return { ...range, ...other }
   } catch (error) {
     if (error instanceof PgError) return { ...range, kind: 'refuse', error: fieldsOf(error) }
     throw error
   }
   const secrets = accountSecrets(raw, text, settings)
   if (secrets) return { ...range, kind: 'with-secrets', ...secrets }
+  const change = settingChange(raw, settings.encoding)
+  if (change) return { ...range, ...change }
+  const edits = catalogueEdits(raw)
+  if (edits.length > 0) return { ...range, kind: 'edited', edits }
   return { ...range, kind: 'pass', count: 1 }
 }
+
+const undecoded = ({ latin1 }: UndecodedText) => ({
+  kind: 'refuse' as const,
+  error: { message: 'azure_storage: the statement could not be read', code: SQLSTATE.internalError },
+  undecoded: latin1,
+})
 
 const fieldsOf = ({ message, code, detail, hint }: PgError): PgErrorFields => ({ message, code, detail, hint })
 
@@ -213,8 +241,27 @@ function extensionOptions(options: Options): Pick<InstallRequest, 'schema' | 've
   return result
 }
 
-/** `SELECT create_extension('azure_storage')`, the way of Cosmos DB for PostgreSQL. */
-function isCreateExtensionCall({ tokens }: RawStatement): boolean {
-  const words = tokens.slice(0, 6).map(({ text }) => text.toLowerCase())
-  return words.join(' ') === "select create_extension ( 'azure_storage' )"
+/** `SELECT create_extension('azure_storage')`, the way of Cosmos DB for PostgreSQL, or `SELECT * FROM` it. */
+function createExtensionCall({ tokens }: RawStatement): { from: boolean } | undefined {
+  if (tokens.length > 7) return undefined
+  const words = tokens.map(({ text }) => text.toLowerCase()).join(' ')
+  const call = /^select (\* from )?create_extension \( 'azure_storage' \)$/.exec(words)
+  return call ? { from: call[1] !== undefined } : undefined
+}
+
+/** What PostgreSQL does with the extension, but for what it says. */
+function ofExtension(
+  node: RawStatement['node'],
+): { kind: 'drop-extension' } | { kind: 'refuse'; error: PgErrorFields } | undefined {
+  if ('DropStmt' in node && node.DropStmt.removeType === 'OBJECT_EXTENSION') {
+    const names = (node.DropStmt.objects ?? []).map(object => (object as { String?: { sval?: string } }).String?.sval)
+    return names.includes(EXTENSION) ? { kind: 'drop-extension' } : undefined
+  }
+  if ('AlterObjectSchemaStmt' in node && node.AlterObjectSchemaStmt.objectType === 'OBJECT_EXTENSION') {
+    const { object } = node.AlterObjectSchemaStmt as { object?: { String?: { sval?: string } } }
+    if (object?.String?.sval !== EXTENSION) return undefined
+    const message = 'SET SCHEMA clause for ALTER EXTENSION is not supported.'
+    return { kind: 'refuse', error: { message, code: SQLSTATE.featureNotSupported } }
+  }
+  return undefined
 }

@@ -7,14 +7,16 @@ export function mayBeOurs(text: string, strictAzure = false): boolean {
     (strictAzure && /extension/i.test(text)) ||
     // An escape may stand for the colon and slashes, or the end of a line part them, and in U&"..." for a name's letters.
     inOrder(text, /copy/i, /:\/\/|\\|u&'|'[ \t\f\v]*[\r\n]/i) ||
-    inOrder(text, /extension/i, /azure_storage/i) ||
+    inOrder(text, /extension|set/i, /azure_storage/i) ||
+    /pg_available_extension|pg_settings/i.test(text) ||
     /account_add/i.test(text) ||
     text.includes('&"')
   )
 }
 
 /** Whether somebody's credential may be written in a text: then it must not come into the server's log. */
-export const mayHoldCredential = (text: string): boolean => /account_add|sig=/i.test(text) || text.includes('&"')
+export const mayHoldCredential = (text: string): boolean =>
+  /account_add|credential_encryption_key|sig=/i.test(text) || text.includes('&"')
 
 function inOrder(text: string, first: RegExp, second: RegExp): boolean {
   const at = text.search(first)

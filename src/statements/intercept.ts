@@ -1,11 +1,11 @@
 import { serialize } from 'pg-protocol'
 import type { BackendConfig } from '../config/backend-url.ts'
-import { databaseName, sealForStatement } from '../credentials/sealing.ts'
+import { databaseName, sealForStatement, sealPassphrase } from '../credentials/sealing.ts'
 import { openCopy } from '../operations/copy-open.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { cstring } from '../protocol/cstring.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
-import { type ErrorFields, errorFields, errorResponse, parse, query, readErrorFields } from '../protocol/messages.ts'
+import { type ErrorFields, errorFields, errorResponse, parse, query } from '../protocol/messages.ts'
 import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { BorrowedBackend } from '../session/borrowed-backend.ts'
@@ -17,7 +17,7 @@ import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs, mayHoldCredential } from '../sql/scan.ts'
 import { acquireResources, type CommitLocks } from './acquire-resources.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
-import { mapErrorPosition } from './error-position.ts'
+import { mapErrorPosition, withMappedPosition } from './error-position.ts'
 import { Answered } from './look-up.ts'
 import { passParsed } from './pass-parsed.ts'
 import { prepare } from './prepare.ts'
@@ -169,7 +169,8 @@ export class StatementInterceptor implements Interceptor {
       backend.send(serialize.flush())
       const accepted = await passParsed(backend, error => {
         if (prepared === undefined) return error.bytes
-        return 'refused' in prepared ? refusedWith(prepared.refused) : this.#describe(error, prepared.rewrite, text)
+        if ('refused' in prepared) return refusedWith(prepared.refused)
+        return withMappedPosition(error, prepared.rewrite, text, this.#encoding)
       })
       if (accepted || name === '') this.#prepared.forget(name)
       if (!accepted || prepared === undefined || !('prepared' in prepared)) return
@@ -240,20 +241,18 @@ export class StatementInterceptor implements Interceptor {
     }
   }
 
-  readonly #seal: SealOne = (clear, account) => {
-    const database = databaseName(Buffer.from(this.#login.database))
-    const recipient = { account, pid: this.#session.backendPid, database }
+  readonly #seal: SealOne = (clear, account, form) => {
+    if (form === 'passphrase') return sealPassphrase(clear, this.#services.sealingKey)
+    const recipient = {
+      account,
+      pid: this.#session.backendPid,
+      database: databaseName(Buffer.from(this.#login.database)),
+    }
     return sealForStatement(clear, recipient, this.#services.sealingKey)
   }
 
   get #encoding(): string {
     return this.#session.parameters.get('client_encoding') ?? 'UTF8'
-  }
-
-  #describe(error: Frame, rewrite: Rewrite, original: string): Buffer {
-    const fields = readErrorFields(frameBody(error))
-    mapErrorPosition(fields, rewrite, original, this.#encoding)
-    return errorResponse(fields)
   }
 
   /** A text that the backend may skip, or run unseen, matters for what must not be shown to it. */
@@ -268,16 +267,18 @@ export class StatementInterceptor implements Interceptor {
       endpoints: this.#services.config.storageEndpoints,
       strictAzure: this.#services.config.strictAzure === true,
     }
-    return readStatements(this.#session, this.#services.texts, { text, settings, client: this.#login.user })
+    return readStatements(this.#session, this.#services, { text, settings, client: this.#login.user })
   }
 
   #context(rewrite: Rewrite, original: string, locks: CommitLocks, replies: number | undefined): ScriptContext {
     const encoding = this.#encoding
+    const services = this.#services
+    const { backendPid } = this.#session
     return {
-      openCopy: (step, row) =>
-        openCopy(this.#services, step, row, { pid: this.#session.backendPid, database: this.#login.database }),
-      spool: { ...this.#services.config, backendPid: this.#session.backendPid },
+      openCopy: (step, row) => openCopy(services, step, row, { pid: backendPid, database: this.#login.database }),
+      spool: { ...services.config, backendPid },
       confirmCommit: async copy => locks.get(copy)?.confirm(),
+      encodeError: fields => services.conversions.encodeError(fields, encoding),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
       replies,
     }
