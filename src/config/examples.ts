@@ -1,0 +1,23 @@
+import type { CommandName } from './options.ts'
+
+/** What to type, first of all; `undefined` is for who has not chosen a command yet. */
+export const EXAMPLES: Readonly<Record<CommandName | 'blobgres', readonly string[]>> = {
+  blobgres: [
+    'blobgres dev                        # PostgreSQL, Azurite and the proxy, to try it here',
+    'blobgres serve --backend postgres://postgres@db.example/postgres',
+    'DATABASE_URL=postgres://… blobgres serve --listen 0.0.0.0:5433',
+    'blobgres help serve                 # all about one command',
+  ],
+  dev: [
+    'blobgres dev                        # prints how to connect, and statements to paste',
+    'blobgres dev --account mystorage    # SQL that names this account works here too',
+    'blobgres dev --data-dir /tmp/second --listen 127.0.0.1:0 --azurite-port 0   # beside another one',
+  ],
+  serve: [
+    'BLOBGRES_BACKEND=postgres://postgres:secret@db.example/postgres blobgres serve',
+    'DATABASE_URL=postgres://postgres:secret@db.example/postgres blobgres serve --listen 0.0.0.0:5433',
+    "blobgres serve --backend postgres://postgres@localhost --storage-endpoint 'http://127.0.0.1:10000/{account}'",
+  ],
+  certificate: ['blobgres certificate certificates azurite localhost 127.0.0.1'],
+  healthcheck: ['blobgres healthcheck --listen 127.0.0.1:5433'],
+}
