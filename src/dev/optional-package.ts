@@ -19,9 +19,7 @@ export function resolveOptional(specifier: string, from: string = import.meta.ur
     const name = specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/')
     const version = versionOf(owner ?? name)
     const what = version === undefined ? name : `${name}@${version}`
-    throw new Error(`blobgres dev needs the npm package ${name}, which is not installed: npm install ${what}`, {
-      cause,
-    })
+    throw new Error(`blobgres dev needs the npm package ${name}, which is not installed: npm install ${what}`)
   }
 }
 
