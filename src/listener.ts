@@ -1,5 +1,6 @@
 import type net from 'node:net'
 import type tls from 'node:tls'
+import type { BackendConfig } from './config/backend-url.ts'
 import {
   attachReader,
   type BackendReader,
@@ -11,6 +12,7 @@ import { backendTls } from './connection/backend-tls.ts'
 import { lingeringClose } from './connection/lingering-close.ts'
 import { logInSecurely } from './connection/secure-login.ts'
 import { addParameter, isReplication, readStartupRequest, type StartupRequest } from './connection/startup.ts'
+import { checkStartupSettings } from './connection/startup-settings.ts'
 import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'
 import { fatalError } from './protocol/messages.ts'
@@ -120,29 +122,32 @@ export class Listener {
       request.socket.destroy()
       return
     }
+    const wrong = checkStartupSettings(request.parameters)
     if (LoopbackService.isLoopback(request.parameters)) this.#loopback.accept(request.socket, request.parameters, log)
     else if (this.#draining) refuse(request.socket, SHUTTING_DOWN)
+    else if (wrong) refuse(request.socket, new PgError(wrong))
     else await this.#logIn(request, id, log, signal)
     this.#starting.delete(accepted)
   }
 
   async #logIn(request: SessionRequest, id: number, log: Logger, signal: AbortSignal): Promise<void> {
-    const { config } = this.#services
+    const { config, server } = this.#services
     const { socket } = request
     const name = this.#loopback.calls.nameSession(id)
     const packet = this.#withSettings(request, name)
-    if (backendTls(config.backend) === undefined) {
-      this.#open(request, name, packet, reader => connectBackend(config.backend, reader), log)
+    const { backend } = server
+    if (backendTls(backend) === undefined && server.backends.length === 1) {
+      this.#open(request, name, packet, backend, reader => connectBackend(backend, reader), log)
       return
     }
     try {
-      const login = await logInSecurely(config, socket, packet, log, signal)
+      const login = await logInSecurely(server, config, socket, packet, log, signal)
       if (login === undefined) return
-      const { backend, next } = login
+      const { server: chosen, backend, next } = login
       if (this.#draining) {
         backend.destroy()
         refuse(socket, SHUTTING_DOWN)
-      } else this.#open(request, name, next, reader => attachReader(backend, reader), log)
+      } else this.#open(request, name, next, chosen, reader => attachReader(backend, reader), log)
     } catch (error) {
       if (!(error instanceof PgError)) throw error
       log.info({ err: error }, 'login refused')
@@ -161,10 +166,10 @@ export class Listener {
     { socket: client, parameters }: SessionRequest,
     name: string,
     startupPacket: Buffer,
+    backend: BackendConfig,
     connectBackend: (reader: BackendReader) => net.Socket,
     log: Logger,
   ): void {
-    const { backend } = this.#services.config
     let key: Buffer | undefined
     let pid = 0
     const began = performance.now()
@@ -180,7 +185,8 @@ export class Listener {
       onKey: received => {
         key = received
         pid = key.readInt32BE(0)
-        cancels.add(key, session)
+        cancels.add(key, backend, session)
+        this.#loopback.heard(session.parameters.get('in_hot_standby'))
         log.setBindings({ backend: pid })
         log.debug({ user: parameters.get('user'), database: parameters.get('database') }, 'login complete')
       },
@@ -198,12 +204,13 @@ export class Listener {
     if (isReplication(parameters)) return
     const user = parameters.get('user') ?? ''
     const database = parameters.get('database') || user
-    session.intercept(new StatementInterceptor(session, this.#services, { user, database }))
+    session.intercept(new StatementInterceptor(session, this.#services, { user, database, backend }))
   }
 
   async #cancel(packet: Buffer): Promise<void> {
     const key = packet.subarray(8, packet.readInt32BE(0))
-    await sendCancelRequest(this.#services.config.backend, packet)
+    const backends = this.#loopback.cancels.backendsOf(key)
+    await Promise.all(backends.map(backend => sendCancelRequest(backend, packet)))
     await this.#loopback.cancels.cancel(key, this.#loopback.address)
   }
 }

@@ -1,12 +1,9 @@
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { createSecureContext } from 'node:tls'
-import { connectAdmin } from './backend/admin.ts'
-import { updateDatabases } from './backend/update-databases.ts'
+import { ServerState } from './backend/server-state.ts'
 import type { Config } from './config/config.ts'
 import { ManagedIdentity } from './credentials/managed-identity.ts'
-import { withProxyKey } from './credentials/sealing.ts'
-import { prepareServer, readSealingKey } from './extension/install.ts'
 import { limitEngines } from './formats/parquet/engine-places.ts'
 import { sweepPrivateFolders } from './formats/parquet/private-folder.ts'
 import { Listener } from './listener.ts'
@@ -58,25 +55,18 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
 }
 
 async function prepareServices(config: Config, log: Logger): Promise<Services> {
-  const admin = await connectAdmin(config.backend)
-  try {
-    await prepareServer(admin)
-    await updateDatabases(admin, config.backend, log)
-    const { rows } = await admin.query<{ version: string }>(
-      "SELECT pg_catalog.current_setting('server_version_num') AS version",
-    )
-    const serverMajorVersion = Math.floor(Number(rows[0]?.version) / 10_000)
-    const identity = new ManagedIdentity(config)
-    const sealingKey = withProxyKey(await readSealingKey(admin), config.credentialKey)
-    return {
-      config,
-      sealingKey,
-      identity,
-      serverMajorVersion,
-      texts: new TextReader(),
-      memory: new MemoryBudget(config),
-    }
-  } finally {
-    await admin.end()
+  const server = await ServerState.of(config, log)
+  return {
+    config,
+    server,
+    get sealingKey() {
+      return server.sealingKey
+    },
+    get serverMajorVersion() {
+      return server.majorVersion
+    },
+    identity: new ManagedIdentity(config),
+    texts: new TextReader(),
+    memory: new MemoryBudget(config),
   }
 }

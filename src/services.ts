@@ -1,3 +1,4 @@
+import type { ServerState } from './backend/server-state.ts'
 import type { Config } from './config/config.ts'
 import type { ManagedIdentity } from './credentials/managed-identity.ts'
 import type { SealingKey } from './credentials/sealing.ts'
@@ -7,6 +8,7 @@ import type { TextReader } from './sql/text-reader.ts'
 /** What every session of a proxy shares. */
 export interface Services {
   readonly config: Config
+  readonly server: ServerState
   readonly sealingKey: SealingKey
   readonly identity: ManagedIdentity
   readonly serverMajorVersion: number

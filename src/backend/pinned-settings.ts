@@ -45,6 +45,8 @@ const PINNED = {
   default_transaction_isolation: 'read committed',
   default_transaction_deferrable: 'off',
   exit_on_error: 'off',
+  // What others see of it: on a standby, where the proxy is (loopback/presence.ts).
+  track_activities: 'on',
   // What ends a wait: a lock is held as long as an export takes.
   statement_timeout: '0',
   lock_timeout: '0',

@@ -1,6 +1,5 @@
 import type { Client } from 'pg'
 import type { BackendConfig } from '../config/backend-url.ts'
-import { isInRecovery } from '../extension/install.ts'
 import { updateExtension } from '../extension/update.ts'
 import type { Logger } from '../log.ts'
 import { connectAdmin } from './admin.ts'
@@ -13,10 +12,6 @@ const AT_ONCE = 4
  * nothing: its functions may fail until ALTER EXTENSION azure_storage UPDATE. `admin` is connected to any database.
  */
 export async function updateDatabases(admin: Client, backend: BackendConfig, log: Logger): Promise<void> {
-  if (await isInRecovery(admin)) {
-    log.info('the server is a standby: its databases are left as they are')
-    return
-  }
   const { rows } = await admin.query<{ datname: string }>(
     // -2 is what an interrupted DROP DATABASE has left.
     'SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND datconnlimit OPERATOR(pg_catalog.<>) -2',

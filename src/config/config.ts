@@ -18,6 +18,8 @@ export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
   readonly tls?: TlsConfig
   /** Not enumerable. Without it, what the server keeps is enough to open its credentials. */
   readonly credentialKey?: string
+  /** What Azure would not allow is refused. */
+  readonly strictAzure?: boolean
   readonly logLevel: LogLevel
   readonly drainTimeoutMs: number
   /** Default: as many as there are cores. */

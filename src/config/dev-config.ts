@@ -11,6 +11,9 @@ export interface DevConfig {
   /** Storage accounts that Azurite is to have besides its usual ones. */
   readonly accounts: readonly string[]
   readonly dataDir: string
+  readonly strictAzure?: boolean
+  /** The server parameter azure.extensions. */
+  readonly azureExtensions: string
   readonly logLevel: LogLevel
 }
 

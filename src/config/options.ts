@@ -15,6 +15,7 @@ import {
   parseOneOf,
   parsePort,
   parseSeconds,
+  parseSwitch,
   parseText,
 } from './values.ts'
 
@@ -34,6 +35,8 @@ export interface OptionRow<T> {
   readonly commands: readonly CommandName[]
   /** Stands for the value in the help. */
   readonly value: string
+  /** What the flag means without a value. */
+  readonly alone?: string
   /** @throws ConfigError */
   readonly parse: (given: Given) => T
   /** As a user would write it; by command where they differ. */
@@ -67,6 +70,7 @@ export const OPTIONS = {
     otherwise: 'required',
     description:
       `the server, and a superuser there, for the proxy's own work: \`${BACKEND_FORM}\`; a Unix socket as \`?host=/dir\`. ` +
+      'Several hosts as with libpq: `host:port,host:port/database?target_session_attrs=primary`. ' +
       'TLS to the server as with libpq: `?sslmode=disable` (the default), `prefer`, `require`, `verify-ca` or ' +
       '`verify-full`, the last two with `&sslrootcert=file`. A password is better kept out of the list of processes: ' +
       'put it, or the whole URL, into the environment',
@@ -227,6 +231,25 @@ export const OPTIONS = {
     parse: parseText,
     default: '.blobgres',
     description: 'what is kept between runs',
+  },
+  strictAzure: {
+    name: 'strict-azure',
+    commands: ['serve', 'dev'],
+    value: 'on|off',
+    alone: 'on',
+    parse: parseSwitch,
+    otherwise: 'off',
+    description:
+      'refuse `CREATE` and `DROP EXTENSION` of what the setting `azure.extensions` lacks, as Azure does; and of ' +
+      '`azure_storage` where `shared_preload_libraries` lacks it',
+  },
+  azureExtensions: {
+    name: 'azure-extensions',
+    commands: ['dev'],
+    value: 'names',
+    parse: parseText,
+    default: 'azure_storage',
+    description: 'the setting `azure.extensions`: what `--strict-azure` allows',
   },
   logLevel: {
     name: 'log-level',

@@ -63,6 +63,17 @@ export function parseOneOf<T extends string>(given: Given, allowed: readonly T[]
   return found
 }
 
+const SWITCH: Readonly<Record<string, boolean>> = {
+  ...{ on: true, true: true, yes: true, 1: true },
+  ...{ off: false, false: false, no: false, 0: false },
+}
+
+export function parseSwitch(given: Given): boolean {
+  const state = SWITCH[given.value.toLowerCase()]
+  if (state === undefined) throw badValue(given, 'on or off')
+  return state
+}
+
 /** Undefined where `text` is no URL. */
 export function tryUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type net from 'node:net'
 import tls from 'node:tls'
+import type { BackendConfig } from '../config/backend-url.ts'
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../log.ts'
 import { PgError } from '../protocol/pg-error.ts'
@@ -8,7 +9,16 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { connectBackendSecurely } from './backend.ts'
 import { passOfferWithoutBinding } from './channel-binding.ts'
 
+/** The server that sessions go to. */
+export interface Destination {
+  readonly backend: BackendConfig
+  readonly backends: readonly BackendConfig[]
+  /** Looks whether it is another one by now. */
+  reconsider(): Promise<void>
+}
+
 export interface SecureLogin {
+  readonly server: BackendConfig
   /** Connected, and over TLS unless sslmode=prefer has found none. */
   readonly backend: net.Socket
   /** What the backend is to be sent first. */
@@ -16,17 +26,18 @@ export interface SecureLogin {
 }
 
 /**
- * Connects a client's backend over TLS, and takes the login past the point where channel binding is agreed on. Undefined
+ * Connects a client's backend, over TLS if that is configured, to another server if one cannot be reached; and takes the login past the point where channel binding is agreed on. Undefined
  * when a side has hung up meanwhile. @throws PgError to tell the client
  */
 export async function logInSecurely(
-  config: Config,
+  destination: Destination,
+  config: Pick<Config, 'tls'>,
   client: net.Socket,
   startupPacket: Buffer,
   log: Logger,
   signal: AbortSignal,
 ): Promise<SecureLogin | undefined> {
-  const backend = await connect(config, log, signal)
+  const { server, backend } = await connect(destination, log, signal)
   // readExactly() is told by other events that a socket has failed; without a listener the error would end the process.
   const ignore = (): void => {}
   client.on('error', ignore)
@@ -34,7 +45,7 @@ export async function logInSecurely(
     const next = canPassBinding(client, backend, config)
       ? startupPacket
       : await passOfferWithoutBinding({ client, backend, log, signal }, startupPacket)
-    if (next !== undefined && !client.destroyed) return { backend, next }
+    if (next !== undefined && !client.destroyed) return { server, backend, next }
     backend.destroy()
     client.destroy()
     return undefined
@@ -46,21 +57,31 @@ export async function logInSecurely(
   }
 }
 
-async function connect({ backend }: Config, log: Logger, signal: AbortSignal): Promise<net.Socket> {
-  try {
-    return await connectBackendSecurely(backend, signal)
-  } catch (error) {
-    log.warn({ err: error }, 'backend cannot be reached')
-    throw new PgError({
-      message: `blobgres: could not connect to the PostgreSQL server at ${backend.host}:${backend.port}`,
-      code: SQLSTATE.cannotConnectNow,
-      detail: error instanceof Error ? error.message : String(error),
-    })
+async function connect(
+  destination: Destination,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<{ server: BackendConfig; backend: net.Socket }> {
+  for (let isLast = destination.backends.length === 1; ; isLast = true) {
+    const server = destination.backend
+    try {
+      return { server, backend: await connectBackendSecurely(server, signal) }
+    } catch (error) {
+      log.warn({ err: error }, 'backend cannot be reached')
+      if (isLast) {
+        throw new PgError({
+          message: `blobgres: could not connect to the PostgreSQL server at ${server.host}:${server.port}`,
+          code: SQLSTATE.cannotConnectNow,
+          detail: error instanceof Error ? error.message : String(error),
+        })
+      }
+    }
+    await destination.reconsider()
   }
 }
 
 /** A server without TLS offers none; one whose very certificate the client sees at the proxy is bound to as if there were no proxy. */
-function canPassBinding(client: net.Socket, backend: net.Socket, config: Config): boolean {
+function canPassBinding(client: net.Socket, backend: net.Socket, config: Pick<Config, 'tls'>): boolean {
   if (!(backend instanceof tls.TLSSocket)) return true
   if (!(client instanceof tls.TLSSocket) || config.tls === undefined) return false
   const servers = backend.getPeerX509Certificate()

@@ -34,6 +34,8 @@ const FORM = { server: 's1:', passphrase: 'p1:' } as const
 const FORM_LENGTH = 3
 /** Stands before a credential in the text or a parameter of a statement, which logs and views may show. */
 export const IN_STATEMENT = 'blobgres-sealed:'
+const SEALED_PASSPHRASE = 'blobgres-passphrase:'
+const PASSPHRASE = JSON.stringify(['passphrase'])
 
 const CIPHER = 'aes-256-gcm'
 const KEY_BYTES = 32
@@ -60,22 +62,23 @@ export function withProxyKey(key: SealingKey, proxyKey: string | undefined): Sea
   return { ...key, encKey: Buffer.from(hkdfSync('sha256', key.encKey, proxyKey, 'azure_storage proxy', KEY_BYTES)) }
 }
 
-/** For the table of accounts. `passphrase` is the setting azure_storage.credential_encryption_key, empty if there is none. */
-export async function seal(clear: string, owner: Owner, key: SealingKey, passphrase = ''): Promise<string> {
+/** For the table of accounts. `setting` is azure_storage.credential_encryption_key, empty if there is no passphrase. */
+export async function seal(clear: string, owner: Owner, key: SealingKey, setting = ''): Promise<string> {
   const purpose = storedFor(owner)
+  const passphrase = openPassphrase(setting, key)
   if (passphrase === '') return FORM.server + encrypt(clear, deriveKey(key), purpose).toString('base64')
   const own = deriveKey(key, await stretch(passphrase, ownSalt))
   return FORM.passphrase + Buffer.concat([ownSalt, encrypt(clear, own, purpose)]).toString('base64')
 }
 
 /** Whatever has been sealed without a passphrase still opens after one was set. @throws PgError */
-export async function openSealed(sealed: string, owner: Owner, key: SealingKey, passphrase = ''): Promise<string> {
+export async function openSealed(sealed: string, owner: Owner, key: SealingKey, setting = ''): Promise<string> {
   const bytes = decodeStrictly(sealed.slice(FORM_LENGTH), 'base64')
   switch (sealed.slice(0, FORM_LENGTH)) {
     case FORM.server:
       return decrypt(bytes, deriveKey(key), storedFor(owner))
     case FORM.passphrase: {
-      const stretched = await stretch(passphrase, bytes.subarray(0, SALT_BYTES))
+      const stretched = await stretch(openPassphrase(setting, key), bytes.subarray(0, SALT_BYTES))
       return decrypt(bytes.subarray(SALT_BYTES), deriveKey(key, stretched), storedFor(owner))
     }
     default:
@@ -102,6 +105,18 @@ export function openFromStatement(given: string, recipient: Recipient, key: Seal
   } catch {
     return decrypt(bytes, deriveKey(key), statedFor({ ...recipient, account: undefined }))
   }
+}
+
+/** A passphrase as a setting holds it, which everybody can read; ASCII. An empty one is none. */
+export function sealPassphrase(clear: string, key: SealingKey): string {
+  if (clear === '' || clear.startsWith(SEALED_PASSPHRASE)) return clear
+  return SEALED_PASSPHRASE + encrypt(clear, deriveKey(key), PASSPHRASE).toString('base64url')
+}
+
+/** What a setting holds, be it sealed or not: it may have been set past the proxy. @throws PgError */
+export function openPassphrase(set: string, key: SealingKey): string {
+  if (!set.startsWith(SEALED_PASSPHRASE)) return set
+  return decrypt(decodeStrictly(set.slice(SEALED_PASSPHRASE.length), 'base64url'), deriveKey(key), PASSPHRASE)
 }
 
 /** PostgreSQL compares the first 63 bytes of a database's name, whatever they mean in its encoding. */

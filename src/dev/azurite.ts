@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import type { CertificateFiles } from './certificate.ts'
 import { type Child, startChild } from './child.ts'
 import { resolveOptional } from './optional-package.ts'
@@ -24,7 +25,7 @@ export interface AzuriteOptions {
   readonly inMemory?: boolean
   /** With it, Azurite speaks HTTPS alone, and takes bearer tokens. */
   readonly certificate?: CertificateFiles
-  /** A module for Node to load first. */
+  /** A module for Node to load first, besides our own. */
   readonly preload?: string
   readonly onOutput?: (chunk: Buffer) => void
 }
@@ -34,11 +35,13 @@ export function azuriteProgram(): string {
   return resolveOptional('azurite/dist/src/blob/main.js')
 }
 
+const NAMES = fileURLToPath(new URL('azurite-names.cjs', import.meta.url))
+
 /** Runs Azurite's blob service on 127.0.0.1. */
 export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
   const program = azuriteProgram()
   const args = [
-    ...(options.preload ? ['--require', options.preload] : []),
+    ...[NAMES, options.preload].flatMap(module => (module === undefined ? [] : ['--require', module])),
     program,
     '--blobHost',
     '127.0.0.1',

@@ -5,12 +5,14 @@ import { embeddedBinaries } from './embedded-postgres.ts'
 import { isRunning } from './lock.ts'
 import { postgresOsUser } from './os-user.ts'
 import { initCluster, startPostgres } from './postgres.ts'
+import { preloadStandIn } from './stand-in-library.ts'
 
 const VERSION = '18'
 
 /** Runs the dev stack's PostgreSQL on its data in `dataDir`, which is created the first time. */
 export async function startDevPostgres(
   dataDir: string,
+  azureExtensions: string,
   port: number,
   onOutput: (chunk: Buffer) => void,
 ): Promise<Child> {
@@ -28,7 +30,12 @@ export async function startDevPostgres(
   if (version.trim() !== VERSION) {
     throw unusable(dataDir, `not a data folder of PostgreSQL ${VERSION} (PG_VERSION: ${version.trim()})`)
   }
-  const settings = { port, unix_socket_directories: '', 'azure.extensions': 'azure_storage' }
+  const settings = {
+    port,
+    unix_socket_directories: '',
+    'azure.extensions': azureExtensions,
+    ...(await preloadStandIn(binaries, `${dataDir}-lib`)),
+  }
   try {
     return await startPostgres({ binaries, dataDir, osUser }, settings, onOutput)
   } catch (error) {

@@ -2,7 +2,6 @@ import { createWriteStream } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
 import { backendConfig } from '../config/backend-url.ts'
 import type { Config } from '../config/config.ts'
 import type { DevConfig } from '../config/dev-config.ts'
@@ -19,6 +18,7 @@ import { embeddedBinaries } from './embedded-postgres.ts'
 import { freePort, isFree } from './free-port.ts'
 import { isRunning, lockDataDir } from './lock.ts'
 import { SAMPLE_ACCOUNT, uploadSamples } from './samples.ts'
+import { SUPERUSER, setUp } from './set-up.ts'
 import { type StorageFront, startStorageFront } from './storage-front.ts'
 
 /** Azurite's usual account, for the tools that expect it. */
@@ -76,9 +76,9 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     front = await startStorageFront(azuriteAddress, azurite, ca)
     const storage = `${front.host}:${front.port}`
     proxy = await startProxy(proxyConfig(config, port, `https://${storage}`, names, ca), log)
-    await Promise.all([uploadSamples(`http://${storage}/${SAMPLE_ACCOUNT.name}`), registerAccount(proxy.address)])
+    await Promise.all([uploadSamples(`http://${storage}/${SAMPLE_ACCOUNT.name}`), setUp(proxy.address)])
     return {
-      banner: banner({ listen: proxy.address, azurite: front, account: SAMPLE_ACCOUNT.name, dataDir }),
+      banner: banner({ ...config, listen: proxy.address, azurite: front, account: SAMPLE_ACCOUNT.name }),
       listen: proxy.address,
       storage: front,
       failure: Promise.race([ended('PostgreSQL', postgres), ended('Azurite', azurite)]),
@@ -92,14 +92,14 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
 
 /** PostgreSQL on `port`, and Azurite with these accounts; `keep` gets each that has started, whatever becomes of the other. */
 async function startServers(
-  { dataDir }: DevConfig,
+  { dataDir, azureExtensions }: DevConfig,
   port: number,
   accounts: readonly string[],
   certificate: CertificateFiles,
   keep: <T extends Child>(child: T) => T,
 ): Promise<readonly [Child, Azurite]> {
   const starts = [
-    startDevPostgres(join(dataDir, 'postgres'), port, logFile(dataDir, 'postgres.log')).then(keep),
+    startDevPostgres(join(dataDir, 'postgres'), azureExtensions, port, logFile(dataDir, 'postgres.log')).then(keep),
     startAzurite({
       accounts: accounts.map(name => ({ ...SAMPLE_ACCOUNT, name })),
       port: 0,
@@ -123,32 +123,16 @@ function proxyConfig(
 ): Config {
   return {
     listen: config.listen,
-    backend: backendConfig({ host: '127.0.0.1', port, user: 'postgres', password: undefined, database: 'postgres' }),
+    backend: backendConfig({ host: '127.0.0.1', port, ...SUPERUSER, password: undefined }),
     storageEndpoints: {
       defaultTemplate: 'https://{account}.blob.core.windows.net',
       accounts: new Map(accounts.map(name => [name, `${storage}/${name}`])),
       trust: trusting(ca),
     },
     azureCredential: 'emulated',
+    strictAzure: config.strictAzure === true,
     logLevel: config.logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
-  }
-}
-
-async function registerAccount(address: Address): Promise<void> {
-  // All that the driver would otherwise take from the variables PG*, which are not for this server.
-  const own = { ssl: false, options: '-c search_path=pg_catalog,pg_temp' }
-  const client = new pg.Client({ ...address, ...own, user: 'postgres', database: 'postgres' })
-  client.on('error', () => {}) // whoever waits for an answer is told too
-  await client.connect()
-  try {
-    await client.query('CREATE EXTENSION IF NOT EXISTS azure_storage')
-    await client.query('ALTER EXTENSION azure_storage UPDATE').catch(cause => {
-      throw new Error('the data folder is of an earlier Blobgres that cannot be updated: remove it', { cause })
-    })
-    await client.query('SELECT azure_storage.account_add($1, $2)', [SAMPLE_ACCOUNT.name, SAMPLE_ACCOUNT.key])
-  } finally {
-    await client.end()
   }
 }
 

@@ -47,7 +47,7 @@ export async function startPostgres(
     command: launch.command,
     args: launch.args,
     options: { ...launch.options, cwd: '/', env: { ...process.env, LC_MESSAGES: 'C' } },
-    ready: /database system is ready to accept connections/,
+    ready: /database system is ready to accept (read-only )?connections/,
     stopSignal: 'SIGINT',
     ...(onOutput && { onOutput }),
   })

@@ -43,7 +43,7 @@ BEGIN
 END
 $function$;
 
--- The columns of a row type; any other type is a column itself.
+-- The columns of a row type, which may have none; any other type is a column itself.
 CREATE OR REPLACE FUNCTION azure_storage_private.columns_of_type(row_type regtype) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   WITH RECURSIVE base (oid, typrelid, typtype, typbasetype) AS (
@@ -57,6 +57,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
         'oid', a.atttypid::bigint, 'typmod', a.atttypmod, 'generated', a.attgenerated <> '') ORDER BY a.attnum)
       FROM base JOIN pg_attribute AS a ON a.attrelid = base.typrelid
       WHERE base.typtype = 'c' AND a.attnum > 0 AND NOT a.attisdropped),
+    (SELECT '[]'::jsonb FROM base WHERE base.typtype = 'c'),
     jsonb_build_array(jsonb_build_object(
       'type', format_type(row_type, NULL), 'oid', row_type::oid::bigint, 'typmod', -1)))
 $function$;
@@ -100,6 +101,10 @@ BEGIN
   FROM jsonb_array_elements(columns) WITH ORDINALITY AS column_ (c, n),
     coalesce(NOT (c -> 'generated')::boolean, true) AS is_sent,
     coalesce(CASE WHEN with_line THEN 'text' END, c ->> 'type') AS type;
+  IF sent_columns IS NULL THEN
+    RAISE EXCEPTION 'azure_storage: a blob cannot be read into a row type without columns'
+      USING ERRCODE = 'feature_not_supported', DETAIL = 'Generated columns do not count.';
+  END IF;
   IF with_line THEN
     definitions := 'line bigint, ' || definitions;
     selected := '*';

@@ -103,7 +103,7 @@ CREATE OR REPLACE FUNCTION azure_storage_private.row_of_nulls(columns jsonb, mod
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT CASE WHEN mode <> 'b' THEN format('(%s)', repeat(',', jsonb_array_length(columns) - 1))
     ELSE lpad(to_hex(jsonb_array_length(columns)), 8, '0')
-      || string_agg(lpad(to_hex((c ->> 'oid')::bigint), 8, '0') || 'ffffffff', '' ORDER BY n) || chr(10) END
+      || coalesce(string_agg(lpad(to_hex((c ->> 'oid')::bigint), 8, '0') || 'ffffffff', '' ORDER BY n), '') || chr(10) END
   FROM jsonb_array_elements(columns) WITH ORDINALITY AS column_ (c, n)
 $function$;
 

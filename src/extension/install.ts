@@ -3,6 +3,7 @@ import type { Client } from 'pg'
 import { parseSealingKey, type SealingKey } from '../credentials/sealing.ts'
 import type { InstallRequest } from '../sql/classify.ts'
 import { quoteLiteral } from '../sql/quote.ts'
+import { ENCRYPTION_KEY, SETTINGS } from '../sql/settings.ts'
 import { formatVersion, readScript, readScripts } from './scripts.ts'
 
 export interface Installer {
@@ -12,18 +13,13 @@ export interface Installer {
 }
 
 export const INSTALLER_PREFIX = 'blobgres_installer_'
-export const CREATE_EXTENSION_DENIED = 'permission denied to create extension "azure_storage"'
+export const CREATE_EXTENSION_DENIED = 'Only members of "azure_pg_admin" are allowed to use CREATE EXTENSION'
+export const DROP_EXTENSION_DENIED = 'Only members of "azure_pg_admin" are allowed to use DROP EXTENSION'
 
 /** Makes the roles and the sealing key of this server, where they are missing. `admin` is a superuser. */
 export async function prepareServer(admin: Client): Promise<void> {
-  if (await isInRecovery(admin)) return
-  await admin.query(await readScript('server.sql'))
-}
-
-/** Of a standby, whose primary has made all there is. */
-export async function isInRecovery(admin: Client): Promise<boolean> {
-  const { rows } = await admin.query<{ recovery: boolean }>('SELECT pg_catalog.pg_is_in_recovery() AS recovery')
-  return rows[0]?.recovery ?? false
+  const settings = SETTINGS.map(({ name, initial }) => `{"${name}","${initial}"}`)
+  await admin.query((await readScript('server.sql')).replaceAll('@settings@', `{${settings}}`))
 }
 
 export async function readSealingKey(admin: Client): Promise<SealingKey> {
@@ -31,6 +27,12 @@ export async function readSealingKey(admin: Client): Promise<SealingKey> {
     "SELECT rolpassword FROM pg_catalog.pg_authid WHERE rolname OPERATOR(pg_catalog.=) 'azure_storage_key'",
   )
   return parseSealingKey(rows[0]?.rolpassword ?? '')
+}
+
+/** No installer can be made there. */
+export async function isInRecovery(admin: Client): Promise<boolean> {
+  const { rows } = await admin.query<{ recovery: boolean }>('SELECT pg_catalog.pg_is_in_recovery() AS recovery')
+  return rows[0]?.recovery ?? false
 }
 
 /**
@@ -70,6 +72,12 @@ export const mayCreateExtension = (pid: string): string =>
   `(SELECT coalesce(pg_catalog.pg_has_role(a.usesysid, pg_catalog.to_regrole('azure_pg_admin'), 'MEMBER'), false)
     FROM pg_catalog.pg_stat_get_activity(${pid}) AS a)`
 
+/** In a read-only transaction PostgreSQL refuses anybody CREATE and ALTER EXTENSION, whatever the extension: in its own words. */
+const unlessReadOnly = (action: InstallRequest['action']): string => `
+  IF pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool THEN
+    ${action === 'create' ? 'CREATE EXTENSION IF NOT EXISTS plpgsql' : 'ALTER EXTENSION plpgsql UPDATE'};
+  END IF;`
+
 /**
  * The statement that takes the place of CREATE or ALTER EXTENSION in the client's session. It says, as PostgreSQL
  * does, "already exists" to anybody, and refuses those who may not create extensions: all, without an installer.
@@ -85,7 +93,7 @@ export function installerStatement(qualifiedName: string | undefined, request: I
   const body = `
 DECLARE
   target pg_catalog.text := ${text(schema)};
-BEGIN
+BEGIN${unlessReadOnly(action)}
   IF target IS NULL AND pg_catalog.to_regnamespace('public') IS NULL THEN target := pg_catalog.current_schema(); END IF;
   IF ${qualifiedName === undefined ? '' : install}${action === 'create'} AND EXISTS (
     SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'azure_storage'
@@ -100,8 +108,20 @@ END`
 
 /** Fails as a call of create_extension() does for those who may not. */
 export const CREATE_EXTENSION_REFUSAL = `DO ${quoteLiteral(
-  `BEGIN RAISE EXCEPTION '${CREATE_EXTENSION_DENIED}' USING ERRCODE = 'insufficient_privilege'; END`,
+  `BEGIN${unlessReadOnly('create')} RAISE EXCEPTION '${CREATE_EXTENSION_DENIED}' USING ERRCODE = 'insufficient_privilege'; END`,
 )}`
+
+/** SET of the passphrase, sealed, by those to whom it is granted. */
+export function setPassphrase(sealed: string, isLocal: boolean): string {
+  const body = `
+BEGIN
+  IF NOT pg_catalog.has_parameter_privilege(current_user, '${ENCRYPTION_KEY}', 'SET') THEN
+    RAISE EXCEPTION 'permission denied to set parameter "${ENCRYPTION_KEY}"' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  PERFORM pg_catalog.set_config('${ENCRYPTION_KEY}', ${quoteLiteral(sealed)}, ${isLocal});
+END`
+  return `DO ${quoteLiteral(body)}`
+}
 
 /** What a crashed proxy left behind; a young one may still be in use. The lock is for proxies that clean up together. */
 const DROP_LEFTOVERS = `

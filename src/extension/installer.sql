@@ -9,8 +9,6 @@ AS $installer$
 DECLARE
   installed oid;
   namespace oid;
-  owner oid;
-  setting text[];
   member text;
   applied integer := 0; -- the last migration that this database has had
   unchanged tid[];
@@ -31,7 +29,7 @@ BEGIN
 
   -- One installation in a database at a time; the next one sees its result.
   LOCK TABLE pg_extension IN SHARE ROW EXCLUSIVE MODE;
-  SELECT oid, extowner INTO installed, owner FROM pg_extension WHERE extname = 'azure_storage';
+  SELECT oid INTO installed FROM pg_extension WHERE extname = 'azure_storage';
 
   IF action = 'create' THEN
     IF installed IS NOT NULL AND if_not_exists THEN
@@ -53,38 +51,19 @@ BEGIN
       RAISE EXCEPTION 'schema "%" does not exist', schema_name USING ERRCODE = 'invalid_schema_name';
     END IF;
 
-    SELECT oid INTO STRICT owner FROM pg_roles WHERE rolname = caller;
     installed := pg_nextoid('pg_extension', 'oid', 'pg_extension_oid_index');
     INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
-    VALUES (installed, 'azure_storage', owner, namespace, false, '1.9');
+    VALUES (installed, 'azure_storage', 'azure_pg_admin'::regrole, namespace, false, '1.9');
 
     -- PostgreSQL records no dependency on what initdb made (oids below 12000), except on schema public.
     INSERT INTO pg_depend (classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype)
     SELECT 'pg_extension'::regclass, installed, 0, 'pg_namespace'::regclass, namespace, 0, 'n'
     WHERE namespace >= 12000 OR schema_name = 'public';
-    INSERT INTO pg_shdepend (dbid, classid, objid, objsubid, refclassid, refobjid, deptype)
-    SELECT oid, 'pg_extension'::regclass, installed, 0, 'pg_authid'::regclass, owner, 'o'
-    FROM pg_database WHERE datname = current_database() AND owner >= 12000;
 
-    COMMENT ON EXTENSION azure_storage IS 'Azure integration for PostgreSQL';
-
-    -- So that SHOW knows them, from the next session on.
-    FOREACH setting SLICE 1 IN ARRAY ARRAY[
-      ['allow_network_access', 'on'], ['public_account_access', 'on'], ['enable_copy_command', 'on'],
-      ['blob_block_size_mb', '128'], ['log_level', 'log'], ['credential_encryption_key', '']
-    ] LOOP
-      CONTINUE WHEN EXISTS (
-        SELECT FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase, unnest(setconfig) AS config
-        WHERE d.datname = current_database() AND s.setrole = 0
-          AND lower(split_part(config, '=', 1)) = 'azure_storage.' || setting[1]
-      );
-      EXECUTE format('ALTER DATABASE %I SET azure_storage.%I = %L', current_database(), setting[1], setting[2]);
-    END LOOP;
+    COMMENT ON EXTENSION azure_storage IS 'Azure Storage integration for PostgreSQL';
   ELSIF action = 'update' THEN
     IF installed IS NULL THEN
       RAISE EXCEPTION 'extension "azure_storage" does not exist' USING ERRCODE = 'undefined_object';
-    ELSIF NOT pg_has_role(caller, owner, 'USAGE') THEN
-      RAISE EXCEPTION 'must be owner of extension azure_storage' USING ERRCODE = 'insufficient_privilege';
     ELSIF version <> '1.9' THEN
       RAISE EXCEPTION 'extension "azure_storage" has no update path from version "1.9" to version "%"', version
         USING ERRCODE = 'invalid_parameter_value';
@@ -99,6 +78,16 @@ BEGIN
   ELSE
     RAISE EXCEPTION 'unknown action "%"', action USING ERRCODE = 'invalid_parameter_value';
   END IF;
+
+  -- All members of azure_pg_admin own it, whoever created it: so PostgreSQL itself lets them drop it and comment on it.
+  UPDATE pg_extension SET extowner = 'azure_pg_admin'::regrole
+  WHERE oid = installed AND extowner <> 'azure_pg_admin'::regrole;
+  DELETE FROM pg_shdepend AS d USING pg_database AS b
+  WHERE b.datname = current_database() AND d.dbid = b.oid AND classid = 'pg_extension'::regclass AND objid = installed
+    AND deptype = 'o';
+  INSERT INTO pg_shdepend (dbid, classid, objid, objsubid, refclassid, refobjid, deptype)
+  SELECT oid, 'pg_extension'::regclass, installed, 0, 'pg_authid'::regclass, 'azure_pg_admin'::regrole, 'o'
+  FROM pg_database WHERE datname = current_database();
 
   -- What is not for users is dropped before it is made anew: so it may have another shape, or not be needed any more.
   -- But the transition function of an aggregate stays, and whatever somebody's view depends on nevertheless.

@@ -34,16 +34,37 @@ REVOKE ALL ON FUNCTION azure_storage_private.dblink, azure_storage_private.dblin
   azure_storage_private.dblink_send_query, azure_storage_private.dblink_is_busy,
   azure_storage_private.dblink_error_message, azure_storage_private.dblink_get_result FROM PUBLIC;
 
+-- Tells this server from all others, its standbys and its primary among them: when it was started, in microseconds.
+CREATE OR REPLACE FUNCTION azure_storage_private.server_start() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint::text
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.server_start FROM PUBLIC;
+
+-- The proxies of a standby, which nothing can be registered at: each holds a session there, and its last statement
+-- begins with a proof of the address; see loopback/presence.ts. They are there until they are registered, if it is promoted.
+CREATE OR REPLACE FUNCTION azure_storage_private.present_addresses() RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT string_agg(part[3], ',' ORDER BY part[2], a.backend_start DESC)
+  FROM pg_stat_get_activity(NULL) AS a,
+    regexp_match(CASE WHEN starts_with(a.query, '/* azure_storage proxy ') THEN a.query END,
+      '^.{23}([0-9a-f]{64}) (first|last) ([^ ]+) [*]/') AS part
+  WHERE CASE WHEN part IS NOT NULL THEN part[1] = azure_storage_private.proof('blobgres/2 presence', a.pid::text,
+    (extract(epoch FROM a.backend_start) * 1000000)::bigint::text, part[2], part[3]) END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.present_addresses FROM PUBLIC;
+
 -- The proxies that answer, as they have registered themselves for all databases of the server. A superuser can set others
 -- for a database, under names that they know themselves by
--- (ALTER ROLE azure_storage_key IN DATABASE d SET azure_storage.loopback_addresses = ...).
+-- (ALTER ROLE azure_storage_key IN DATABASE d SET azure_storage.loopback_addresses = ...). What a standby has of that is
+-- about the proxies of its primary.
 CREATE OR REPLACE FUNCTION azure_storage_private.loopback_addresses() RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT substr(setting, length('azure_storage.loopback_addresses=') + 1)
   FROM pg_db_role_setting AS s JOIN pg_roles AS r ON r.oid = s.setrole
     LEFT JOIN pg_database AS d ON d.oid = s.setdatabase, unnest(s.setconfig) AS setting
   WHERE (s.setdatabase = 0 OR d.datname = current_database()) AND r.rolname = 'azure_storage_key'
-    AND starts_with(setting, 'azure_storage.loopback_addresses=')
+    AND starts_with(setting, 'azure_storage.loopback_addresses=') AND NOT pg_is_in_recovery()
   ORDER BY s.setdatabase DESC LIMIT 1
 $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.loopback_addresses FROM PUBLIC;
@@ -129,7 +150,8 @@ $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.greeting FROM PUBLIC;
 
 -- Nothing is asked of who has not proved to know the server's key, and to be what was dialled: else somebody who listens
--- where a proxy has died could pass everything on to another. NULL is for who has proved that before, over this
+-- where a proxy has died could pass everything on to another. And a proxy of the primary, or of another standby, would look
+-- for this backend where it is not. NULL is for who has proved that before, over this
 -- connection, and can be waited for. Gives the nonces of both sides, for one request.
 CREATE OR REPLACE FUNCTION azure_storage_private.greet(connection text, address text) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
@@ -137,8 +159,9 @@ DECLARE
   pid CONSTANT text := pg_backend_pid();
   statement CONSTANT text := azure_storage_private.statement_microseconds();
   own_nonce CONSTANT text := azure_storage_private.nonce();
-  hello CONSTANT text := 'HELLO ' || encode(convert_to(jsonb_build_object(
-    'nonce', own_nonce, 'pid', pid, 'statement', statement, 'address', address)::text, 'UTF8'), 'hex');
+  server CONSTANT text := azure_storage_private.server_start();
+  hello CONSTANT text := 'HELLO ' || encode(convert_to(jsonb_build_object('nonce', own_nonce, 'pid', pid,
+    'statement', statement, 'address', address, 'server', server)::text, 'UTF8'), 'hex');
   its_nonce text;
   its_proof text;
   is_all boolean := true;
@@ -155,7 +178,7 @@ BEGIN
     SELECT nonce IS NULL AND proof IS NULL INTO is_all FROM azure_storage_private.greeting(connection);
   END IF;
   IF (is_all AND its_proof = azure_storage_private.proof(
-      'blobgres/2 peer', own_nonce, its_nonce, pid, statement, address)) IS NOT TRUE THEN
+      'blobgres/2 peer', own_nonce, its_nonce, pid, statement, address, server)) IS NOT TRUE THEN
     RAISE EXCEPTION 'who listens there has not proved to be a proxy of this server'
       USING ERRCODE = 'invalid_authorization_specification';
   END IF;
@@ -166,11 +189,12 @@ REVOKE ALL ON FUNCTION azure_storage_private.greet FROM PUBLIC;
 
 -- Connects to the first proxy that proves itself: the one that the session came through, if it can be had, which has
 -- written its address into azure_storage.proxy. That is a session's to change, hence no more than a choice among those
--- that are registered. Closes what statements before this one have left, because they failed.
+-- that are registered; only where none of these serves, as on a standby, among those that are there. Closes what statements before this one have left, because they failed.
 CREATE OR REPLACE FUNCTION azure_storage_private.connect(connection text) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   mark CONSTANT text := azure_storage_private.connection_mark();
+  is_registered boolean;
   address text;
   detail text;
   tried text;
@@ -179,23 +203,26 @@ BEGIN
   FROM unnest(azure_storage_private.dblink_get_connections()) AS name
   WHERE name ~ '^azure_storage_([0-9a-f]{16}|[0-9a-f]{32})$' AND substr(name, 15, 16) <> mark;
 
-  FOR address IN
-    SELECT a.address
-    FROM string_to_table(azure_storage_private.loopback_addresses(), ',') WITH ORDINALITY AS a (address, n)
-    ORDER BY a.address IS DISTINCT FROM current_setting('azure_storage.proxy', true), n
-  LOOP
-    BEGIN
-      PERFORM azure_storage_private.dblink_connect(connection, azure_storage_private.connection_string(address));
-      RETURN azure_storage_private.greet(connection, address);
-    EXCEPTION
-      WHEN query_canceled THEN
-        PERFORM azure_storage_private.disconnect(connection);
-        RAISE;
-      WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-        tried := concat_ws('; ', tried, format('%s: %s', address, left(coalesce(nullif(detail, ''), SQLERRM), 500)));
-        PERFORM azure_storage_private.disconnect(connection);
-    END;
+  FOREACH is_registered IN ARRAY ARRAY[true, false] LOOP
+    FOR address IN
+      SELECT a.address
+      FROM string_to_table(CASE WHEN is_registered THEN azure_storage_private.loopback_addresses()
+          ELSE azure_storage_private.present_addresses() END, ',') WITH ORDINALITY AS a (address, n)
+      ORDER BY a.address IS DISTINCT FROM current_setting('azure_storage.proxy', true), n
+    LOOP
+      BEGIN
+        PERFORM azure_storage_private.dblink_connect(connection, azure_storage_private.connection_string(address));
+        RETURN azure_storage_private.greet(connection, address);
+      EXCEPTION
+        WHEN query_canceled THEN
+          PERFORM azure_storage_private.disconnect(connection);
+          RAISE;
+        WHEN OTHERS THEN
+          GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+          tried := concat_ws('; ', tried, format('%s: %s', address, left(coalesce(nullif(detail, ''), SQLERRM), 500)));
+          PERFORM azure_storage_private.disconnect(connection);
+      END;
+    END LOOP;
   END LOOP;
   IF tried IS NULL THEN
     RAISE EXCEPTION 'azure_storage: no proxy can be reached from this server'

@@ -38,8 +38,8 @@ $function$;
 -- Adds their shapes to columns that have `oid` and `typmod`.
 CREATE OR REPLACE FUNCTION azure_storage_private.with_shapes(columns jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
-  SELECT jsonb_agg(c || jsonb_build_object(
-      'shape', azure_storage_private.type_shape((c ->> 'oid')::oid, (c ->> 'typmod')::integer)) ORDER BY n)
+  SELECT coalesce(jsonb_agg(c || jsonb_build_object(
+      'shape', azure_storage_private.type_shape((c ->> 'oid')::oid, (c ->> 'typmod')::integer)) ORDER BY n), '[]')
   FROM jsonb_array_elements(columns) WITH ORDINALITY AS column_ (c, n)
 $function$;
 

@@ -36,7 +36,7 @@ $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.passphrase FROM PUBLIC;
 
 -- Has a proxy seal `clear`, or what is `sealed` already, under the passphrase if there is one: what only an
--- azure_storage_admin may call does so.
+-- azure_storage_admin may call does so. It looks at what it seals, and may have a warning: it alone sees it in clear.
 CREATE OR REPLACE FUNCTION azure_storage_private.seal(
   account text, auth azure_storage.auth_type, clear text, sealed text DEFAULT NULL
 ) RETURNS text
@@ -45,12 +45,14 @@ DECLARE
   connection text;
   request text;
   result text;
+  warning text;
 BEGIN
   SELECT * INTO connection, request FROM azure_storage_private.connect_for('SEAL', jsonb_build_object(
     'account', account, 'auth_type', auth, 'credentials', clear, 'sealed', sealed,
     'passphrase', azure_storage_private.passphrase()));
-  SELECT t.result INTO result FROM azure_storage_private.dblink(connection, request) AS t (result text);
+  SELECT * INTO result, warning FROM azure_storage_private.dblink(connection, request) AS t (result text, warning text);
   PERFORM azure_storage_private.disconnect(connection);
+  IF warning IS NOT NULL THEN RAISE WARNING '%', warning; END IF;
   RETURN result;
 EXCEPTION WHEN OTHERS OR query_canceled THEN
   PERFORM azure_storage_private.disconnect(connection);

@@ -6,15 +6,33 @@ DO $server$
 DECLARE
   role text;
   random text[];
+  setting text[];
   key_role pg_authid;
 BEGIN
   FOREACH role IN ARRAY ARRAY['azure_storage_admin', 'azure_pg_admin'] LOOP
     CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = role);
     EXECUTE format('CREATE ROLE %I NOLOGIN', role);
   END LOOP;
-  IF NOT pg_has_role('azure_pg_admin', 'azure_storage_admin', 'MEMBER') THEN
-    GRANT azure_storage_admin TO azure_pg_admin;
+  -- Whose members, the admins of a server, may pass it on.
+  IF NOT pg_has_role('azure_pg_admin', 'azure_storage_admin', 'MEMBER WITH ADMIN OPTION') THEN
+    GRANT azure_storage_admin TO azure_pg_admin WITH ADMIN OPTION;
   END IF;
+
+  -- The settings are known in every session, as those of a library that is preloaded. What is set for all roles in all
+  -- databases gives way to whatever is set for one of them.
+  FOREACH setting SLICE 1 IN ARRAY '@settings@'::text[] LOOP
+    CONTINUE WHEN EXISTS (
+      SELECT FROM pg_db_role_setting, unnest(setconfig) AS config
+      WHERE setdatabase = 0 AND setrole = 0 AND lower(split_part(config, '=', 1)) = setting[1]
+    );
+    EXECUTE format('ALTER ROLE ALL SET %s = %L', setting[1], setting[2]);
+  END LOOP;
+  -- ALTER DATABASE and ALTER ROLE ... SET of a setting that no library defines is for those to whom it is granted.
+  FOREACH setting SLICE 1 IN ARRAY '@settings@'::text[] LOOP
+    CONTINUE WHEN setting[1] = 'azure_storage.blob_block_size_mb'
+      OR has_parameter_privilege('azure_storage_admin', setting[1], 'SET');
+    EXECUTE format('GRANT SET ON PARAMETER %s TO azure_storage_admin', setting[1]);
+  END LOOP;
 
   -- The key is the SCRAM verifier of a role of its own: pg_authid is the one catalogue that is shared by all databases,
   -- hidden from all but superusers and carried by pg_dumpall. NOLOGIN, so it opens no door. SUPERUSER, because then

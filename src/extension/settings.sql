@@ -1,4 +1,4 @@
--- The azure_storage.* settings: custom, hence without a check of their own, and possibly unset in this session.
+-- The azure_storage.* settings: custom, hence without a check of their own, and perhaps unset. See server.sql.
 
 CREATE OR REPLACE FUNCTION azure_storage_private.setting_on(setting text) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$

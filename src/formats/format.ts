@@ -49,8 +49,9 @@ function inferFormat(path: string): Format {
   for (const [extension, format] of EXTENSIONS) {
     if (path.endsWith(`.${extension}`)) return format
   }
-  const dot = path.lastIndexOf('.')
-  const extension = dot < 0 ? '' : path.slice(dot)
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  const dot = name.lastIndexOf('.')
+  const extension = dot < 0 ? '' : name.slice(dot + 1)
   throw invalidArgument(
     `azure_storage: could not infer file encoding from extension: '${extension}', ` +
       `use a supported extension [${[...EXTENSIONS.keys()].join(', ')}], ` +

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Client } from 'pg'
+import { Client } from 'pg'
+import type { ServerState } from '../backend/server-state.ts'
 import { isMac, mac } from '../credentials/mac.ts'
 import type { SealingKey } from '../credentials/sealing.ts'
 import { parseAddress } from './address.ts'
@@ -22,6 +23,15 @@ const BINDINGS = [
 /** What the functions say of their statement; a proxy that asks has none. */
 const CALL = { pid: '0', statement: '0' }
 
+/** Whom the proxies are to prove themselves to. */
+export interface Asker {
+  readonly sealingKey: SealingKey
+  readonly server: Pick<ServerState, 'startedAt'>
+}
+
+/** Sends one message; resolves to its rows. */
+type Exchange = (text: string, columns: readonly string[]) => Promise<Record<string, string>[]>
+
 /**
  * Asks the proxy at an address of the server something, as the server's functions do. Resolves to the first column of the
  * reply, or to undefined where nobody proves to be a proxy that knows itself by that address.
@@ -32,7 +42,7 @@ export type Ask = (address: string, verb: string, fields?: object) => Promise<st
  * Gives `work` the means to reach proxies from the server. What passes through it, texts and parameters, are nonces and
  * proofs, which are good for once: no harm where the server logs them.
  */
-export async function askingProxies<T>(admin: Client, key: SealingKey, work: (ask: Ask) => Promise<T>): Promise<T> {
+export async function askingProxies<T>(admin: Client, asker: Asker, work: (ask: Ask) => Promise<T>): Promise<T> {
   await admin.query('BEGIN')
   try {
     for (const binding of BINDINGS) {
@@ -41,15 +51,41 @@ export async function askingProxies<T>(admin: Client, key: SealingKey, work: (as
         `CREATE FUNCTION pg_temp.azure_storage_${binding} LANGUAGE c STRICT AS '$libdir/dblink', 'dblink_${name}'`,
       )
     }
-    return await work((address, verb, fields = {}) => ask(admin, key, address, verb, fields))
+    return await work((address, verb, fields = {}) => ask(admin, asker, address, verb, fields))
   } finally {
     await admin.query('ROLLBACK')
   }
 }
 
+/** The same for the proxies of a standby, which takes no functions: straight from this proxy. */
+export const askDirectly =
+  (asker: Asker): Ask =>
+  async (address, verb, fields = {}) => {
+    const target = parseAddress(address)
+    if (target === undefined) return undefined
+    const client = new Client({
+      host: target.host,
+      port: Number(target.port),
+      user: LOOPBACK_NAME,
+      database: LOOPBACK_NAME,
+      password: '',
+      connectionTimeoutMillis: TRY_SECONDS * 1000,
+      query_timeout: TRY_SECONDS * 1000,
+    })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return await converse(async text => (await client.query(text)).rows, asker, address, verb, fields)
+    } catch {
+      return undefined
+    } finally {
+      await client.end()
+    }
+  }
+
 async function ask(
   admin: Client,
-  key: SealingKey,
+  asker: Asker,
   address: string,
   verb: string,
   fields: object,
@@ -61,15 +97,8 @@ async function ask(
   try {
     await admin.query('SELECT pg_temp.azure_storage_connect($1, $2)', [connection, connectionString(target)])
     try {
-      const nonce = randomBytes(32).toString('hex')
-      const hello = JSON.stringify({ ...CALL, nonce, address })
-      const [greeting] = await exchange(admin, connection, `HELLO ${hex(hello)}`, ['nonce', 'proof'])
-      const { nonce: theirs = '', proof = '' } = greeting ?? {}
-      if (!isMac(proof, key, 'blobgres/2 peer', nonce, theirs, CALL.pid, CALL.statement, address)) return undefined
-      const content = JSON.stringify({ ...fields, call: CALL })
-      const ours = mac(key, 'blobgres/2 request', nonce, theirs, verb, content)
-      const rows = await exchange(admin, connection, `${verb} ${ours} ${hex(content)}`, ['answer'])
-      return rows.map(({ answer }) => answer as string)
+      const send: Exchange = (text, columns) => exchange(admin, connection, text, columns)
+      return await converse(send, asker, address, verb, fields)
     } finally {
       await admin.query('ROLLBACK TO SAVEPOINT ask')
       await admin.query('SELECT pg_temp.azure_storage_disconnect($1)', [connection])
@@ -78,6 +107,25 @@ async function ask(
     await admin.query('ROLLBACK TO SAVEPOINT ask')
     return undefined
   }
+}
+
+async function converse(
+  send: Exchange,
+  { sealingKey, server: { startedAt: server } }: Asker,
+  address: string,
+  verb: string,
+  fields: object,
+): Promise<string[] | undefined> {
+  const nonce = randomBytes(32).toString('hex')
+  const hello = JSON.stringify({ ...CALL, nonce, address, server })
+  const [greeting] = await send(`HELLO ${hex(hello)}`, ['nonce', 'proof'])
+  const { nonce: theirs = '', proof = '' } = greeting ?? {}
+  const proved = [nonce, theirs, CALL.pid, CALL.statement, address, server]
+  if (!isMac(proof, sealingKey, 'blobgres/2 peer', ...proved)) return undefined
+  const content = JSON.stringify({ ...fields, call: CALL })
+  const ours = mac(sealingKey, 'blobgres/2 request', nonce, theirs, verb, content)
+  const rows = await send(`${verb} ${ours} ${hex(content)}`, ['answer'])
+  return rows.map(row => Object.values(row)[0] as string)
 }
 
 /** One message, whose answer is waited for no longer than a proxy takes. */

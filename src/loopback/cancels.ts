@@ -1,10 +1,12 @@
 import { connectAdmin } from '../backend/admin.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
 import { mac } from '../credentials/mac.ts'
 import type { Logger } from '../log.ts'
 import type { Calls } from '../operations/calls.ts'
 import type { Services } from '../services.ts'
 import { loopbackAddresses, removeAddresses } from './address.ts'
-import { askingProxies } from './ask.ts'
+import { type Ask, askDirectly, askingProxies } from './ask.ts'
+import { presentAddresses } from './presence.ts'
 
 /** What fits into one request by far. */
 const MAX_BATCH = 1000
@@ -12,6 +14,12 @@ const MAX_BATCH = 1000
 interface Cancellable {
   /** A CancelRequest for the session was passed on to the backend. */
   cancelled(): void
+}
+
+interface OpenSession {
+  readonly pid: number
+  readonly backend: BackendConfig
+  readonly session: Cancellable
 }
 
 /**
@@ -22,7 +30,7 @@ export class Cancels {
   readonly #services: Services
   readonly #calls: Calls
   readonly #log: Logger
-  readonly #sessions = new Map<string, { readonly pid: number; readonly session: Cancellable }>()
+  readonly #sessions = new Map<string, OpenSession>()
   #untold = new Set<string>()
   #round: Promise<void> = Promise.resolve()
   #nextRound: Promise<void> | undefined
@@ -34,8 +42,14 @@ export class Cancels {
   }
 
   /** `key` is the session's BackendKeyData. */
-  add(key: Buffer, session: Cancellable): void {
-    this.#sessions.set(this.#tokenOf(key), { pid: key.readInt32BE(0), session })
+  add(key: Buffer, backend: BackendConfig, session: Cancellable): void {
+    this.#sessions.set(this.#tokenOf(key), { pid: key.readInt32BE(0), backend, session })
+  }
+
+  /** The servers that are to hear of it: that of the session, or any where it is another proxy's. */
+  backendsOf(key: Buffer): readonly BackendConfig[] {
+    const found = this.#sessions.get(this.#tokenOf(key))
+    return found === undefined ? this.#services.server.backends : [found.backend]
   }
 
   remove(key: Buffer): void {
@@ -81,30 +95,40 @@ export class Cancels {
   }
 
   async #tell(tokens: Set<string>, ownAddress: string | undefined): Promise<void> {
-    const { config, sealingKey } = this.#services
-    const admin = await connectAdmin(config.backend)
+    const { server, sealingKey } = this.#services
+    const admin = await connectAdmin(server.backend)
     try {
-      const others = (await loopbackAddresses(admin)).filter(address => address !== ownAddress)
+      const isOther = (address: string): boolean => address !== ownAddress
+      if (server.isStandby) {
+        const others = (await presentAddresses(admin, sealingKey)).filter(isOther)
+        await tellAll(tokens, others, askDirectly(this.#services))
+        return
+      }
+      const others = (await loopbackAddresses(admin)).filter(isOther)
       if (others.length === 0) return
-      const dead: string[] = []
-      await askingProxies(admin, sealingKey, async ask => {
-        for (const address of others) {
-          for (const sessions of batches([...tokens])) {
-            const known = await ask(address, 'CANCEL', { sessions })
-            for (const token of known ?? []) tokens.delete(token)
-            if (known === undefined) {
-              dead.push(address)
-              break
-            }
-          }
-          if (tokens.size === 0) return
-        }
-      })
+      const dead = await askingProxies(admin, this.#services, ask => tellAll(tokens, others, ask))
       if (dead.length > 0) await removeAddresses(admin, dead)
     } finally {
       await admin.end()
     }
   }
+}
+
+/** Asks one proxy after the other until all tokens are known. Resolves to the addresses at which there is none. */
+async function tellAll(tokens: Set<string>, addresses: readonly string[], ask: Ask): Promise<string[]> {
+  const dead: string[] = []
+  for (const address of addresses) {
+    for (const sessions of batches([...tokens])) {
+      const known = await ask(address, 'CANCEL', { sessions })
+      for (const token of known ?? []) tokens.delete(token)
+      if (known === undefined) {
+        dead.push(address)
+        break
+      }
+    }
+    if (tokens.size === 0) break
+  }
+  return dead
 }
 
 function batches(tokens: readonly string[]): string[][] {

@@ -19,6 +19,15 @@ interface Hello {
   readonly statement: string
   /** What the peer has dialled; null: an address that has been proved on this connection. */
   readonly address: string | null
+  /** When the server of the peer was started: its standbys have the same key, but other backends. */
+  readonly server: string
+}
+
+/** Who a proxy is, and for whom. */
+export interface Whereabouts {
+  /** Whether the server may have dialled that to reach this proxy. */
+  isOwnAddress(address: string): boolean
+  isOwnServer(startedAt: string): Promise<boolean>
 }
 
 /** What a peer has proved to have from the extension. */
@@ -31,22 +40,22 @@ export interface ProvedRequest {
  * How both sides of a loopback connection prove to each other that they know the server's key, without showing anything
  * that is good for more than one request on this connection; the other side is in extension/loopback.sql and ask.ts.
  *
- * peer → `HELLO <json>`: a nonce of its own, whose statement it is for, and the address that it has dialled
- * proxy → a nonce of its own, and a proof over all of these; none where it is not the one at that address
+ * peer → `HELLO <json>`: a nonce of its own, whose statement it is for, the address that it has dialled, and its server
+ * proxy → a nonce of its own, and a proof over all of these; none where it is not the one at that address for that server
  * peer → `<verb> <proof> <json>`: the proof is over both nonces too
  *
  * All texts are hexadecimal of UTF-8. Whatever is not in order is a ProtocolError, which ends the connection.
  */
 export class Handshake {
   readonly #key: SealingKey
-  readonly #isOwnAddress: (address: string) => boolean
+  readonly #whereabouts: Whereabouts
   #first: Hello | undefined
   /** What the next request must be proved for. */
   #greeted: { readonly theirs: string; readonly ours: string } | undefined
 
-  constructor(key: SealingKey, isOwnAddress: (address: string) => boolean) {
+  constructor(key: SealingKey, whereabouts: Whereabouts) {
     this.#key = key
-    this.#isOwnAddress = isOwnAddress
+    this.#whereabouts = whereabouts
   }
 
   /** There was a HELLO, and it was answered. */
@@ -54,21 +63,24 @@ export class Handshake {
     return this.#first !== undefined
   }
 
-  /** Our nonce and our proof. @throws ProtocolError */
-  greet(text: string): [nonce: string, proof: string] {
+  /** What the peer has dialled. */
+  get address(): string | undefined {
+    return this.#first?.address ?? undefined
+  }
+
+  /** Our nonce and our proof. Rejects with a ProtocolError. */
+  async greet(text: string): Promise<[nonce: string, proof: string]> {
     const hello = readHello(HELLO.exec(text)?.[1])
-    const { nonce, pid, statement, address } = hello
-    if (address === null ? this.#first === undefined : !this.#isOwnAddress(address)) {
-      throw new ProtocolError(
-        'azure_storage: this proxy does not know itself by that address',
-        SQLSTATE.invalidAuthorizationSpecification,
-      )
+    const { nonce, pid, statement, address, server } = hello
+    if (address === null ? this.#first === undefined : !this.#whereabouts.isOwnAddress(address)) {
+      throw misdialled('this proxy does not know itself by that address')
     }
+    if (!(await this.#whereabouts.isOwnServer(server))) throw misdialled('this proxy is in front of another server')
     if (this.#first && (pid !== this.#first.pid || statement !== this.#first.statement)) throw outOfOrder()
     this.#first ??= hello
     const ours = randomBytes(NONCE_BYTES).toString('hex')
     this.#greeted = { theirs: nonce, ours }
-    return [ours, mac(this.#key, 'blobgres/2 peer', nonce, ours, pid, statement, address)]
+    return [ours, mac(this.#key, 'blobgres/2 peer', nonce, ours, pid, statement, address, server)]
   }
 
   /** One request a HELLO, for the statement of that. @throws ProtocolError */
@@ -88,7 +100,7 @@ export class Handshake {
 
 function readHello(hex: string | undefined): Hello {
   if (hex === undefined) throw outOfOrder()
-  const { nonce, pid, statement, address } = readObject(Buffer.from(hex, 'hex'))
+  const { nonce, pid, statement, address, server } = readObject(Buffer.from(hex, 'hex'))
   const isHello =
     typeof nonce === 'string' &&
     NONCE.test(nonce) &&
@@ -96,9 +108,11 @@ function readHello(hex: string | undefined): Hello {
     STATEMENT.test(pid) &&
     typeof statement === 'string' &&
     STATEMENT.test(statement) &&
-    (address === null || typeof address === 'string')
+    (address === null || typeof address === 'string') &&
+    typeof server === 'string' &&
+    STATEMENT.test(server)
   if (!isHello) throw outOfOrder()
-  return { nonce, pid, statement, address }
+  return { nonce, pid, statement, address, server }
 }
 
 function readObject(bytes: Buffer): Record<string, unknown> {
@@ -113,6 +127,9 @@ function readObject(bytes: Buffer): Record<string, unknown> {
 }
 
 const outOfOrder = (): ProtocolError => new ProtocolError('azure_storage: this is no exchange of the extension')
+
+const misdialled = (why: string): ProtocolError =>
+  new ProtocolError(`azure_storage: ${why}`, SQLSTATE.invalidAuthorizationSpecification)
 
 const unproved = (): ProtocolError =>
   new ProtocolError(

@@ -1,11 +1,18 @@
+import type { Client } from 'pg'
 import { connectAdmin } from '../backend/admin.ts'
 import type { Address } from '../config/values.ts'
 import type { Logger } from '../log.ts'
 import type { Services } from '../services.ts'
 import { announceAddress, loopbackAddresses, ownHost, possibleAddresses, removeAddresses } from './address.ts'
 import { type Ask, askingProxies } from './ask.ts'
+import type { Whereabouts } from './handshake.ts'
+import { type Place, Presence } from './presence.ts'
 
 const HEARTBEAT_INTERVAL_MS = 60_000
+/** How soon a standby's promotion is noticed, or that a server that was lost is back. */
+const GLANCE_INTERVAL_MS = 1000
+/** As long as a function takes to try some addresses. */
+const FAREWELL_MS = 20_000
 
 /** The addresses at which nobody proves to be a proxy: not to stay registered, for anybody could listen there. */
 async function deadAmong(ask: Ask, addresses: readonly string[], signal: AbortSignal): Promise<string[]> {
@@ -18,15 +25,22 @@ async function deadAmong(ask: Ask, addresses: readonly string[], signal: AbortSi
 }
 
 /** A proxy's place among those that the server's functions call. */
-export class Registration {
+export class Registration implements Whereabouts {
   readonly #services: Services
   readonly #proxyId: string
   readonly #log: Logger
+  readonly #presence: Presence
+  #listen: Address | undefined
   /** What the server may dial to reach this proxy. */
   #possible: readonly string[] = []
+  /** What it has dialled. */
   #address: string | undefined
-  #place: 'first' | 'last' = 'first'
-  #heartbeat: NodeJS.Timeout | undefined
+  /** The server that this is about. */
+  #startedAt = ''
+  #place: Place = 'first'
+  #next: NodeJS.Timeout | undefined
+  #isHurrying = false
+  #hasFailed = false
   /** Aborted when this proxy is about to end: others can look after the addresses. */
   readonly #leaving = new AbortController()
   /** One change at a time. */
@@ -36,94 +50,177 @@ export class Registration {
     this.#services = services
     this.#proxyId = proxyId
     this.#log = log
+    this.#presence = new Presence(services.server)
   }
 
-  /** Where the server reaches this proxy, if it does. */
+  /** Where the server reaches this proxy, if it does; at a standby, where it may. */
   get address(): string | undefined {
-    return this.#address
+    return this.#address ?? (this.#services.server.isStandby ? this.#possible[0] : undefined)
   }
 
-  isOwn(address: string): boolean {
+  isOwnAddress(address: string): boolean {
     return this.#possible.includes(address)
+  }
+
+  async isOwnServer(startedAt: string): Promise<boolean> {
+    const isOwn = await this.#services.server.hasStartedAt(startedAt)
+    if (this.#services.server.startedAt !== this.#startedAt) this.#hurry()
+    return isOwn
+  }
+
+  /** A standby's functions find out for us at which of the possible addresses they reach this proxy. */
+  reached(address: string): void {
+    if (!this.#services.server.isStandby || this.#address !== undefined) return
+    this.#address = address
+    this.#enqueue(() => this.#show())
+  }
+
+  /** What a session was told by the server when it was let in: the first to hear that a standby was promoted. */
+  heard(inHotStandby: string | undefined): void {
+    const { isStandby, startedAt } = this.#services.server
+    const isOther = inHotStandby !== undefined && (inHotStandby === 'on') !== isStandby
+    if (isOther || startedAt !== this.#startedAt) this.#hurry()
   }
 
   /** Finds out how the server reaches this proxy, and lets the functions know. */
   async announce(listen: Address): Promise<void> {
-    const { config, sealingKey } = this.#services
+    this.#listen = listen
     // Functions may know the address from the time before a restart, and call at once.
-    this.#possible = possibleAddresses(listen, config.loopback, undefined)
-    const admin = await connectAdmin(config.backend)
-    try {
-      this.#possible = possibleAddresses(listen, config.loopback, await ownHost(admin))
-      this.#address = await askingProxies(admin, sealingKey, async ask => {
-        for (const address of this.#possible) {
-          if ((await ask(address, 'PING'))?.[0] === this.#proxyId) return address
-        }
-        return undefined
-      })
-      if (this.#address !== undefined) await announceAddress(admin, this.#address, this.#place)
-      else {
-        this.#log.warn(
-          { tried: this.#possible },
-          'the server cannot reach this proxy: account_add, blob_get, blob_put and blob_list will fail, COPY works (see --loopback)',
-        )
-      }
-    } finally {
-      await admin.end()
-    }
-    this.#enqueue(() => this.#lookAfter())
-    this.#heartbeat = setInterval(() => this.#enqueue(() => this.#lookAfter()), HEARTBEAT_INTERVAL_MS)
-    this.#heartbeat.unref()
+    this.#possible = possibleAddresses(listen, this.#services.config.loopback, undefined)
+    const admin = await this.#services.server.connect()
+    await this.#appear(admin).finally(() => admin.end())
+    this.#hurry()
   }
 
   /** Functions are to call another proxy, if there is one. */
   stepBack(): void {
     this.#place = 'last'
     this.#leaving.abort()
+    clearTimeout(this.#next)
     this.#enqueue(() => this.#move('last'))
   }
 
   /** Takes the address back. */
   async end(): Promise<void> {
-    clearInterval(this.#heartbeat)
     this.#leaving.abort()
+    clearTimeout(this.#next)
     this.#enqueue(() => this.#move('nowhere'))
     await this.#work
   }
 
   #enqueue(work: () => Promise<void>): void {
-    this.#work = this.#work.then(work).catch(error => {
-      this.#log.warn({ err: error, address: this.#address }, 'cannot look after the loopback addresses')
-    })
+    const failed = (error: unknown): void => {
+      const level = this.#hasFailed ? 'debug' : 'warn'
+      this.#log[level]({ err: error, address: this.#address }, 'cannot look after the loopback addresses')
+      this.#hasFailed = true
+    }
+    this.#work = this.#work.then(work).then(() => {
+      this.#hasFailed = false
+    }, failed)
   }
 
-  async #move(place: 'last' | 'nowhere'): Promise<void> {
+  #hurry(): void {
+    if (this.#isHurrying || this.#leaving.signal.aborted) return
+    this.#isHurrying = true
+    this.#enqueue(() => {
+      this.#isHurrying = false
+      return this.#lookAfter()
+    })
+    this.#work.finally(() => this.#schedule())
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#next)
+    if (this.#leaving.signal.aborted) return
+    const isSoon = this.#hasFailed || this.#services.server.isStandby
+    this.#next = setTimeout(() => this.#glance(), isSoon ? GLANCE_INTERVAL_MS : HEARTBEAT_INTERVAL_MS).unref()
+  }
+
+  async #glance(): Promise<void> {
+    const { server } = this.#services
+    if (server.isStandby && server.hasKey && (await this.#presence.stands())) this.#schedule()
+    else this.#hurry()
+  }
+
+  async #move(place: Place | 'nowhere'): Promise<void> {
+    if (this.#services.server.isStandby && place !== 'nowhere') await this.#show()
+    else await this.#presence.end()
     const address = this.#address
-    if (address === undefined) return
-    const admin = await connectAdmin(this.#services.config.backend)
+    if (this.#services.server.isStandby || address === undefined) return
+    const admin = await connectAdmin(this.#services.server.backend)
     await announceAddress(admin, address, place).finally(() => admin.end())
   }
 
-  /** Another proxy may have taken us for dead; and those that are, must not stay registered. */
-  async #lookAfter(): Promise<void> {
-    const { config, sealingKey } = this.#services
-    const admin = await connectAdmin(config.backend)
-    try {
-      const own = this.#address
-      const addresses = await loopbackAddresses(admin)
-      if (own !== undefined && !addresses.includes(own)) await announceAddress(admin, own, this.#place)
-      const others = addresses.filter(address => address !== own)
-      const dead =
-        others.length > 0
-          ? await askingProxies(admin, sealingKey, ask => deadAmong(ask, others, this.#leaving.signal))
-          : []
-      if (dead.length > 0) {
-        await removeAddresses(admin, dead)
-        this.#log.warn({ addresses: dead }, 'no proxy is at these addresses any more')
+  #show(): Promise<void> {
+    const addresses = this.#address === undefined ? this.#possible : [this.#address]
+    return this.#presence.show(this.#services.sealingKey, addresses, this.#place)
+  }
+
+  /** Looks at the server, and has its functions find this proxy. */
+  async #appear(admin: Client): Promise<void> {
+    const { config, server } = this.#services
+    await server.look(admin)
+    this.#possible = possibleAddresses(this.#listen as Address, config.loopback, await ownHost(admin))
+    const isNew = this.#startedAt !== server.startedAt
+    if (isNew) {
+      this.#address = undefined
+      await this.#presence.end()
+    }
+    this.#startedAt = server.startedAt
+    if (server.isStandby) {
+      if (server.hasKey) await this.#show()
+      return
+    }
+    const known = this.#address
+    this.#address ??= await this.#find(admin)
+    if (this.#address === undefined) {
+      if (isNew) {
+        this.#log.warn(
+          { tried: this.#possible },
+          'the server cannot reach this proxy: account_add, blob_get, blob_put and blob_list will fail, COPY works (see --loopback)',
+        )
       }
+    } else if (known === undefined || !(await loopbackAddresses(admin)).includes(known)) {
+      // Another proxy may have taken us for dead.
+      await announceAddress(admin, this.#address, this.#place)
+    }
+    if (this.#presence.isShown) {
+      // A function that has read what is registered before goes on to look there.
+      setTimeout(() => {
+        if (!server.isStandby) this.#enqueue(() => this.#presence.end())
+      }, FAREWELL_MS).unref()
+    }
+  }
+
+  #find(admin: Client): Promise<string | undefined> {
+    return askingProxies(admin, this.#services, async ask => {
+      for (const address of this.#possible) {
+        if ((await ask(address, 'PING'))?.[0] === this.#proxyId) return address
+      }
+      return undefined
+    })
+  }
+
+  async #lookAfter(): Promise<void> {
+    const { server } = this.#services
+    const admin = await server.connect()
+    try {
+      await this.#appear(admin)
+      await server.updateDatabases(admin)
+      if (!server.isStandby) await this.#weed(admin)
     } finally {
       await admin.end()
     }
     this.#log.debug('looked after the loopback addresses')
+  }
+
+  /** Those that are dead must not stay registered. */
+  async #weed(admin: Client): Promise<void> {
+    const others = (await loopbackAddresses(admin)).filter(address => address !== this.#address)
+    if (others.length === 0) return
+    const dead = await askingProxies(admin, this.#services, ask => deadAmong(ask, others, this.#leaving.signal))
+    if (dead.length === 0) return
+    await removeAddresses(admin, dead)
+    this.#log.warn({ addresses: dead }, 'no proxy is at these addresses any more')
   }
 }

@@ -2,7 +2,7 @@ import { credentialOf } from '../credentials/access.ts'
 import { rowTooLarge } from '../formats/rows/row-errors.ts'
 import type { Logger } from '../log.ts'
 import { COPIES_OF_ROW, type MemoryLease } from '../memory-budget.ts'
-import { sealForAccount } from '../operations/account-add.ts'
+import { sealForAccount, warningOf } from '../operations/account-add.ts'
 import { readBlobRows } from '../operations/blob-get.ts'
 import { LIST_COLUMNS, type ListRequest, listRows } from '../operations/blob-list.ts'
 import { BlobRowsUpload } from '../operations/blob-put.ts'
@@ -14,7 +14,7 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import { type Blob, openBlob } from '../storage/blob-client.ts'
 import type { Cancels } from './cancels.ts'
-import { Handshake } from './handshake.ts'
+import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRow, rowDescription } from './rows.ts'
 
@@ -25,8 +25,10 @@ export interface LoopbackServices extends Services {
   readonly interruptedReads: InterruptedReads
   /** Tells this proxy from others at the same address. */
   readonly proxyId: string
-  /** Whether the server may have dialled that to reach this proxy. */
-  readonly isOwnAddress: (address: string) => boolean
+  readonly whereabouts: Whereabouts & {
+    /** A function of the server has, at that address. */
+    reached(address: string): void
+  }
 }
 
 /** More than a block of small rows has. */
@@ -53,7 +55,7 @@ export class Requests {
     this.#log = log
     this.#services = services
     this.#encoding = encoding
-    this.#handshake = new Handshake(services.sealingKey, services.isOwnAddress)
+    this.#handshake = new Handshake(services.sealingKey, services.whereabouts)
   }
 
   /** What may come next. */
@@ -102,7 +104,7 @@ export class Requests {
     const message = readMessage(body)
     switch (message.kind) {
       case 'hello': {
-        const proof = this.#handshake.greet(message.text)
+        const proof = await this.#handshake.greet(message.text)
         yield rowDescription(['nonce', 'proof'])
         yield dataRow(proof, this.#encoding)
         break
@@ -111,6 +113,7 @@ export class Requests {
         const proved = this.#handshake.accept(message.text)
         this.#isOver = proved.verb !== 'OPEN'
         onProved()
+        if (this.#handshake.address !== undefined) this.#services.whereabouts.reached(this.#handshake.address)
         yield* this.#serve(readRequest(proved))
         break
       }
@@ -153,9 +156,10 @@ export class Requests {
         yield* this.#get(request)
         break
       case 'SEAL': {
-        const sealed = await sealForAccount(request, this.#services.sealingKey)
-        yield rowDescription(['sealed'])
-        yield dataRow([sealed], this.#encoding)
+        const { sealingKey } = this.#services
+        const sealed = await sealForAccount(request, sealingKey)
+        yield rowDescription(['sealed', 'warning'])
+        yield dataRow([sealed, warningOf(request, sealingKey)], this.#encoding)
         break
       }
       case 'OPEN': {

@@ -37,11 +37,17 @@ export class LoopbackService {
     this.#registration = new Registration(services, proxyId, log)
     this.#services = {
       ...services,
+      get sealingKey() {
+        return services.sealingKey
+      },
+      get serverMajorVersion() {
+        return services.serverMajorVersion
+      },
       calls: this.calls,
       cancels: this.cancels,
       interruptedReads: new InterruptedReads(),
       proxyId,
-      isOwnAddress: address => this.#registration.isOwn(address),
+      whereabouts: this.#registration,
     }
     this.#log = log
   }
@@ -68,6 +74,11 @@ export class LoopbackService {
   /** Where the server reaches this proxy, if it does. */
   get address(): string | undefined {
     return this.#registration.address
+  }
+
+  /** What a session was told of `in_hot_standby` when it was let in. */
+  heard(inHotStandby: string | undefined): void {
+    this.#registration.heard(inHotStandby)
   }
 
   /** Finds out how the server reaches this proxy, and lets the functions know. */
@@ -108,7 +119,7 @@ export class LoopbackService {
       })
       if (waiting.length === 0) return
       const ended = await endedStatements(
-        this.#services.config.backend,
+        this.#services.server.backend,
         waiting.flatMap(({ origins }) => origins),
       )
       for (const { connection, origins } of waiting) {

@@ -1,3 +1,4 @@
+import { whatIsWrong } from '../credentials/credential-check.ts'
 import {
   databaseName,
   IN_STATEMENT,
@@ -33,6 +34,16 @@ export function readSealRequest(fields: Readonly<Record<string, unknown>>): Seal
     pid: Number(call.pid),
     database: databaseName(Buffer.from(String(call.database_in_hex), 'hex')),
   }
+}
+
+/** What whoever adds a credential should know of it. The credential itself is not told. @throws PgError */
+export function warningOf(
+  { account, credentials, sealed, pid, database }: SealRequest,
+  key: SealingKey,
+): string | undefined {
+  if (sealed) return undefined
+  const wrong = whatIsWrong(openFromStatement(credentials, { account, pid, database }, key))
+  return wrong && `azure_storage: the credential given for storage account "${account}" ${wrong}`
 }
 
 /** The credential as it is to be stored. @throws PgError */

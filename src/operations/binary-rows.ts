@@ -4,6 +4,7 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { DatabaseError } from 'pg-protocol'
 import { connectAdmin } from '../backend/admin.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
+import { isInRecovery } from '../extension/install.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
@@ -83,6 +84,7 @@ export async function* binaryAsText(
   const stop = (): void => void admin.end()
   signal.addEventListener('abort', stop, { once: true })
   try {
+    if (await isInRecovery(admin)) throw onStandby()
     await admin.query("SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex'")
     // The caller's own transaction may have altered a row type, and waits for us.
     await admin.query(`BEGIN; SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`)
@@ -114,6 +116,14 @@ async function createTable(admin: Client, columns: RowsOfBlob['columns']): Promi
       await admin.query(`CREATE TEMP TABLE lock_${++locks} (LIKE ${relation})`)
     }
   }
+}
+
+function onStandby(): PgError {
+  return new PgError({
+    message: 'azure_storage: binary files cannot be read on a standby',
+    code: SQLSTATE.featureNotSupported,
+    detail: 'PostgreSQL reads them into a temporary table, and a standby has none.',
+  })
 }
 
 function partRunsCode(type: string): PgError {

@@ -85,7 +85,7 @@ export function textRows({ format, options }: Coder): { format: Format; options:
 
 /** The blob's bytes as `textRows` says that they are. */
 function openRows(
-  { config }: Services,
+  { config, server }: Services,
   request: RowsOfBlob,
   blob: Blob,
   coder: Coder,
@@ -94,5 +94,5 @@ function openRows(
   const columns = coder.format === 'parquet' ? parquetColumns(request) : []
   const spool = { ...config, backendPid: request.call.pid }
   const bytes = readBlob(blob, { format: coder, columns, spool, signal })
-  return coder.format === 'binary' ? binaryAsText(config.backend, request, bytes, signal) : bytes
+  return coder.format === 'binary' ? binaryAsText(server.backend, request, bytes, signal) : bytes
 }

@@ -25,6 +25,8 @@ export const SQLSTATE = {
   programLimitExceeded: '54000',
   statementTooComplex: '54001',
   objectNotInPrerequisiteState: '55000',
+  objectInUse: '55006',
+  cantChangeRuntimeParam: '55P02',
   queryCanceled: '57014',
   adminShutdown: '57P01',
   cannotConnectNow: '57P03',

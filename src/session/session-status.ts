@@ -1,6 +1,7 @@
 import { BACKEND, STATUS } from '../protocol/codes.ts'
 import { parameterStatus } from '../protocol/messages.ts'
 import { FrameTracker } from './frame-tracker.ts'
+import { withoutOwnContext } from './own-context.ts'
 import { Pending } from './pending.ts'
 
 /** What is known of a session by the messages of its backend, and by what the backend still owes. */
@@ -8,7 +9,7 @@ export class SessionStatus {
   /** As ParameterStatus has told them, in the bytes of the client's encoding. */
   readonly parameters = new Map<string, string>()
   readonly pending = new Pending()
-  readonly #tracker = new FrameTracker((code, body) => this.#take(code, body))
+  readonly #tracker = new FrameTracker({ message: (code, body) => this.#take(code, body), edit: withoutOwnContext })
   readonly #onKey: (key: Buffer) => void
   #key: Buffer | undefined
 
@@ -17,9 +18,9 @@ export class SessionStatus {
     this.#onKey = onKey
   }
 
-  /** Bytes of the backend that go to the client. */
-  told(bytes: Buffer): void {
-    this.#tracker.push(bytes)
+  /** Bytes of the backend for the client: returns those that go there now. */
+  told(bytes: Buffer): Buffer {
+    return this.#tracker.push(bytes)
   }
 
   /** The body of BackendKeyData, once logged in. */

@@ -205,8 +205,7 @@ export class Session {
 
   #reply(frame: Frame): void {
     if (frame.code === BACKEND.errorResponse) this.#stream?.closeCopyGate()
-    this.#status.told(frame.bytes)
-    this.#toClient(frame.bytes)
+    this.#toClient(this.#status.told(frame.bytes))
   }
 
   #passClientCopy(): void {
@@ -223,13 +222,13 @@ export class Session {
   }
 
   #passToClient(chunk: Buffer): void {
-    this.#status.told(chunk)
-    this.#toClient(chunk)
+    this.#toClient(this.#status.told(chunk))
     if (this.#state.kind === 'operating') this.#state.operation.answered()
     if (this.#lastWords) this.#leaveIfDrained()
   }
 
   #toClient(bytes: Buffer): void {
+    if (bytes.length === 0) return
     if (!this.#client.send(bytes)) this.#backend.pause('client')
   }
 

@@ -2,13 +2,13 @@ import { isConfig, type SealOne, sealConfig } from './credential-config.ts'
 import { type Call, type Node, partsOf, readValue, type Value } from './expressions.ts'
 import { namesAccountAdd, type RawStatement, type TextSettings } from './query-text.ts'
 import { quoteLiteral } from './quote.ts'
-import { Rewrite } from './rewrite.ts'
+import { type Rewrite, rewriteParts } from './rewrite.ts'
 import { mayHoldCredential } from './scan.ts'
 
 /** A credential that a statement gives to account_add(): to be sealed before the backend, its logs and views see it. */
 export interface Secret {
-  /** The credential itself, a JSON configuration that holds it, or what must only become unreadable. */
-  readonly form: 'credential' | 'config' | 'mask'
+  /** The credential itself, a JSON configuration that holds it, a passphrase, or what must only become unreadable. */
+  readonly form: 'credential' | 'config' | 'passphrase' | 'mask'
   readonly source: Value
   /** The account's name, where the statement tells it. */
   readonly account: Value | undefined
@@ -145,25 +145,29 @@ export const MAX_CREDENTIAL_LENGTH = 16 * 1024
 export function sealedSecret(form: Secret['form'], clear: string, account: string | undefined, seal: SealOne): string {
   if (clear.length > MAX_CREDENTIAL_LENGTH) return '***'
   if (account !== undefined && account.length > MAX_CREDENTIAL_LENGTH) return '***'
+  if (form === 'passphrase') return seal(clear, undefined, 'passphrase')
   if (form === 'config') return sealConfig(clear, (value, own = account) => seal(value, own))
   return seal(clear, account)
 }
 
 /** A statement with what is written in it of secrets replaced. */
 export function rewriteSecrets(
-  { start, end }: { readonly start: number; readonly end: number },
+  statement: { readonly start: number; readonly end: number },
   secrets: readonly Secret[],
   text: string,
   seal: SealOne,
 ): Rewrite {
-  const rewrite = new Rewrite(text)
-  let done = start
-  const written = secrets.flatMap(({ form, source, account }) => ('text' in source ? [{ form, source, account }] : []))
-  for (const { form, source, account } of written.sort((a, b) => a.source.start - b.source.start)) {
+  const parts = secrets.flatMap(({ form, source, account }) => {
+    if (!('text' in source)) return []
     const name = account && 'text' in account ? account.text : undefined
-    const sealed = form === 'mask' ? source.text : quoteLiteral(sealedSecret(form, source.text, name, seal))
-    rewrite.keep(done, source.start).put(sealed, source.start)
-    done = source.end
-  }
-  return rewrite.keep(done, end)
+    const { start, end } = source
+    return [
+      { start, end, text: form === 'mask' ? source.text : quoteLiteral(sealedSecret(form, source.text, name, seal)) },
+    ]
+  })
+  return rewriteParts(
+    statement,
+    parts.sort((a, b) => a.start - b.start),
+    text,
+  )
 }

@@ -2,9 +2,13 @@ import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
 import { type AccountSecrets, accountSecrets } from './account-secrets.ts'
+import { catalogueEdits, type Edit } from './catalogue.ts'
 import { type CopyStatement, readCopyStatement, relationName, withoutSecrets } from './copy-statement.ts'
+import { EXTENSION } from './extension-name.ts'
+import { type NamedExtensions, namedExtensions } from './named-extensions.ts'
 import { type RawStatement, type SqlSettings, splitStatements } from './query-text.ts'
 import { mayHoldCredential } from './scan.ts'
+import { settingChange } from './setting-statements.ts'
 
 /** What a statement of a query text is to the proxy: plain data, for it may have been read in another thread. */
 export type Statement = StatementRange &
@@ -17,7 +21,13 @@ export type Statement = StatementRange &
         readonly created?: CreatedRelation['kind']
       }
     | { readonly kind: 'extension'; readonly tag: string; readonly request: InstallRequest }
-    | { readonly kind: 'create-extension-call' }
+    | { readonly kind: 'create-extension-call'; readonly from: boolean }
+    /** PostgreSQL's to run, and Azure's words for who may not. */
+    | { readonly kind: 'drop-extension' }
+    /** The backend gets other text in the place of some. */
+    | { readonly kind: 'edited'; readonly edits: readonly Edit[] }
+    /** SET of the passphrase, in the session itself. */
+    | { readonly kind: 'set-passphrase'; readonly passphrase: string; readonly isLocal: boolean }
     /** The backend is to see it without its credentials. */
     | ({ readonly kind: 'with-secrets' } & AccountSecrets)
     | {
@@ -53,13 +63,15 @@ interface CreatedRelation {
 export interface StatementRange {
   readonly start: number
   readonly end: number
+  /** Those that it creates or drops, where Azure's list of extensions counts. */
+  readonly extensions?: NamedExtensions
 }
-
-const EXTENSION = 'azure_storage'
 
 /** Each takes some queries of the proxy's own, and each credential some work: a text of more is refused. */
 const MAX_STATEMENTS = 1000
 const MAX_SECRETS = 100
+/** More of them pass as they are. */
+const MAX_EDITED = 100
 /** Parts that are told one by one, such as names of columns and options. */
 const MAX_PARTS = 10_000
 
@@ -67,15 +79,29 @@ const MAX_PARTS = 10_000
 export function classify(text: string, settings: SqlSettings): Statement[] | undefined {
   const statements: Statement[] = []
   const created = new Map<string, CreatedRelation['kind']>()
-  const sizes = { statements: 0, secrets: 0, parts: 0 }
+  const sizes = { statements: 0, secrets: 0, parts: 0, edited: 0 }
   for (const raw of splitStatements(text, settings)) {
-    const statement = classifyOne(raw, text, settings)
+    const found = classifyOne(raw, text, settings)
+    const isExcess = found.kind === 'edited' && ++sizes.edited > MAX_EDITED
+    const statement: Statement = isExcess ? { kind: 'pass', start: raw.start, end: raw.end, count: 1 } : found
     const last = statements.at(-1)
+    if (settings.strictAzure) {
+      const extensions =
+        statement.kind === 'create-extension-call'
+          ? ({ action: 'create', names: [EXTENSION] } as const)
+          : namedExtensions(raw, settings.encoding)
+      if (extensions) {
+        statements.push({ ...statement, extensions })
+        sizes.statements++
+        continue
+      }
+    }
     if (statement.kind === 'pass') {
       const creates = createdBy(raw.node)
       if (creates) created.set(creates.relation, creates.kind)
-      if (last?.kind === 'pass') statements.pop()
-      const [start, count] = last?.kind === 'pass' ? [last.start, last.count] : [statement.start, 0]
+      const before = last?.kind === 'pass' && !last.extensions ? last : undefined
+      if (before) statements.pop()
+      const [start, count] = before ? [before.start, before.count] : [statement.start, 0]
       statements.push({ ...statement, start, count: count + 1 })
       continue
     }
@@ -143,13 +169,20 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
       const { version } = extensionOptions(node.AlterExtensionStmt.options ?? [])
       return { ...range, kind: 'extension', tag: 'ALTER EXTENSION', request: { action: 'update', version } }
     }
-    if (isCreateExtensionCall(raw)) return { ...range, kind: 'create-extension-call' }
+    const call = createExtensionCall(raw)
+    if (call) return { ...range, kind: 'create-extension-call', ...call }
+    const other = ofExtension(node)
+    if (other) return { ...range, ...other }
   } catch (error) {
     if (error instanceof PgError) return { ...range, kind: 'refuse', error: fieldsOf(error) }
     throw error
   }
   const secrets = accountSecrets(raw, text, settings)
   if (secrets) return { ...range, kind: 'with-secrets', ...secrets }
+  const change = settingChange(raw, settings.encoding)
+  if (change) return { ...range, ...change }
+  const edits = catalogueEdits(raw)
+  if (edits.length > 0) return { ...range, kind: 'edited', edits }
   return { ...range, kind: 'pass', count: 1 }
 }
 
@@ -198,8 +231,27 @@ function extensionOptions(options: Options): Pick<InstallRequest, 'schema' | 've
   return result
 }
 
-/** `SELECT create_extension('azure_storage')`, the way of Cosmos DB for PostgreSQL. */
-function isCreateExtensionCall({ tokens }: RawStatement): boolean {
-  const words = tokens.slice(0, 6).map(({ text }) => text.toLowerCase())
-  return words.join(' ') === "select create_extension ( 'azure_storage' )"
+/** `SELECT create_extension('azure_storage')`, the way of Cosmos DB for PostgreSQL, or `SELECT * FROM` it. */
+function createExtensionCall({ tokens }: RawStatement): { from: boolean } | undefined {
+  if (tokens.length > 7) return undefined
+  const words = tokens.map(({ text }) => text.toLowerCase()).join(' ')
+  const call = /^select (\* from )?create_extension \( 'azure_storage' \)$/.exec(words)
+  return call ? { from: call[1] !== undefined } : undefined
+}
+
+/** What PostgreSQL does with the extension, but for what it says. */
+function ofExtension(
+  node: RawStatement['node'],
+): { kind: 'drop-extension' } | { kind: 'refuse'; error: PgErrorFields } | undefined {
+  if ('DropStmt' in node && node.DropStmt.removeType === 'OBJECT_EXTENSION') {
+    const names = (node.DropStmt.objects ?? []).map(object => (object as { String?: { sval?: string } }).String?.sval)
+    return names.includes(EXTENSION) ? { kind: 'drop-extension' } : undefined
+  }
+  if ('AlterObjectSchemaStmt' in node && node.AlterObjectSchemaStmt.objectType === 'OBJECT_EXTENSION') {
+    const { object } = node.AlterObjectSchemaStmt as { object?: { String?: { sval?: string } } }
+    if (object?.String?.sval !== EXTENSION) return undefined
+    const message = 'SET SCHEMA clause for ALTER EXTENSION is not supported.'
+    return { kind: 'refuse', error: { message, code: SQLSTATE.featureNotSupported } }
+  }
+  return undefined
 }

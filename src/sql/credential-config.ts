@@ -1,5 +1,5 @@
 /** Seals one credential of the account it is given with; without one, of the account that the statement is for. */
-export type SealOne = (clear: string, account?: string) => string
+export type SealOne = (clear: string, account?: string, form?: 'passphrase') => string
 
 /** Keys of account_add(jsonb) whose values are no credentials; whatever else is given may be one, in the wrong place. */
 const OPEN_KEYS: ReadonlySet<string> = new Set(['name', 'auth_type', 'type', 'storage_type'])

@@ -34,6 +34,13 @@ export const parserHealth = { isShaken: false }
 /** Whether a word may be the function's name: the parser has to read the statement then. */
 export const namesAccountAdd = ({ text }: Token): boolean => /^(account_add$|"account_add"$|u&")/i.test(text)
 
+/** Whether a word may belong to the name of one of the settings: as such, or given to set_config(). */
+const namesSetting = ({ text }: Token): boolean => /^(azure_storage$|["'].*azure_storage|u&)/i.test(text)
+
+const CATALOGUE = /^"?(pg_available_extensions|pg_available_extension_versions|pg_settings)"?$/i
+/** Whether a word may be the name of a system view that lists extensions or settings. */
+export const namesCatalogue = ({ text }: Token): boolean => CATALOGUE.test(text)
+
 /** What the meaning of a query text's bytes hangs on. */
 export interface TextSettings {
   readonly encoding: string
@@ -42,6 +49,8 @@ export interface TextSettings {
 
 export interface SqlSettings extends TextSettings {
   readonly endpoints: StorageEndpoints
+  /** Statements about extensions are read too, for the list of those that Azure allows. */
+  readonly strictAzure?: boolean
 }
 
 /** Client encodings in which the second byte of a character may be an ASCII byte, and their lead bytes. */
@@ -131,8 +140,9 @@ function isBodyEnd(words: readonly Token[], index: number): boolean {
 
 function mayMatter(statement: readonly Token[]): boolean {
   const [first, second] = statement.slice(0, 2).map(({ text }) => text.toLowerCase())
-  if (first === 'copy' || first === 'create' || (first === 'alter' && second === 'extension')) return true
-  return statement.some(namesAccountAdd)
+  if (first === 'copy' || first === 'create' || second === 'extension') return true
+  if (first === 'set' || first === 'reset' || first === 'alter') return statement.some(namesSetting)
+  return statement.some(token => namesAccountAdd(token) || namesCatalogue(token) || namesSetting(token))
 }
 
 function parse(source: string): RawStatement['node'] | 'broken' | 'too complex' {

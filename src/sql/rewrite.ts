@@ -53,3 +53,18 @@ export class Rewrite {
     return this
   }
 }
+
+/** A statement with other text in the place of some parts, which are in the order of the text. */
+export function rewriteParts(
+  { start, end }: { readonly start: number; readonly end: number },
+  parts: readonly { readonly start: number; readonly end: number; readonly text: string }[],
+  original: string,
+): Rewrite {
+  const rewrite = new Rewrite(original)
+  let done = start
+  for (const part of parts) {
+    rewrite.keep(done, part.start).put(part.text, part.start)
+    done = part.end
+  }
+  return rewrite.keep(done, end)
+}

@@ -5,6 +5,7 @@ import type { Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import { accountAddIsOurs } from './account-function.ts'
+import { checkAllowList } from './allow-list.ts'
 import { mayCreateExtension } from './extension-right.ts'
 import { Answered } from './look-up.ts'
 import { selectListsFor } from './relations.ts'
@@ -50,6 +51,7 @@ export async function acquireResources(
       continue
     }
     try {
+      if (statement.extensions) checkAllowList(statement.extensions, await owner.serverParameters())
       if (statement.kind === 'extension' || statement.kind === 'create-extension-call') {
         mayInstall ??= await mayCreateExtension(backend, owner, inPipeline)
         if (mayInstall) installer ??= await owner.installer()

@@ -1,5 +1,6 @@
 import { serialize } from 'pg-protocol'
-import { databaseName, sealForStatement } from '../credentials/sealing.ts'
+import type { BackendConfig } from '../config/backend-url.ts'
+import { databaseName, sealForStatement, sealPassphrase } from '../credentials/sealing.ts'
 import { openCopy } from '../operations/copy-open.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { cstring } from '../protocol/cstring.ts'
@@ -42,6 +43,8 @@ export interface InterceptedSession
       'pending' | 'parameters' | 'backendPid' | 'idle' | 'quiet' | 'withBackend' | 'forward' | 'cancelBackend'
     > {}
 
+type Login = { readonly user: string; readonly database: string; readonly backend: BackendConfig }
+
 /**
  * The journey of a statement: a message of the client is looked at, waits until the backend has answered all before it,
  * is classified by PostgreSQL's parser, and if it is ours goes on as a script: the statements that the backend runs in
@@ -50,19 +53,13 @@ export interface InterceptedSession
 export class StatementInterceptor implements Interceptor {
   readonly #session: InterceptedSession
   readonly #services: Services
-  readonly #user: string
-  readonly #database: string
+  readonly #login: Login
   readonly #prepared: PreparedStatements
 
-  constructor(
-    session: InterceptedSession,
-    services: Services,
-    login: { readonly user: string; readonly database: string },
-  ) {
+  constructor(session: InterceptedSession, services: Services, login: Login) {
     this.#session = session
     this.#services = services
-    this.#user = login.user
-    this.#database = login.database
+    this.#login = login
     this.#prepared = new PreparedStatements(session.log)
   }
 
@@ -87,14 +84,14 @@ export class StatementInterceptor implements Interceptor {
         const { pending } = this.#session
         if (pending.quiet && !pending.skipping) this.#prepared.forget('') // the backend does too
         const text = body.toString('latin1', 0, body.length - 1)
-        const isOurs = mayBeOurs(text) && body.indexOf(0) === body.length - 1
+        const isOurs = mayBeOurs(text, this.#services.config.strictAzure) && body.indexOf(0) === body.length - 1
         return isOurs ? () => this.#query(frame, text) : undefined
       }
       case FRONTEND.parse: {
         this.#forgetPortals()
         const name = cstring(body, 0)
         const text = cstring(body, name.length + 1)
-        const concernsUs = mayBeOurs(text) || this.#prepared.has(name)
+        const concernsUs = mayBeOurs(text, this.#services.config.strictAzure) || this.#prepared.has(name)
         return concernsUs ? () => this.#parse(frame, name, text) : undefined
       }
       case FRONTEND.bind: {
@@ -103,7 +100,9 @@ export class StatementInterceptor implements Interceptor {
         const prepared = this.#prepared.ofName(cstring(body, portal.length + 1))
         if (prepared && !this.#prepared.hasRoomForPortal(portal)) return () => this.#refusePortal(frame)
         this.#prepared.bind(portal, prepared)
-        return prepared && prepared.secrets.length > 0 ? () => this.#bind(frame, prepared) : undefined
+        if (prepared === undefined || prepared.secrets.length === 0) return undefined
+        const sealed = () => sealParameters(frame, prepared.secrets, this.#encoding, this.#seal)
+        return async () => this.#session.forward(sealed())
       }
       case FRONTEND.execute: {
         this.#forgetPortals()
@@ -178,10 +177,6 @@ export class StatementInterceptor implements Interceptor {
     })
   }
 
-  async #bind(frame: Frame, { secrets }: Prepared): Promise<void> {
-    this.#session.forward(sealParameters(frame, secrets, this.#encoding, this.#seal))
-  }
-
   async #refusePortal(frame: Frame): Promise<void> {
     const session = this.#session
     if (!(await session.quiet())) {
@@ -231,7 +226,7 @@ export class StatementInterceptor implements Interceptor {
     const session = this.#session
     const began = performance.now()
     session.log.debug({ message, statements }, 'operation begun')
-    const owner = new ResourceOwner(this.#services.config.backend, this.#database)
+    const owner = new ResourceOwner(this.#login.backend, this.#login.database)
     try {
       await session.withBackend(backend => work(backend, owner))
     } catch (error) {
@@ -245,9 +240,13 @@ export class StatementInterceptor implements Interceptor {
     }
   }
 
-  readonly #seal: SealOne = (clear, account) => {
-    const database = databaseName(Buffer.from(this.#database))
-    const recipient = { account, pid: this.#session.backendPid, database }
+  readonly #seal: SealOne = (clear, account, form) => {
+    if (form === 'passphrase') return sealPassphrase(clear, this.#services.sealingKey)
+    const recipient = {
+      account,
+      pid: this.#session.backendPid,
+      database: databaseName(Buffer.from(this.#login.database)),
+    }
     return sealForStatement(clear, recipient, this.#services.sealingKey)
   }
 
@@ -271,15 +270,16 @@ export class StatementInterceptor implements Interceptor {
       encoding: this.#encoding,
       standardConformingStrings: this.#session.parameters.get('standard_conforming_strings') !== 'off',
       endpoints: this.#services.config.storageEndpoints,
+      strictAzure: this.#services.config.strictAzure === true,
     }
-    return readStatements(this.#session, this.#services.texts, { text, settings, client: this.#user })
+    return readStatements(this.#session, this.#services.texts, { text, settings, client: this.#login.user })
   }
 
   #context(rewrite: Rewrite, original: string, locks: CommitLocks, replies: number | undefined): ScriptContext {
     const encoding = this.#encoding
     return {
       openCopy: (step, row) =>
-        openCopy(this.#services, step, row, { pid: this.#session.backendPid, database: this.#database }),
+        openCopy(this.#services, step, row, { pid: this.#session.backendPid, database: this.#login.database }),
       spool: { ...this.#services.config, backendPid: this.#session.backendPid },
       confirmCommit: async copy => locks.get(copy)?.confirm(),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),

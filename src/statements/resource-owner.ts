@@ -1,7 +1,8 @@
 import type { Client } from 'pg'
 import { type CommitLock, connectAdmin, takeCommitLock } from '../backend/admin.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
-import { createInstaller, mayCreateExtension } from '../extension/install.ts'
+import { createInstaller, isInRecovery, mayCreateExtension } from '../extension/install.ts'
+import { SERVER_PARAMETERS, type ServerParameters } from './allow-list.ts'
 import { newCommitKey } from './script.ts'
 
 /**
@@ -37,9 +38,20 @@ export class ResourceOwner {
     })
   }
 
-  /** The name of an installer function. @throws PgError */
-  async installer(): Promise<string> {
-    const installer = await this.#asAdmin(createInstaller)
+  /** What Azure has in place of settings that a session could change. @throws PgError */
+  serverParameters(): Promise<ServerParameters> {
+    return this.#asAdmin(async admin => {
+      const { rows } = await admin.query<ServerParameters>(SERVER_PARAMETERS)
+      return rows[0] as ServerParameters
+    })
+  }
+
+  /** The name of an installer function; a standby takes none. @throws PgError */
+  async installer(): Promise<string | undefined> {
+    const installer = await this.#asAdmin(async admin =>
+      (await isInRecovery(admin)) ? undefined : createInstaller(admin),
+    )
+    if (installer === undefined) return undefined
     this.#releases.push(() => this.#asAdmin(installer.drop))
     return installer.qualifiedName
   }

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { CREATE_EXTENSION_REFUSAL, installerStatement } from '../extension/install.ts'
+import { CREATE_EXTENSION_REFUSAL, installerStatement, setPassphrase } from '../extension/install.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { rewriteSecrets } from '../sql/account-secrets.ts'
 import type { Statement } from '../sql/classify.ts'
 import { type CopyStatement, rewriteCopy } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import { quoteLiteral } from '../sql/quote.ts'
-import { Rewrite } from '../sql/rewrite.ts'
+import { Rewrite, rewriteParts } from '../sql/rewrite.ts'
 
 /** One statement that the backend runs for the client, and what becomes of its replies. */
 export type Step =
@@ -18,6 +18,8 @@ export type Step =
   | { readonly kind: 'copy-to'; readonly copy: CopyStatement }
   /** Ours: waits until the blob is committed. */
   | { readonly kind: 'await-commit' }
+  /** The client's own; but one may not, and is told so in Azure's words. */
+  | { readonly kind: 'drop-extension' }
   /** Does the client's work under another name: only its command tag changes. */
   | { readonly kind: 'retag'; readonly tag: string }
   /** Fails, for a reason the proxy knows. */
@@ -60,9 +62,10 @@ export function writeScript(text: string, statements: readonly Statement[], reso
         rewrite.put(`; ${awaitCommitText(copy, resources.commitKey(copy))}`, statement.end)
         steps.push({ kind: 'await-commit' })
       }
-    } else if (statement.kind === 'with-secrets') {
-      rewrite.append(rewriteSecrets(statement, statement.secrets, text, resources.seal))
-      steps.push(PASS)
+    } else if (isChanged(statement)) {
+      const { rewrite: changed, step } = change(statement, text, resources)
+      rewrite.append(changed)
+      steps.push(step)
     } else if (statement.kind === 'pass') {
       rewrite.keep(statement.start, statement.end)
       for (let i = 0; i < statement.count; i++) steps.push(PASS)
@@ -87,9 +90,10 @@ export function writePrepared(
     rewrite.append(rewritten(statement.copy, text, resources))
     return { text: rewrite.text, steps: [copyStep(statement.copy)], rewrite }
   }
-  if (statement.kind === 'with-secrets') {
-    rewrite.append(rewriteSecrets(statement, statement.secrets, text, resources.seal))
-    return { text: rewrite.text, steps: [PASS], rewrite }
+  if (isChanged(statement)) {
+    const { rewrite: changed, step } = change(statement, text, resources)
+    rewrite.append(changed)
+    return { text: rewrite.text, steps: [step], rewrite }
   }
   const { text: own, step } = writeStatement(statement, resources)
   rewrite.put(own, statement.start)
@@ -138,9 +142,29 @@ const copyStep = (copy: CopyStatement): Step => ({ kind: copy.direction === 'fro
 const rewritten = (copy: CopyStatement, text: string, resources: Resources): Rewrite =>
   rewriteCopy(copy, text, copy.direction === 'to' ? resources.selectList(copy) : undefined)
 
+/** A statement of the client's of which a part has changed. */
+type Changed = Extract<Statement, { kind: 'with-secrets' | 'edited' | 'drop-extension' }>
+
+const isChanged = (statement: Statement): statement is Changed =>
+  ['with-secrets', 'edited', 'drop-extension'].includes(statement.kind)
+
+function change(statement: Changed, text: string, { seal }: Resources): { rewrite: Rewrite; step: Step } {
+  const { start, end } = statement
+  switch (statement.kind) {
+    case 'with-secrets':
+      return { rewrite: rewriteSecrets(statement, statement.secrets, text, seal), step: PASS }
+    case 'edited':
+      return { rewrite: rewriteParts(statement, statement.edits, text), step: PASS }
+    case 'drop-extension':
+      return { rewrite: new Rewrite(text).keep(start, end), step: { kind: 'drop-extension' } }
+    default:
+      return statement satisfies never
+  }
+}
+
 function writeStatement(
-  statement: Exclude<Statement, { kind: 'pass' | 'copy' | 'with-secrets' }>,
-  { installer }: Resources,
+  statement: Exclude<Statement, Changed | { kind: 'pass' | 'copy' }>,
+  { installer, seal }: Resources,
 ): { text: string; step: Step } {
   switch (statement.kind) {
     case 'refuse':
@@ -153,14 +177,17 @@ function writeStatement(
         text: installerStatement(installer, statement.request),
         step: { kind: 'retag', tag: statement.tag },
       }
-    case 'create-extension-call':
+    case 'create-extension-call': {
+      const call = `${installer}('create', current_user, false, NULL, NULL) AS create_extension`
       return {
-        text:
-          installer === undefined
-            ? CREATE_EXTENSION_REFUSAL
-            : `SELECT ${installer}('create', current_user, false, NULL, NULL) AS create_extension`,
+        text: installer === undefined ? CREATE_EXTENSION_REFUSAL : `SELECT ${statement.from ? '* FROM ' : ''}${call}`,
         step: { kind: 'retag', tag: 'SELECT 1' },
       }
+    }
+    case 'set-passphrase': {
+      const sealed = seal(statement.passphrase, undefined, 'passphrase')
+      return { text: setPassphrase(sealed, statement.isLocal), step: { kind: 'retag', tag: 'SET' } }
+    }
     default:
       return statement satisfies never
   }

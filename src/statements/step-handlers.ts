@@ -1,9 +1,10 @@
-import { CREATE_EXTENSION_DENIED, INSTALLER_PREFIX } from '../extension/install.ts'
+import { CREATE_EXTENSION_DENIED, DROP_EXTENSION_DENIED, INSTALLER_PREFIX } from '../extension/install.ts'
 import { BACKEND } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import { commandComplete, type ErrorFields, errorFields, errorResponse, readErrorFields } from '../protocol/messages.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Wire } from '../session/wire.ts'
+import { EXTENSION } from '../sql/extension-name.ts'
 import { awaitCommit, copyFrom, copyTo } from './copy-steps.ts'
 import { openCopy } from './open-step.ts'
 import type { Step } from './script.ts'
@@ -24,6 +25,8 @@ export function handleStep(step: Step, run: ScriptRun): StepHandler {
       return awaitCommit(run)
     case 'retag':
       return retag(step.tag, run.wire)
+    case 'drop-extension':
+      return { ...pass(run.wire), replaceError: replaceDenial }
     case 'refuse':
       return { ...pass(run.wire), isOurs: true, replaceError: fields => replaceRefusal(fields, step) }
     default:
@@ -47,6 +50,15 @@ function pass(wire: Wire): StepHandler {
 /** The statement that is refused fails for its own reason: where COPY with URLs is off, in PostgreSQL's words. */
 function replaceRefusal(fields: ErrorFields, { error }: Step & { kind: 'refuse' }): ErrorFields | undefined {
   return sqlstate(fields) === SQLSTATE.raiseException ? errorFields(error) : undefined
+}
+
+/** By the routine that it comes from, for its words may be in any language. */
+function replaceDenial(fields: ErrorFields): ErrorFields | undefined {
+  const isDenied =
+    sqlstate(fields) === SQLSTATE.insufficientPrivilege && fields.get('R')?.toString() === 'aclcheck_error'
+  if (!isDenied || !fields.get('M')?.includes(EXTENSION)) return undefined
+  fields.set('M', Buffer.from(DROP_EXTENSION_DENIED))
+  return fields
 }
 
 function retag(tag: string, wire: Wire): StepHandler {

@@ -22,6 +22,7 @@ import {
   toPgError,
 } from './errors.ts'
 import { FIRST_PAGE_BLOBS, nextPageSize } from './list-pages.ts'
+import { nameReferences } from './listed-names.ts'
 import { checkAccountName, checkBlobPath, checkContainerName } from './names.ts'
 import { RequestGuard } from './request-guard.ts'
 
@@ -138,11 +139,12 @@ function encodePath(path: string): string {
 }
 
 function pipelineFor(endpoints: StorageEndpoints, url: string, account: string, credential: Credential): Pipeline {
-  // The SDK's types know only of the first. Redirects lead where nobody has configured that requests may go.
+  // The SDK's types know only of the first of these. Redirects lead where nobody has configured that requests may go.
   const options = {
     retryOptions: RETRIES,
     redirectOptions: { maxRetries: 0 },
     ...(endpoints.trust && { tlsOptions: endpoints.trust }),
+    additionalPolicies: [{ policy: nameReferences, position: 'perRetry' }],
   }
   switch (credential.kind) {
     case 'shared-key':

@@ -207,6 +207,6 @@ function tooManyBlocks(maxBlockBytes: number): PgError {
     message: `azure_storage: the blob would need more than ${MAX_BLOCKS} blocks`,
     code: SQLSTATE.programLimitExceeded,
     detail: `A block has at most ${Math.floor(maxBlockBytes / MEBIBYTE)} MiB.`,
-    hint: 'Raise azure_storage.blob_block_size_mb, or write several blobs.',
+    hint: 'Write several blobs.',
   })
 }

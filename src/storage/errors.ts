@@ -43,6 +43,25 @@ const writtenMeanwhile: Rule = {
   message: 'the blob was written by someone else at the same time',
   sqlState: SQLSTATE.objectNotInPrerequisiteState,
 }
+const leased = (what: 'blob' | 'container'): Rule => ({
+  message: `the ${what} is leased by someone else`,
+  sqlState: SQLSTATE.objectInUse,
+  hint: 'Wait until the lease ends, or break it.',
+})
+const conditionOfWrite: Rule = {
+  message: 'the blob was not written, because a precondition is not met',
+  sqlState: SQLSTATE.objectNotInPrerequisiteState,
+}
+const immutable: Rule = {
+  message: 'the blob is protected by an immutability policy or a legal hold',
+  sqlState: SQLSTATE.objectNotInPrerequisiteState,
+  hint: 'Write to another name, or wait until the protection ends.',
+}
+const archived: Rule = {
+  message: 'the blob is in the archive tier',
+  sqlState: SQLSTATE.objectNotInPrerequisiteState,
+  hint: 'Rehydrate it to an online tier first.',
+}
 const noConnection: Rule = {
   message: 'internal error while connecting',
   sqlState: SQLSTATE.sqlclientUnableToEstablishSqlconnection,
@@ -53,13 +72,44 @@ const redirected: Rule = {
 }
 const refused: Rule = { message: 'the storage service refused the request', sqlState: SQLSTATE.ioError }
 
-/** The service's own error codes, where they say more than the HTTP status. */
+const notReady = (message: string, hint?: string): Rule => ({
+  message,
+  sqlState: SQLSTATE.objectNotInPrerequisiteState,
+  ...(hint && { hint }),
+})
+
+/**
+ * The service's own error codes, where they say more than the HTTP status
+ * (https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes).
+ */
 const BY_CODE: Readonly<Record<string, Rule>> = {
   ContainerNotFound: noContainer,
   ContainerBeingDeleted: noContainer,
   BlobNotFound: noBlob,
-  ConditionNotMet: changedMeanwhile,
   InvalidBlockList: writtenMeanwhile,
+  LeaseIdMissing: leased('blob'),
+  LeaseIdMismatchWithBlobOperation: leased('blob'),
+  LeaseIdMismatchWithContainerOperation: leased('container'),
+  LeaseAlreadyPresent: leased('blob'),
+  LeaseIsBreakingAndCannotBeAcquired: leased('blob'),
+  LeaseLost: notReady('the lease on the blob has ended'),
+  LeaseNotPresentWithBlobOperation: notReady('there is no lease on the blob'),
+  LeaseNotPresentWithContainerOperation: notReady('there is no lease on the container'),
+  BlobModifiedWhileReading: changedMeanwhile,
+  BlobAlreadyExists: notReady('the blob exists and may not be overwritten', 'Write to another name.'),
+  BlobImmutableDueToPolicy: immutable,
+  BlobImmutableDueToLegalHold: immutable,
+  ContainerImmutabilityPolicyLocked: immutable,
+  ContainerHasLegalHold: immutable,
+  BlobArchived: archived,
+  BlobNotRehydrated: archived,
+  BlobBeingRehydrated: notReady('the blob is still on its way from the archive tier', 'Wait until it is rehydrated.'),
+  SnapshotsPresent: notReady('the blob has snapshots, which must be deleted first'),
+  PendingCopyOperation: notReady('a copy to the blob is under way', 'Wait until it ends, or abort it.'),
+  InvalidBlobType: notReady('the blob is no block blob', 'Delete it, or write to another name.'),
+  BlobOperationNotSupported: notReady('the blob does not allow the operation', 'Delete it, or write to another name.'),
+  BlobUsesCustomerSpecifiedEncryption: notReady('the blob is encrypted with a key of its own, which must be given'),
+  ContainerDisabled: notReady('the container is disabled'),
   // Where an account is no host name of its own (Azurite), this is how an unknown host looks.
   ResourceNotFound: noConnection,
   InvalidAuthenticationInfo: insufficientPermission,
@@ -136,7 +186,9 @@ function ruleFor(code: string | undefined, status: number | undefined, context: 
   if (rule !== undefined) return rule
   if (status >= 300 && status < 400) return redirected
   if (status === 404) return noBlob
-  if (status === 412) return changedMeanwhile
+  // Of conditions of our own there is one: that a blob is still the version that is being read.
+  if (status === 412 && context.operation === 'download') return changedMeanwhile
+  if (status === 412 && context.operation === 'upload') return conditionOfWrite
   return refused
 }
 

@@ -187,6 +187,7 @@ function fakeExchange(random: Random, recorded: readonly Buffer[]): Buffer {
     pid: '1',
     statement: '1',
     address: random.pick(['127.0.0.1:1', null, 5, 'x'.repeat(500)]),
+    server: random.pick(['1', null, 5, 'x']),
   }
   const parts = [random.pick(recorded), ...random.times(4, () => random.pick(recorded))].map(bytes => {
     switch (random.below(6)) {
@@ -239,11 +240,12 @@ async function provedElsewhere(stack: CopyStack): Promise<Buffer[]> {
     `SELECT azure_storage_private.proved_request(ARRAY['${ZERO}', '${ZERO}'], verb, jsonb_build_object(
        'access', azure_storage_private.access(c, '${account.name}', 'box', false), 'account', '${account.name}', 'container', '${stack.container.containerName}',
        'prefix', '', 'path', CASE verb WHEN 'OPEN' THEN 'replayed.txt' ELSE 'secret.txt' END, 'decoder', 'text', 'encoder', 'text', 'compression', 'none', 'columns', '[{"name": "a", "oid": 25, "typmod": -1}]'::jsonb)) AS text,
-       pg_backend_pid()::text AS pid, azure_storage_private.statement_microseconds() AS statement
+       pg_backend_pid()::text AS pid, azure_storage_private.statement_microseconds() AS statement,
+       azure_storage_private.server_start() AS server
      FROM azure_storage_private.caller AS c, unnest(ARRAY['LIST', 'GET', 'OPEN', 'SEAL', 'PING', 'CANCEL']) AS verb`,
   )
-  for (const { text, pid, statement } of captured) {
-    const hello = { nonce: ZERO, pid, statement, address: `${host}:${port}` }
+  for (const { text, pid, statement, server } of captured) {
+    const hello = { nonce: ZERO, pid, statement, server, address: `${host}:${port}` }
     recorded.push(wire.query(`HELLO ${Buffer.from(JSON.stringify(hello)).toString('hex')}`), wire.query(text))
   }
   return recorded

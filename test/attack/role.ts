@@ -40,6 +40,8 @@ const SETTINGS: Readonly<Record<string, readonly string[]>> = {
   quote_all_identifiers: ['on'],
 }
 
+const REFUSED_BY_PROXY = /=maybe$|blob_block_size_mb|credential_encryption_key/
+
 interface Attacker {
   readonly role: string
   readonly may: ReadonlySet<string>
@@ -169,10 +171,12 @@ const describe = (error: unknown): string => `${(error as Error).message} ${JSON
 /** Through the proxy, with a setting or two in the startup packet. */
 async function connect(stack: CopyStack, role: string, random: Random): Promise<pg.Client> {
   const names = ['azure_storage.proxy', 'azure_storage.session', 'azure_storage.challenge', 'row_security']
+  const isDirect = random.chance(0.5)
   const options = random
     .times(2, () => random.pick(names))
     .map(name => `-c ${name}=${random.pick(SETTINGS[name] ?? []).replace(/ .*/, '')}`)
-  const url = random.chance(0.5) ? stack.url(role) : stack.database.url.replace('postgres@', `${role}@`)
+    .filter(option => isDirect || !REFUSED_BY_PROXY.test(option))
+  const url = isDirect ? stack.database.url.replace('postgres@', `${role}@`) : stack.url(role)
   const client = new pg.Client({ connectionString: url, options: options.join(' ') })
   client.on('error', () => {})
   await client.connect()

@@ -39,6 +39,16 @@ describe.each(servers)('blob_put on PostgreSQL $version', server => {
     expect(await stack.get('x')).toBe('eins')
   })
 
+  test('a star quotes all columns, as in COPY', async () => {
+    for (const helper of ['options_copy', 'options_csv_put']) {
+      await client.query(
+        put('star.csv', `t, 'csv', 'none', azure_storage.${helper}(force_quote := ARRAY['*'])) FROM t`),
+      )
+      await client.query(`COPY t TO '${stack.blobUrl('copy.csv')}' (FORCE_QUOTE *)`)
+      expect(await stack.get('star.csv')).toBe(await stack.get('copy.csv'))
+    }
+  })
+
   test('no rows: NULL, and no blob', async () => {
     const { rows } = await client.query(put('none.csv', 't) IS NULL AS nothing FROM t WHERE false'))
     expect(rows).toEqual([{ nothing: true }])

@@ -34,6 +34,17 @@ describe('blobgres dev', () => {
     expect(await psql(url, 'SHOW azure.extensions')).toMatchObject({ stdout: 'azure_storage\n', stderr: '' })
   })
 
+  it('has an admin as on Azure, whose URL comes first', async () => {
+    const { url } = parseBanner(dev.banner)
+    expect(/postgres:\S+/.exec(dev.banner)?.[0]).toBe(url)
+    const facts = `SELECT rolsuper, rolcreaterole, rolcreatedb, pg_has_role('azure_pg_admin', 'MEMBER'),
+        pg_has_role('azure_storage_admin', 'USAGE'), datdba = u.oid, extowner = u.oid
+      FROM pg_roles AS u, pg_database, pg_extension
+      WHERE rolname = current_user AND datname = current_database() AND extname = 'azure_storage'`
+    expect(await psql(url, facts)).toMatchObject({ stdout: 'f|t|t|t|t|t|t\n', stderr: '' })
+    expect(await psql(url, 'SHOW shared_preload_libraries')).toMatchObject({ stdout: 'azure_storage\n', stderr: '' })
+  })
+
   it('has samples in place', async () => {
     const port = /Azurite on 127\.0\.0\.1:(\d+)/.exec(dev.banner)?.[1]
     const { name, key } = SAMPLE_ACCOUNT

@@ -5,8 +5,8 @@ import { servers } from '../support/servers.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
 const STATEMENTS = [
-  ['CREATE EXTENSION azure_storage', 'permission denied to create extension "azure_storage"'],
-  ["SELECT create_extension('azure_storage')", 'permission denied to create extension "azure_storage"'],
+  ['CREATE EXTENSION azure_storage', 'Only members of "azure_pg_admin" are allowed to use CREATE EXTENSION'],
+  ["SELECT create_extension('azure_storage')", 'Only members of "azure_pg_admin" are allowed to use CREATE EXTENSION'],
   ['ALTER EXTENSION azure_storage UPDATE', 'must be owner of extension azure_storage'],
 ] as const
 

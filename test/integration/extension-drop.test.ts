@@ -66,7 +66,7 @@ describe.each(servers)('the installed extension on PostgreSQL $version', server 
           "SELECT obj_description(oid, 'pg_extension') AS c FROM pg_extension WHERE extname = 'azure_storage'",
         )
       ).rows[0].c
-    expect(await comment()).toBe('Azure integration for PostgreSQL')
+    expect(await comment()).toBe('Azure Storage integration for PostgreSQL')
     await database.admin.query("COMMENT ON EXTENSION azure_storage IS 'mine'")
     expect(await comment()).toBe('mine')
   })

@@ -36,7 +36,7 @@ describeWith('pg_dump').each(servers.filter(({ version }) => version === 15))(
       const statements = dump.match(/^(CREATE|ALTER|GRANT|REVOKE|COMMENT|COPY)\b[^;(]*/gm)
       expect(statements?.map(text => text.trim())).toEqual([
         'CREATE EXTENSION IF NOT EXISTS azure_storage WITH SCHEMA public',
-        "COMMENT ON EXTENSION azure_storage IS 'Azure integration for PostgreSQL'",
+        "COMMENT ON EXTENSION azure_storage IS 'Azure Storage integration for PostgreSQL'",
         'COPY azure_storage.accounts',
         'COPY azure_storage_private.account_users',
       ])

@@ -13,7 +13,7 @@ describe.each(servers)('psql on PostgreSQL $version', server => {
 
   test('\\dx lists the extension', async () => {
     const { stdout } = await psql(database.url, '\\dx azure_storage')
-    expect(stdout).toBe('azure_storage|1.9|public|Azure integration for PostgreSQL\n')
+    expect(stdout).toBe('azure_storage|1.9|public|Azure Storage integration for PostgreSQL\n')
   })
 
   test('\\dx+ lists its members', async () => {

@@ -67,10 +67,13 @@ describe.each(servers)('ALTER EXTENSION … UPDATE on PostgreSQL $version', serv
     })
   })
 
-  test('needs an extension, its owner, and the version', async () => {
+  test('needs an extension, a member of azure_pg_admin, and the version', async () => {
     await expect(install(database, database.admin, { action: 'update' })).rejects.toMatchObject({ code: '42704' })
     await install(database)
-    const other = await database.connectAs(await database.createRole('other', 'IN ROLE azure_pg_admin'))
+    await install(database, await database.connectAs(await database.createRole('adm', 'IN ROLE azure_pg_admin')), {
+      action: 'update',
+    })
+    const other = await database.connectAs(await database.createRole('other'))
     await expect(install(database, other, { action: 'update' })).rejects.toMatchObject({
       code: '42501',
       message: 'must be owner of extension azure_storage',

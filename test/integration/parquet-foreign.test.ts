@@ -99,6 +99,18 @@ describe.each(servers)('files of others on PostgreSQL $version', server => {
     expect(await valuesOf('map.parquet', 'text')).toEqual(['{"a\\"\\\\":"1","b":null}'])
   })
 
+  it('but not into a row type, whose columns are always the same', async () => {
+    await stack.client.query('CREATE TYPE pair AS (key text, value int)')
+    for (const type of ['pair', 'int[]']) {
+      expect(await errorOf(valuesOf('map.parquet', type))).toMatchObject({
+        code: '0A000',
+        message: `azure_storage: a map of the Parquet file cannot be read as ${type === 'pair' ? 'record' : 'int4[]'}`,
+        hint: expect.stringContaining('hstore'),
+      })
+    }
+    expect(await valuesOf('map.parquet', 'pair[]')).toHaveLength(1)
+  })
+
   it('encrypted files', async () => {
     await stack.client.query('CREATE TEMP TABLE e (v int)')
     expect(await errorOf(stack.client.query(`COPY e FROM '${stack.blobUrl('encrypted.parquet')}'`))).toMatchObject({

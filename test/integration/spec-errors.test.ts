@@ -41,7 +41,7 @@ const NO_PERMISSION = {
 const NO_CONNECTION = { code: '08001', message: 'azure_storage: internal error while connecting' }
 const INVALID_CREDENTIALS = { code: '22023', message: 'azure_storage: storage credentials invalid format' }
 const UNKNOWN_ENDING =
-  "azure_storage: could not infer file encoding from extension: '.dat', use a supported extension [csv, csv.gz, tsv, " +
+  "azure_storage: could not infer file encoding from extension: 'dat', use a supported extension [csv, csv.gz, tsv, " +
   'tsv.gz, json, json.gz, xml, xml.gz, txt, txt.gz, parquet], or specify the decoder argument if you are using blob_get ' +
   'or format if using COPY FROM/TO'
 

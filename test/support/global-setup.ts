@@ -27,7 +27,7 @@ local all all trust
 
 const ACCOUNTS = ['devacct1', 'devacct2'].map(name => ({
   name,
-  key: Buffer.from(`the key of ${name} `.repeat(4)).toString('base64'),
+  key: Buffer.alloc(64, `the key of ${name} `).toString('base64'),
 }))
 
 const running: Child[] = []

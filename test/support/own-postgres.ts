@@ -8,6 +8,7 @@ import { initCluster, type PostgresBinaries, type PostgresOptions, startPostgres
 import type { PostgresServer } from './servers.ts'
 
 export interface OwnServer extends PostgresServer {
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -17,19 +18,26 @@ const HBA = 'host all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 
 export async function startOwnServer(version: 15 | 18, dataDir?: string): Promise<OwnServer> {
   const dir = dataDir ?? (await createCluster(version))
   const port = await freePort()
-  const child = await startPostgres(await optionsOf(version, dir), {
-    port,
-    unix_socket_directories: '',
-    fsync: 'off',
-    wal_level: 'logical',
-    max_connections: 30,
-    shared_buffers: '16MB',
-  })
+  const options = await optionsOf(version, dir)
+  const start = () =>
+    startPostgres(options, {
+      port,
+      unix_socket_directories: '',
+      fsync: 'off',
+      wal_level: 'logical',
+      max_connections: 30,
+      shared_buffers: '16MB',
+    })
+  let child = await start()
   return {
     version,
     host: '127.0.0.1',
     port,
     superuser: 'postgres',
+    async restart() {
+      await child.stop()
+      child = await start()
+    },
     async stop() {
       await child.stop()
       if (dataDir === undefined) await rm(join(dir, '..'), { recursive: true })

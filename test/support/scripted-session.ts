@@ -11,10 +11,11 @@ export const sealingKey = { encKey: Buffer.alloc(32, 1), macKey: Buffer.alloc(32
 export const LOGIN = { user: 'app', database: 'db' }
 export const PID = 42
 
-/** A server that nobody reaches, an account on Azure, and a reader of long texts that gives up. */
+const BACKEND = { host: '127.0.0.1', port: 1, user: 'postgres', password: undefined, database: 'db' }
+
+/** An account on Azure, and a reader of long texts that gives up. */
 const SERVICES = {
   config: {
-    backend: { host: '127.0.0.1', port: 1, user: 'postgres', password: undefined, database: 'db' },
     storageEndpoints: { defaultTemplate: 'https://{account}.blob.core.windows.net', accounts: new Map() },
   },
   sealingKey,
@@ -37,7 +38,7 @@ export class ScriptedSession implements InterceptedSession {
 
   constructor(status: number = STATUS.idle) {
     this.pending.receivedReady(status)
-    this.interceptor = new StatementInterceptor(this, SERVICES, LOGIN)
+    this.interceptor = new StatementInterceptor(this, SERVICES, { ...LOGIN, backend: BACKEND })
   }
 
   get idle(): boolean {

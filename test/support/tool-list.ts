@@ -15,6 +15,7 @@ const TOOLS = {
   psql: { probe: ['psql', '--version'], package: 'postgresql-client' },
   pg_dump: { probe: ['pg_dump', '--version'], package: 'postgresql-client' },
   pg_recvlogical: { probe: ['pg_recvlogical', '--version'], package: 'postgresql-client' },
+  pg_basebackup: { probe: ['pg_basebackup', '--version'], package: 'postgresql-client' },
   pgbench: { probe: ['pgbench', '--version'], package: 'postgresql' },
   psycopg: { probe: [PYTHON, '-c', 'import psycopg'], package: 'python3-psycopg' },
   asyncpg: { probe: [PYTHON, '-c', 'import asyncpg'], package: 'python3-asyncpg' },

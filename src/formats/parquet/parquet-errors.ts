@@ -64,6 +64,21 @@ export const noColumns = (): PgError =>
     code: SQLSTATE.featureNotSupported,
   })
 
+export const noFields = (column: string): PgError =>
+  new PgError({
+    message: 'azure_storage: Parquet cannot hold a row type without columns',
+    code: SQLSTATE.featureNotSupported,
+    detail: `It is in column "${shortened(column)}".`,
+  })
+
+/** A map is read as what can have any keys. */
+export const mapInto = (target: Shape): PgError =>
+  new PgError({
+    message: `azure_storage: a map of the Parquet file cannot be read as ${shapeName(target)}`,
+    code: SQLSTATE.featureNotSupported,
+    hint: 'Maps are read as json, jsonb, hstore or text, or as an array of a row type that has a key and a value.',
+  })
+
 export function columnCountDiffers(found: EngineColumns, expected: readonly ParquetColumn[]): PgError {
   const inFile = found.columns.map(({ name, type }) => `${name} ${type.name}`)
   const ours = expected.map(({ name, shape }) => `${name} ${shapeName(shape)}`)

@@ -92,6 +92,7 @@ export function readSchema(schema: ThriftValue | undefined, arrowKinds: readonly
   const leaves: Leaf[] = []
   const chunks: Leaf[] = []
   let next = 0
+  let emptyGroup: string | undefined
 
   const visit = (parent: ThriftStruct | undefined, within: Place): void => {
     const index = next++
@@ -101,6 +102,7 @@ export function readSchema(schema: ThriftValue | undefined, arrowKinds: readonly
     const children = readInt(element.get(ELEMENT.childCount)) ?? 0
     const isGroup = !element.has(ELEMENT.type)
     if (isGroup) {
+      if (children === 0) emptyGroup ??= place.column
       const isVariant = !place.inVariant && logicalTypeOf(element)?.has(LOGICAL.variant) === true
       if (isVariant) leaves.push({ ...place, meaning: undefined, physicalType: undefined, width: undefined })
       if (children > elements.length) throw noTree()
@@ -119,6 +121,7 @@ export function readSchema(schema: ThriftValue | undefined, arrowKinds: readonly
   visit(undefined, { column: '', depth: 0, inVariant: false, hasRepetitionLevels: false, hasDefinitionLevels: false })
   if (next !== elements.length) throw noTree()
   if (chunks.length === 0) throw noColumns()
+  if (emptyGroup !== undefined) throw noFields(emptyGroup)
   return { names, leaves, chunks, rewritten: list(THRIFT.struct, elements.map(struct)) }
 }
 
@@ -233,6 +236,13 @@ const noTree = (): PgError =>
 
 const noColumns = (): PgError =>
   new PgError({ message: 'azure_storage: the Parquet file has no columns', code: SQLSTATE.featureNotSupported })
+
+const noFields = (column: string): PgError =>
+  new PgError({
+    message: 'azure_storage: the Parquet file has a structure without fields',
+    code: SQLSTATE.featureNotSupported,
+    detail: `It is in column "${column}".`,
+  })
 
 /** The engine would read them as floating-point numbers. */
 function numbersTooPrecise(column: string): PgError {

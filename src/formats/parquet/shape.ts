@@ -16,6 +16,13 @@ export interface ParquetColumn {
   readonly shape: Shape
 }
 
+/** Whether a row type without columns is part of it. */
+export function isPartlyEmpty(shape: Shape): boolean {
+  if (shape.kind === 'scalar') return false
+  if (shape.kind === 'array') return isPartlyEmpty(shape.element)
+  return shape.fields.length === 0 || shape.fields.some(field => isPartlyEmpty(field.shape))
+}
+
 /** PostgreSQL's MaxTupleAttributeNumber. */
 const MAX_COLUMNS = 1664
 /** All types that columns are made of; far more than a row type of any use has. */

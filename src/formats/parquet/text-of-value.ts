@@ -1,5 +1,6 @@
 import type { EngineType } from './engine-messages.ts'
 import { jsonOf } from './json-of-value.ts'
+import { mapInto } from './parquet-errors.ts'
 import { needsEscape, scalarText } from './scalar-text.ts'
 import type { Shape } from './shape.ts'
 
@@ -10,7 +11,7 @@ const JSON_TEXT = /^(?:VARCHAR|JSON|BLOB|VARIANT)$/
 const HSTORE = /(?:^|\.)hstore$/
 const TEXT: Shape = { kind: 'scalar', type: 'text' }
 
-/** The statement's expression for column `sql` of a file, as a value in COPY's text format. */
+/** The statement's expression for column `sql` of a file, as a value in COPY's text format. @throws PgError */
 export function copyTextOf(sql: string, source: EngineType, target: Shape): string {
   const text = textOf(sql, source, target, 0)
   return source.kind === 'scalar' && !needsEscape(source.name) && !isBytes(target) ? text : `copy_escape(${text})`
@@ -36,7 +37,8 @@ function textOf(sql: string, source: EngineType, target: Shape, depth: number): 
       if (target.kind === 'array' && target.element.kind === 'composite') {
         return arrayLiteral(`map_entries(${sql})`, entryType(source), target, depth)
       }
-      if (target.kind === 'scalar' && HSTORE.test(target.type)) return hstoreLiteral(sql, source, depth)
+      if (target.kind !== 'scalar') throw mapInto(target)
+      if (HSTORE.test(target.type)) return hstoreLiteral(sql, source, depth)
       return jsonOf(sql, source, depth)
     }
   }

@@ -5,11 +5,11 @@ import { Duplex } from 'node:stream'
 import type { Compression } from '../format.ts'
 import { Engine } from './engine.ts'
 import { hasPlace, takePlace } from './engine-places.ts'
-import { noColumns, unwritable } from './parquet-errors.ts'
+import { noColumns, noFields, unwritable } from './parquet-errors.ts'
 import { createFifo, type Fifo, removeName } from './private-files.ts'
 import { createRowLines, type RowLines } from './row-lines.ts'
 import { RowSpool } from './row-spool.ts'
-import type { ParquetColumn } from './shape.ts'
+import { isPartlyEmpty, type ParquetColumn } from './shape.ts'
 import { columnAt, identifier, literal, MACROS } from './sql-text.ts'
 import { valueOfCopyText } from './value-of-text.ts'
 import { distinctNames, WrittenNames } from './written-names.ts'
@@ -205,6 +205,8 @@ class ParquetEncoder extends Duplex {
 
   async #start(source: string): Promise<void> {
     if (this.#columns.length === 0) throw noColumns()
+    const empty = this.#columns.find(({ shape }) => isPartlyEmpty(shape))
+    if (empty) throw noFields(empty.name)
     const fifo = await this.#createPipe()
     const file = new Socket({ fd: fifo.readEnd, readable: true, writable: false })
     this.#file = file

@@ -88,8 +88,9 @@ export function readRowOptions(options: unknown, format: Format, direction: Dire
   }
 }
 
-/** Which of the columns are named; all that are named must be there. */
+/** Which of the columns are named; all that are named must be there. A star alone names each, as in COPY. */
 export function columnFlags(names: readonly string[], columns: readonly string[]): boolean[] {
+  if (names.length === 1 && names[0] === '*') return columns.map(() => true)
   const missing = names.find(name => !columns.includes(name))
   if (missing !== undefined) {
     throw new PgError({ message: `column "${missing}" does not exist`, code: SQLSTATE.undefinedColumn })

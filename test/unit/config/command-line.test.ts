@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest'
-import { parseCommandLine } from '../../../src/config/command-line.ts'
+import { type Invocation, parseCommandLine } from '../../../src/config/command-line.ts'
 import { EXAMPLES } from '../../../src/config/examples.ts'
 import { COMMANDS, type CommandName, optionsOf, variableOf } from '../../../src/config/options.ts'
 
@@ -26,6 +26,14 @@ it('tells a command, its flags and its arguments', () => {
     flags: { account: ['a', 'b=c'], listen: ['x'] },
     args: [],
   })
+})
+
+it('takes a switch alone for on', () => {
+  const flagsOf = (...argv: readonly string[]) => (parseCommandLine(argv, '') as Invocation).flags['strict-azure']
+  expect(flagsOf('dev', '--strict-azure')).toEqual(['on'])
+  expect(flagsOf('serve', '--strict-azure', '--listen', 'x')).toEqual(['on'])
+  expect(flagsOf('serve', '--strict-azure', 'off', '--listen', 'x')).toEqual(['off'])
+  expect(flagsOf('serve', '--strict-azure=off')).toEqual(['off'])
 })
 
 it.each(Object.keys(COMMANDS) as CommandName[])('helps with %s, and names all of its options and variables', name => {

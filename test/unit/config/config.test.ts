@@ -57,6 +57,26 @@ describe('the configuration of serve', () => {
     expect(parse(`--backend postgres://u@h/?${parameters}`).backend.tls).toEqual(tls)
   })
 
+  it.each([
+    ['postgres://u@a:1,b,[::1]:3/d', ['a:1', 'b:5432', '::1:3']],
+    ['postgres://u@a,b:7/d?port=6', ['a:6', 'b:6']],
+    ['postgres://u@/d?host=a,b&port=1,2', ['a:1', 'b:2']],
+  ])('reads the servers of %s, in order', (url, expected) => {
+    const { backend } = parse(`--backend ${url}`, { BLOBGRES_BACKEND_PASSWORD: 'p' })
+    const all = [backend, ...(backend.others ?? [])]
+    expect(all.map(({ host, port }) => `${host}:${port}`)).toEqual(expected)
+    expect(all.map(({ user, database, password }) => [user, database, password])).toEqual(
+      all.map(() => ['u', 'd', 'p']),
+    )
+    expect(JSON.stringify(backend)).not.toContain('"p"')
+  })
+
+  it('is told which of several servers is meant', () => {
+    expect(parse('--backend postgres://u@a,b/?target_session_attrs=prefer-standby').backend.targetSessionAttrs).toBe(
+      'prefer-standby',
+    )
+  })
+
   it("takes the backend's password from a variable of its own", () => {
     const env = { BLOBGRES_BACKEND_PASSWORD: 'p' }
     expect(parse('--backend postgres://u@h', env).backend.password).toBe('p')

@@ -68,6 +68,13 @@ it.each([
   ['s3cret', 'not a PostgreSQL URL'],
   ['postgres://h/s3cret', 'the user is missing'],
   ['postgres://u:s3cret@h?gssencmode=require', 'unknown parameter "gssencmode"'],
+  ['postgres://u:s3cret@a,b:x/d', 'the port is not a port number'],
+  ['postgres://u:s3cret@a,b/d?port=1,2,3', 'there are not as many ports as hosts'],
+  ['postgres://u:s3cret@/d?host=a,', 'the host is missing'],
+  [
+    'postgres://u:s3cret@h?target_session_attrs=master',
+    'target_session_attrs is not one of any, read-write, read-only',
+  ],
   ['postgres://u:s3cret@h?sslmode=on', 'sslmode: "on" is not one of disable, prefer, require, verify-ca, verify-full'],
   ['postgres://u:s3cret@h?sslrootcert=x', 'sslrootcert is of use only with sslmode=verify-ca or verify-full'],
   ['postgres://u:s3cret@h?sslmode=verify-ca&sslrootcert=/no', 'sslrootcert: cannot read "/no" (ENOENT)'],

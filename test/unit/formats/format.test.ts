@@ -22,12 +22,12 @@ describe('resolveFormat', () => {
 
   it.each([
     ['a', ''],
-    ['a.CSV', '.CSV'],
-    ['a.dat', '.dat'],
-    ['a.dat.gz', '.gz'],
-    ['a.parquet.gz', '.gz'],
+    ['a.CSV', 'CSV'],
+    ['a.dat', 'dat'],
+    ['a.dat.gz', 'gz'],
+    ['a.parquet.gz', 'gz'],
     ['csv', ''],
-    ['a.', '.'],
+    ['a.', ''],
   ])('cannot infer %s', (path, extension) => {
     expect(() => resolveFormat(path, 'auto', 'auto')).toThrow(
       expect.objectContaining({

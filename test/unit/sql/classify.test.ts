@@ -37,6 +37,19 @@ describe('ours', () => {
     ['create extension if not exists "azure_storage" with schema public version \'1.9\' cascade', ['extension']],
     ['ALTER EXTENSION azure_storage UPDATE', ['extension']],
     ["SELECT create_extension('azure_storage')", ['create-extension-call']],
+    ["SELECT * FROM create_extension('azure_storage');", ['create-extension-call']],
+    ['DROP EXTENSION IF EXISTS "azure_storage", hstore CASCADE', ['drop-extension']],
+    ['ALTER EXTENSION azure_storage SET SCHEMA x', ['refuse']],
+    ['SELECT * FROM pg_available_extensions', ['edited']],
+    ['SELECT 1; EXPLAIN SELECT 1 FROM (TABLE pg_catalog.pg_settings) AS s', ['pass', 'edited']],
+    ['INSERT INTO t SELECT v.name FROM "pg_available_extension_versions" () AS v', ['edited']],
+    ['SET azure_storage.allow_network_access = maybe', ['refuse']],
+    ['set local "Azure_Storage.log_level" to loud', ['refuse']],
+    ['ALTER ROLE ALL SET azure_storage.blob_block_size_mb = 1', ['refuse']],
+    ["SELECT pg_catalog.set_config('azure_storage.log_level', 'loud', true)", ['refuse']],
+    ["ALTER DATABASE d SET azure_storage.credential_encryption_key = 'x'", ['with-secrets']],
+    ["SELECT set_config('azure_storage.credential_encryption_key', $1, true)", ['with-secrets']],
+    ["SET azure_storage.credential_encryption_key = 'x'", ['set-passphrase']],
     ["SELECT 1; CREATE EXTENSION azure_storage; SELECT 'ü'", ['pass', 'extension', 'pass']],
     [
       `CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 AS end; SELECT 2 end; END; COPY t FROM '${URL}'`,
@@ -71,7 +84,19 @@ describe('not ours', () => {
     `COPY t FRM '${URL}'`,
     `DO $$ BEGIN COPY t FROM '${URL}'; END $$`,
     'CREATE EXTENSION azure_storage_more',
-    'DROP EXTENSION azure_storage',
+    'DROP EXTENSION hstore -- azure_storage',
+    'SET azure_storage.log_level = info; RESET azure_storage.log_level',
+    'RESET azure_storage.credential_encryption_key',
+    "SELECT set_config('azure_storage.log_level', $1, true), azure_storage.account_list()",
+    'SELECT \'pg_settings\', "pg_settings" FROM t',
+    'SELECT * FROM public.pg_settings',
+    'WITH pg_settings AS (SELECT 1) SELECT * FROM pg_settings',
+    'SELECT pg_catalog.pg_settings.name FROM pg_catalog.pg_settings',
+    'CREATE VIEW v AS SELECT * FROM pg_settings',
+    'CREATE FUNCTION f() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM pg_settings; END',
+    'GRANT SELECT ON pg_settings TO PUBLIC',
+    "UPDATE pg_settings SET setting = 'on' WHERE name = 'x'",
+    'SELECT * FROM ONLY pg_settings',
     'CREATE EXTENSION hstore',
   ])('%s', sql => {
     expect(kinds(sql)).toBeUndefined()
@@ -116,4 +141,10 @@ it('a trail byte that looks like a backslash or a quote is neither', () => {
 it('a refusal keeps its statement, without secrets', () => {
   const [statement] = classify(`COPY (SELECT 1) TO '${URL}?sig=secret' (HEADER)`, SETTINGS) ?? []
   expect(statement).toMatchObject({ kind: 'refuse', copy: `COPY (SELECT 1) TO '${URL}?<redacted>' (HEADER)` })
+})
+
+it('of many statements that would be edited the last pass as they are', () => {
+  const found = classify('TABLE pg_settings; '.repeat(2000), SETTINGS) ?? []
+  expect(found).toHaveLength(101)
+  expect(found.at(-1)).toMatchObject({ kind: 'pass', count: 1900 })
 })

@@ -36,13 +36,30 @@ describe('toPgError', () => {
     [412, 'ConditionNotMet', 'the blob was changed while it was read', '55000'],
     [400, 'InvalidBlockList', 'the blob was written by someone else at the same time', '55000'],
     [503, 'ServerBusy', 'internal error while connecting', '08001'],
-    [409, 'BlobArchived', 'the storage service refused the request', '58030'],
+    [412, 'LeaseIdMissing', 'the blob is leased by someone else', '55006'],
+    [412, 'LeaseIdMismatchWithBlobOperation', 'the blob is leased by someone else', '55006'],
+    [412, 'LeaseIdMismatchWithContainerOperation', 'the container is leased by someone else', '55006'],
+    [412, 'LeaseLost', 'the lease on the blob has ended', '55000'],
+    [409, 'BlobImmutableDueToPolicy', 'the blob is protected by an immutability policy or a legal hold', '55000'],
+    [409, 'BlobImmutableDueToLegalHold', 'the blob is protected by an immutability policy or a legal hold', '55000'],
+    [409, 'BlobArchived', 'the blob is in the archive tier', '55000'],
+    [409, 'BlobBeingRehydrated', 'the blob is still on its way from the archive tier', '55000'],
+    [409, 'SnapshotsPresent', 'the blob has snapshots, which must be deleted first', '55000'],
+    [409, 'InvalidBlobType', 'the blob is no block blob', '55000'],
+    [409, 'SystemInUse', 'the storage service refused the request', '58030'],
   ])('says of %i %s: %s', (status, code, message, sqlState) => {
     expect(toPgError(restError(status, code), registered)).toMatchObject({
       message: `azure_storage: ${message}`,
       code: sqlState,
       detail: `The download failed for storage account "acct": ${code} (HTTP status ${status}, request ID req-1).`,
     })
+  })
+
+  it('does not speak of reading where a precondition stops a write, or a listing', () => {
+    const message = (operation: RequestContext['operation']) =>
+      toPgError(restError(412, 'ConditionNotMet'), { ...registered, operation }).message
+    expect(message('upload')).toBe('azure_storage: the blob was not written, because a precondition is not met')
+    expect(message('list')).toBe('azure_storage: the storage service refused the request')
   })
 
   it.each(['ENOTFOUND', 'ECONNREFUSED', 'ETIMEDOUT', 'ECONNRESET'])('calls %s a connection error', code => {

@@ -72,6 +72,11 @@ describe('columnFlags', () => {
     expect(columnFlags(['c', 'a'], ['a', 'b', 'c'])).toEqual([true, false, true])
   })
 
+  it('flags all for a star', () => {
+    expect(columnFlags(['*'], ['a', 'b'])).toEqual([true, true])
+    expect(() => columnFlags(['*', 'a'], ['a', 'b'])).toThrow('column "*" does not exist')
+  })
+
   it('refuses names of no column', () => {
     expect(() => columnFlags(['nope'], ['a'])).toThrow(
       expect.objectContaining({ message: 'column "nope" does not exist', code: '42703' }),
