@@ -2,6 +2,7 @@ import { AZURE_CREDENTIALS } from '../credentials/managed-identity.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { isAccountName } from '../storage/names.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
+import type { CommandName } from './commands.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
 import { readCertificates } from './tls-files.ts'
 import { type Environment, usualAccountName, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
@@ -18,16 +19,6 @@ import {
   parseSwitch,
   parseText,
 } from './values.ts'
-
-/** What `blobgres` can be told to do. */
-export const COMMANDS = {
-  serve: 'The proxy, in front of your PostgreSQL',
-  dev: 'PostgreSQL 18, Azurite and the proxy, with sample data, to try it on this machine',
-  certificate: 'Make server.crt and server.key in a directory, for an emulator, unless they are there',
-  healthcheck: 'Exit with status 0 if a proxy answers',
-} as const
-
-export type CommandName = keyof typeof COMMANDS
 
 /** One option: a flag and a variable, `--log-level` and `BLOBGRES_LOG_LEVEL`. */
 export interface OptionRow<T> {
