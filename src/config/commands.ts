@@ -8,7 +8,7 @@ export const COMMANDS = {
 
 export type CommandName = keyof typeof COMMANDS
 
-/** What to type, first of all; `undefined` is for who has not chosen a command yet. */
+/** What to type, first of all; `blobgres` is for who has not chosen a command yet. */
 export const EXAMPLES: Readonly<Record<CommandName | 'blobgres', readonly string[]>> = {
   blobgres: [
     'blobgres dev                        # PostgreSQL, Azurite and the proxy, to try it here',
