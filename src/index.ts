@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { readDevConfig } from './config/dev-config.ts'
 import { startDevStack } from './dev/dev.ts'
 import { SAMPLE_ACCOUNT } from './dev/samples.ts'
 import { createLogger } from './log.ts'
@@ -38,9 +39,14 @@ export async function startBlobgres(options: BlobgresOptions = {}): Promise<Blob
   const remove = async (): Promise<void> => {
     if (temporary !== undefined) await rm(temporary, { recursive: true, force: true })
   }
-  const listenAt = { host: '127.0.0.1', port }
-  const config = { listen: listenAt, azuritePort, accounts, dataDir, azureExtensions: 'azure_storage', logLevel }
-  const stack = await startDevStack(config, createLogger(logLevel)).catch(async error => {
+  const flags = {
+    listen: [`127.0.0.1:${port}`],
+    'azurite-port': [String(azuritePort)],
+    'data-dir': [dataDir],
+    'log-level': [logLevel],
+    ...(accounts.length > 0 && { account: accounts }),
+  }
+  const stack = await startDevStack(readDevConfig(flags), createLogger(logLevel)).catch(async error => {
     await remove()
     throw error
   })

@@ -1,15 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
-import { EXAMPLES } from './examples.ts'
-import {
-  COMMANDS,
-  type CommandName,
-  defaultOf,
-  OPTIONS,
-  type OptionRow,
-  optionsOf,
-  otherwiseOf,
-  variableOf,
-} from './options.ts'
+import { COMMANDS, type CommandName, EXAMPLES } from './commands.ts'
+import { defaultOf, OPTIONS, type OptionRow, optionsOf, otherwiseOf, variableOf } from './options.ts'
 import type { Flags } from './read-options.ts'
 import { ConfigError } from './values.ts'
 

@@ -1,6 +1,7 @@
 import { AZURE_CREDENTIALS } from '../credentials/managed-identity.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
+import type { CommandName } from './commands.ts'
 import { CREDENTIAL_KEY_LENGTH, parseAccounts, parseCredentialKey, parseRowSize } from './option-values.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
 import { readCertificates } from './tls-files.ts'
@@ -16,16 +17,6 @@ import {
   parseSwitch,
   parseText,
 } from './values.ts'
-
-/** What `blobgres` can be told to do. */
-export const COMMANDS = {
-  serve: 'The proxy, in front of your PostgreSQL',
-  dev: 'PostgreSQL 18, Azurite and the proxy, with sample data, to try it on this machine',
-  certificate: 'Make server.crt and server.key in a directory, for an emulator, unless they are there',
-  healthcheck: 'Exit with status 0 if a server answers through the proxy',
-} as const
-
-export type CommandName = keyof typeof COMMANDS
 
 type ByCommand = string | Readonly<Partial<Record<CommandName, string>>>
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
-import { type CommandName, defaultOf, OPTIONS, type OptionRow, optionsOf, variableOf } from './options.ts'
+import type { CommandName } from './commands.ts'
+import { defaultOf, OPTIONS, type OptionRow, optionsOf, variableOf } from './options.ts'
 import type { Environment } from './usual-variables.ts'
 import { ConfigError, type Given } from './values.ts'
 

@@ -30,12 +30,12 @@ export interface AzuriteOptions {
   readonly onOutput?: (chunk: Buffer) => void
 }
 
-const NAMES = fileURLToPath(new URL('azurite-names.cjs', import.meta.url))
-
 /** @throws one line that says what to install */
 export function azuriteProgram(): string {
   return resolveOptional('azurite/dist/src/blob/main.js')
 }
+
+const NAMES = fileURLToPath(new URL('azurite-names.cjs', import.meta.url))
 
 /** Runs Azurite's blob service on 127.0.0.1. */
 export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {

@@ -207,6 +207,8 @@ class ParquetEncoder extends Duplex {
 
   async #start(source: string): Promise<void> {
     if (this.#columns.length === 0) throw noColumns()
+    const empty = this.#columns.find(({ shape }) => isPartlyEmpty(shape))
+    if (empty) throw noFields(empty.name)
     const fifo = await this.#createPipe()
     const file = new Socket({ fd: fifo.readEnd, readable: true, writable: false })
     this.#file = file

@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest'
 import { type Invocation, parseCommandLine } from '../../../src/config/command-line.ts'
-import { EXAMPLES } from '../../../src/config/examples.ts'
-import { COMMANDS, type CommandName, optionsOf, variableOf } from '../../../src/config/options.ts'
+import { COMMANDS, type CommandName, EXAMPLES } from '../../../src/config/commands.ts'
+import { optionsOf, variableOf } from '../../../src/config/options.ts'
 
 /** What is printed instead of a command being run. */
 function answer(...argv: readonly string[]) {

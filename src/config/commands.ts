@@ -1,6 +1,14 @@
-import type { CommandName } from './options.ts'
+/** What `blobgres` can be told to do. */
+export const COMMANDS = {
+  serve: 'The proxy, in front of your PostgreSQL',
+  dev: 'PostgreSQL 18, Azurite and the proxy, with sample data, to try it on this machine',
+  certificate: 'Make server.crt and server.key in a directory, for an emulator, unless they are there',
+  healthcheck: 'Exit with status 0 if a server answers through the proxy',
+} as const
 
-/** What to type, first of all; `undefined` is for who has not chosen a command yet. */
+export type CommandName = keyof typeof COMMANDS
+
+/** What to type, first of all; `blobgres` is for who has not chosen a command yet. */
 export const EXAMPLES: Readonly<Record<CommandName | 'blobgres', readonly string[]>> = {
   blobgres: [
     'blobgres dev                        # PostgreSQL, Azurite and the proxy, to try it here',
