@@ -9,16 +9,33 @@ import { mayHoldCredential } from '../sql/scan.ts'
 import { isSmall, type TextReader } from '../sql/text-reader.ts'
 
 /** What is needed of a Session. */
-export type ReadingSession = Pick<Session, 'signal' | 'onCancel' | 'log'>
+export type ReadingSession = Pick<Session, 'signal' | 'onCancel' | 'log' | 'parameters'>
+
+export interface TextOfClient {
+  readonly text: string
+  /** Whose it is. */
+  readonly client: string
+  /** The backend may skip it, or run it unseen: then it matters only for what must not be shown to it. */
+  readonly willRun: boolean
+}
 
 /**
- * The statements of a query text, as classify() has them: once more, where the server had to decode what they hold.
+ * The statements of a query text, as classify() has them: read once more, where the server had to decode what they hold.
+ * Undefined: nothing of ours.
  */
 export async function readStatements(
   session: ReadingSession,
-  { texts, conversions }: Pick<Services, 'texts' | 'conversions'>,
-  request: Omit<ReadRequest, 'signal'>,
+  { texts, conversions, config }: Pick<Services, 'texts' | 'conversions' | 'config'>,
+  { text, client, willRun }: TextOfClient,
 ): Promise<Statement[] | undefined> {
+  if (!willRun && !mayHoldCredential(text)) return undefined
+  const settings = {
+    encoding: session.parameters.get('client_encoding') ?? 'UTF8',
+    standardConformingStrings: session.parameters.get('standard_conforming_strings') !== 'off',
+    endpoints: config.storageEndpoints,
+    strictAzure: config.strictAzure === true,
+  }
+  const request = { text, settings, client }
   const statements = await read(session, texts, request)
   const undecoded = statements?.flatMap(each => (each.kind === 'refuse' && each.undecoded ? [each.undecoded] : []))
   if (undecoded === undefined || undecoded.length === 0) return statements
@@ -38,8 +55,8 @@ async function decodeAll(texts: readonly string[], encoding: string, conversions
 }
 
 /**
- * While it is read the client may cancel it: then it fails as its
- * first statement would. One that takes too long passes unread, unless it may hold a credential.
+ * While it is read the client may cancel it: then it fails as its first statement would. One that takes too long passes
+ * unread, unless it may hold a credential.
  */
 async function read(
   session: ReadingSession,
