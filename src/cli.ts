@@ -4,11 +4,12 @@ import { pipeline } from 'node:stream/promises'
 import { type Invocation, parseCommandLine } from './config/command-line.ts'
 import { readConfig } from './config/config.ts'
 import { readDevConfig } from './config/dev-config.ts'
-import { type Flags, readOptions } from './config/read-options.ts'
+import { readEnvFile } from './config/env-file.ts'
+import { type Environment, type Flags, readOptions } from './config/read-options.ts'
+import { usualAccount } from './config/usual-variables.ts'
 import { ConfigError } from './config/values.ts'
 import { isAnswering } from './healthcheck.ts'
 import { createLogger } from './log.ts'
-import { startProxy } from './proxy.ts'
 import { DumpUnwrapper } from './sql/unwrap-dump.ts'
 
 /** Something that runs until it is told to end, or fails on its own. */
@@ -17,14 +18,36 @@ interface Service {
   close(): Promise<void>
 }
 
+/** The first wins. */
+const environments = () => [process.env, readEnvFile()] as const
+
 async function serve(flags: Flags): Promise<Service> {
-  const config = readConfig(flags, process.env)
-  const proxy = await startProxy(config, createLogger(config.logLevel))
+  const [env, file] = environments()
+  const config = readConfig(flags, env, file)
+  const account = usualAccount(env) ?? usualAccount(file)
+  takeAzureVariables(file)
+  const log = createLogger(config.logLevel)
+  // Loaded only here: the health check, which runs every few seconds, starts in a fraction of the time without them.
+  const [{ startProxy }, { registerUsualAccount }] = await Promise.all([
+    import('./proxy.ts'),
+    import('./usual-account.ts'),
+  ])
+  const proxy = await startProxy(config, log)
+  if (account !== undefined) {
+    await registerUsualAccount(proxy.address, config.backend, account, log).catch(error =>
+      log.warn({ err: error, account: account.name }, 'account of the environment not registered'),
+    )
+  }
   return { close: () => proxy.close(config.drainTimeoutMs) }
 }
 
+/** `@azure/identity` reads them where `--azure-credential` is `default`. */
+function takeAzureVariables(file: Environment): void {
+  for (const [name, value] of Object.entries(file)) if (name.startsWith('AZURE_')) process.env[name] ??= value
+}
+
 async function dev(flags: Flags): Promise<Service> {
-  const config = readDevConfig(flags, process.env)
+  const config = readDevConfig(flags, ...environments())
   // Loaded only here: it needs packages that a production install has not.
   const { startDevStack } = await import('./dev/dev.ts')
   const stack = await startDevStack(config, createLogger(config.logLevel))
@@ -41,8 +64,8 @@ async function certificate([dir = '', ...hosts]: readonly string[]): Promise<num
 }
 
 async function healthcheck(flags: Flags): Promise<number> {
-  const { listen } = readOptions('healthcheck', flags, process.env)
-  return (await isAnswering(listen)) ? 0 : 1
+  const { listen, backend } = readOptions('healthcheck', flags, ...environments())
+  return (await isAnswering(listen, backend)) ? 0 : 1
 }
 
 /** From standard input to standard output. */
@@ -95,6 +118,7 @@ function version(): string {
 
 /** Resolves with the exit status. */
 async function execute({ command, flags, args }: Invocation): Promise<number> {
+  if (process.platform === 'win32') throw new Error('Blobgres does not run on Windows itself: use WSL2 or Docker')
   switch (command) {
     case 'serve':
       return run(serve, flags)

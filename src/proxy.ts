@@ -1,9 +1,12 @@
 import net from 'node:net'
+import { tmpdir } from 'node:os'
 import { createSecureContext } from 'node:tls'
+import { Conversions } from './backend/conversions.ts'
 import { ServerState } from './backend/server-state.ts'
 import type { Config } from './config/config.ts'
 import { ManagedIdentity } from './credentials/managed-identity.ts'
 import { limitEngines } from './formats/parquet/engine-places.ts'
+import { sweepPrivateFolders } from './formats/parquet/private-folder.ts'
 import { Listener } from './listener.ts'
 import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'
@@ -20,6 +23,7 @@ export interface RunningProxy {
 /** Starts a proxy in front of a PostgreSQL that is up. @throws when the server or the address cannot be had. */
 export async function startProxy(config: Config, log: Logger): Promise<RunningProxy> {
   const services = await prepareServices(config, log)
+  await sweepPrivateFolders(config.tempDir ?? tmpdir())
   if (config.parquetEngines !== undefined) limitEngines(config.parquetEngines)
   const secureContext = config.tls && createSecureContext({ cert: config.tls.cert, key: config.tls.key })
   const loopback = new LoopbackService(services, log)
@@ -41,11 +45,12 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
       const deadline = performance.now() + drainMs
       loopback.stepBack()
       await listener.drain(drainMs)
-      await loopback.drain(deadline - performance.now())
+      await loopback.drain(Math.max(0, deadline - performance.now()))
       const closed = new Promise<void>(resolve => server.close(() => resolve()))
       listener.close()
       services.texts.close()
       await loopback.close()
+      services.conversions.close()
       await closed
     },
   }
@@ -64,6 +69,7 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     },
     identity: new ManagedIdentity(config),
     texts: new TextReader(),
+    conversions: new Conversions(server),
     memory: new MemoryBudget(config),
   }
 }

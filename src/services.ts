@@ -1,3 +1,4 @@
+import type { Conversions } from './backend/conversions.ts'
 import type { ServerState } from './backend/server-state.ts'
 import type { Config } from './config/config.ts'
 import type { ManagedIdentity } from './credentials/managed-identity.ts'
@@ -13,6 +14,7 @@ export interface Services {
   readonly identity: ManagedIdentity
   readonly serverMajorVersion: number
   readonly texts: TextReader
+  readonly conversions: Conversions
   /** For large rows of the functions. */
   readonly memory: MemoryBudget
 }

@@ -25,6 +25,19 @@ export default defineConfig({
           retry: process.env.CI ? 1 : 0,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'docker',
+          include: ['test/docker/**/*.test.ts'],
+          globalSetup: 'test/support/docker-setup.ts',
+          // The tests stop what they start; testcontainers need not run a container of its own for that.
+          env: { TESTCONTAINERS_RYUK_DISABLED: 'true' },
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          retry: process.env.CI ? 1 : 0,
+        },
+      },
     ],
   },
 })

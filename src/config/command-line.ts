@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
-import { COMMANDS, type CommandName, defaultOf, OPTIONS, type OptionRow, optionsOf, variableOf } from './options.ts'
+import { COMMANDS, type CommandName, EXAMPLES } from './commands.ts'
+import { defaultOf, OPTIONS, type OptionRow, optionsOf, otherwiseOf, variableOf } from './options.ts'
 import type { Flags } from './read-options.ts'
 import { ConfigError } from './values.ts'
 
@@ -16,7 +17,8 @@ export interface Answered {
 }
 
 const EPILOGUE = `
-Each option can come from the environment too; a flag wins. More about one command: blobgres help serve
+Each option can come from the environment too, and from a file .env: a flag wins, then BLOBGRES_…, then the usual variables
+(DATABASE_URL, PGHOST …, AZURE_STORAGE_CONNECTION_STRING …), then .env. More about one command: blobgres help serve
 SIGTERM or Ctrl-C ends serve and dev in an orderly way, a second one at once.
 Exit status: 0 after an orderly end, 1 after a failure, 2 for a command line that makes no sense.`
 
@@ -37,9 +39,18 @@ export function parseCommandLine(argv: readonly string[], version: string): Invo
     if (error.exitCode === 0) return { status: 0 }
     // The help was printed, to standard error.
     if (error.code === 'commander.help') return { status: 2 }
-    throw new ConfigError(error.message.replace(/^error: /, '').replaceAll(/\s+/g, ' '))
+    const message = error.message.replace(/^error: /, '').replaceAll(/\s+/g, ' ')
+    throw new ConfigError(message + whoseOption(message))
   }
   return invocation as unknown as Invocation
+}
+
+/** Of an option that is another command's: which one's. */
+function whoseOption(message: string): string {
+  const [, name] = /^unknown option '--([a-z-]+)'$/.exec(message) ?? []
+  const row = Object.values<OptionRow<unknown>>(OPTIONS).find(each => each.name === name)
+  if (row === undefined) return ''
+  return row.secret ? ` (use ${variableOf(row)})` : ` (it is an option of ${row.commands.join(' and ')})`
 }
 
 /** `--name=value` as two words, or Commander would quote the value, maybe a password, where it does not know the name. */
@@ -59,18 +70,22 @@ type Invoke = (command: CommandName, flags: Flags, args: readonly string[]) => v
 function createProgram(version: string, invoke: Invoke): Command {
   const program = new Command('blobgres')
     .description("Blobgres gives any PostgreSQL Microsoft's azure_storage extension.")
-    .version(`blobgres ${version}`, '--version', 'display the version')
+    .version(`blobgres ${version}`, '-V, --version', 'display the version')
     .exitOverride()
     .configureOutput({ outputError: () => {} }) // the caller prints it, on one line
+    .addHelpText('before', examples('blobgres'))
     .addHelpText('after', EPILOGUE)
   for (const [name, description] of Object.entries(COMMANDS) as [CommandName, string][]) {
-    const command = program.command(name).description(description)
+    const command = program.command(name).description(description).addHelpText('before', examples(name))
     if (name === 'certificate') command.argument('<directory>').argument('<host...>', 'hosts that it is for')
     addOptions(command, name)
     command.action(() => invoke(name, flagsOf(command), command.args))
   }
   return program
 }
+
+const examples = (name: keyof typeof EXAMPLES): string =>
+  `Examples:\n${EXAMPLES[name].map(line => `  ${line}\n`).join('')}`
 
 function addOptions(command: Command, name: CommandName): void {
   const rows = optionsOf(name).map(([, row]) => row)
@@ -85,7 +100,7 @@ function addOptions(command: Command, name: CommandName): void {
 }
 
 function describeOption(row: OptionRow<unknown>, command: CommandName): string {
-  const value = defaultOf(row, command) ?? row.otherwise
+  const value = defaultOf(row, command) ?? otherwiseOf(row, command)
   const byDefault = value === undefined ? '' : `${value === 'required' ? '' : 'default: '}${value}, `
   return `${plain(row.description)} (${byDefault}env: ${variableOf(row)})`
 }

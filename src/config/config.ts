@@ -27,10 +27,18 @@ export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
 }
 
 /** Validates flags and environment; throws `ConfigError` with one line that names what is wrong. */
-export function readConfig(flags: Flags, env: Environment): Config {
+export function readConfig(flags: Flags, ...environments: readonly Environment[]): Config {
   const { backend, backendPassword, storageEndpoints, storageCa, tlsCert, tlsKey, credentialKey, ...others } =
-    readOptions('serve', flags, env)
-  if (backend === undefined) throw new ConfigError(`--backend or BLOBGRES_BACKEND is required: ${BACKEND_FORM}`)
+    readOptions('serve', flags, ...environments)
+  if (backend === undefined) {
+    throw new ConfigError(`--backend, BLOBGRES_BACKEND, DATABASE_URL or PGHOST is required: ${BACKEND_FORM}`)
+  }
+  if (isOneself(backend, others.listen)) {
+    const { host, port } = others.listen
+    throw new ConfigError(
+      `the backend is at ${host}:${port}, where this proxy itself is to listen: say where the server is with --backend`,
+    )
+  }
   if (others.memoryLimitBytes < leastMemory(others.maxRowBytes)) {
     throw new ConfigError('--memory-limit: it must be four times --max-row-size or more')
   }
@@ -42,4 +50,12 @@ export function readConfig(flags: Flags, env: Environment): Config {
     ...(tls && { tls }),
   }
   return Object.freeze(Object.defineProperty(config, 'credentialKey', { value: credentialKey, enumerable: false }))
+}
+
+const LOCAL: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1', '0.0.0.0', '::'])
+
+/** As where PGHOST and PGPORT, or DATABASE_URL, lead clients to the proxy. */
+function isOneself({ host, port, socketPath }: BackendConfig, listen: Address): boolean {
+  if (socketPath !== undefined || port !== listen.port) return false
+  return host === listen.host || (LOCAL.has(host) && LOCAL.has(listen.host))
 }

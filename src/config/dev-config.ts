@@ -11,6 +11,8 @@ export interface DevConfig {
   /** Storage accounts that Azurite is to have besides its usual ones. */
   readonly accounts: readonly string[]
   readonly dataDir: string
+  /** Scripts for the first start. */
+  readonly initScripts?: string
   readonly strictAzure?: boolean
   /** The server parameter azure.extensions. */
   readonly azureExtensions: string
@@ -18,7 +20,7 @@ export interface DevConfig {
 }
 
 /** @throws ConfigError */
-export function readDevConfig(flags: Flags, env: Environment): DevConfig {
-  const { accounts = [], dataDir, ...others } = readOptions('dev', flags, env)
+export function readDevConfig(flags: Flags, ...environments: readonly Environment[]): DevConfig {
+  const { accounts = [], dataDir, ...others } = readOptions('dev', flags, ...environments)
   return Object.freeze({ ...others, accounts, dataDir: resolve(dataDir) })
 }

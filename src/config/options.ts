@@ -1,12 +1,12 @@
 import { AZURE_CREDENTIALS } from '../credentials/managed-identity.ts'
 import { LOG_LEVELS } from '../log.ts'
-import { isAccountName } from '../storage/names.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
+import type { CommandName } from './commands.ts'
+import { CREDENTIAL_KEY_LENGTH, parseAccounts, parseCredentialKey, parseRowSize } from './option-values.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
 import { readCertificates } from './tls-files.ts'
+import { type Environment, usualAccountName, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
 import {
-  badValue,
-  ConfigError,
   type Given,
   parseAddress,
   parseBytes,
@@ -18,16 +18,7 @@ import {
   parseText,
 } from './values.ts'
 
-/** What `blobgres` can be told to do. */
-export const COMMANDS = {
-  serve: 'The proxy, in front of your PostgreSQL',
-  dev: 'PostgreSQL 18, Azurite and the proxy, with sample data, to try it on this machine',
-  certificate: 'Make server.crt and server.key in a directory, for an emulator, unless they are there',
-  healthcheck: 'Exit with status 0 if a proxy answers',
-  unwrap: 'Filter a dump of pg_dump: functions as they were written, without what lets COPY with URLs work in them',
-} as const
-
-export type CommandName = keyof typeof COMMANDS
+type ByCommand = string | Readonly<Partial<Record<CommandName, string>>>
 
 /** One option: a flag and a variable, `--log-level` and `BLOBGRES_LOG_LEVEL`. */
 export interface OptionRow<T> {
@@ -40,19 +31,16 @@ export interface OptionRow<T> {
   /** @throws ConfigError */
   readonly parse: (given: Given) => T
   /** As a user would write it; by command where they differ. */
-  readonly default?: string | Readonly<Partial<Record<CommandName, string>>>
+  readonly default?: ByCommand
+  /** What a variable that is not ours says of it. @throws ConfigError */
+  readonly usual?: (env: Environment) => Given | undefined
   /** What holds without it, where that is no value that a user could write. */
-  readonly otherwise?: string
+  readonly otherwise?: ByCommand
   /** Has a variable and no flag: that would show in the list of processes. */
   readonly secret?: true
   /** Markdown; the help shows it without backticks. */
   readonly description: string
 }
-
-const CREDENTIAL_KEY_LENGTH = 32
-const MIN_ROW_BYTES = 64 * 1024
-/** PostgreSQL takes no more for a row. */
-const MAX_ROW_BYTES = 1000 * 1024 * 1024
 
 /**
  * All options, under the names that the configuration has for their values. Flags, variables, the help and the README's
@@ -61,10 +49,11 @@ const MAX_ROW_BYTES = 1000 * 1024 * 1024
 export const OPTIONS = {
   backend: {
     name: 'backend',
-    commands: ['serve'],
+    commands: ['serve', 'healthcheck'],
     value: 'url',
     parse: parseBackend,
-    otherwise: 'required',
+    usual: usualBackend,
+    otherwise: { serve: 'required', healthcheck: 'user and database postgres' },
     description:
       `the server, and a superuser there, for the proxy's own work: \`${BACKEND_FORM}\`; a Unix socket as \`?host=/dir\`. ` +
       'Several hosts as with libpq: `host:port,host:port/database?target_session_attrs=primary`. ' +
@@ -77,6 +66,7 @@ export const OPTIONS = {
     commands: ['serve'],
     value: 'password',
     parse: parseText,
+    usual: usualPassword,
     secret: true,
     description: "the superuser's password, where the URL has none",
   },
@@ -101,6 +91,7 @@ export const OPTIONS = {
     commands: ['serve'],
     value: 'url',
     parse: parseEndpoints,
+    usual: usualEndpoint,
     default: AZURE_ENDPOINT,
     description:
       'where blobs are: a URL with `{account}` for all accounts, `account=url` for one; repeatable. Azurite is at ' +
@@ -215,6 +206,7 @@ export const OPTIONS = {
     commands: ['dev'],
     value: 'name',
     parse: parseAccounts,
+    usual: usualAccountName,
     otherwise: 'pgquickstart and devstoreaccount1 alone',
     description: 'a storage account to have in Azurite, with the key that its default account has; repeatable',
   },
@@ -225,6 +217,13 @@ export const OPTIONS = {
     parse: parseText,
     default: '.blobgres',
     description: 'what is kept between runs',
+  },
+  initScripts: {
+    name: 'init-scripts',
+    commands: ['dev'],
+    value: 'directory',
+    parse: parseText,
+    description: '`*.sql` and `*.sh` in it run once, in order, when the data is made, before anyone can connect',
   },
   strictAzure: {
     name: 'strict-azure',
@@ -275,25 +274,11 @@ export function optionsOf(command: CommandName): [key: string, row: OptionRow<un
 }
 
 /** As a user would write it. */
-export function defaultOf(row: OptionRow<unknown>, command: CommandName): string | undefined {
-  return typeof row.default === 'object' ? row.default[command] : row.default
-}
+export const defaultOf = (row: OptionRow<unknown>, command: CommandName) => forCommand(row.default, command)
 
-function parseRowSize(given: Given): number {
-  const bytes = parseBytes(given)
-  if (bytes < MIN_ROW_BYTES || bytes > MAX_ROW_BYTES) throw badValue(given, 'a size of 64kB to 1000MB')
-  return bytes
-}
+/** What holds without it, where it has no default. */
+export const otherwiseOf = (row: OptionRow<unknown>, command: CommandName) => forCommand(row.otherwise, command)
 
-function parseCredentialKey({ name, value }: Given): string {
-  if (value.length >= CREDENTIAL_KEY_LENGTH) return value
-  throw new ConfigError(`${name}: expected at least ${CREDENTIAL_KEY_LENGTH} random characters`)
-}
-
-function parseAccounts({ name, value }: Given): readonly string[] {
-  return value.split(',').map(each => {
-    const account = each.trim()
-    if (!isAccountName(account)) throw badValue({ name, value: account }, 'the name of a storage account')
-    return account
-  })
+function forCommand(texts: ByCommand | undefined, command: CommandName): string | undefined {
+  return typeof texts === 'object' ? texts[command] : texts
 }

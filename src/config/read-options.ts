@@ -1,8 +1,10 @@
 import { Command } from 'commander'
-import { type CommandName, defaultOf, OPTIONS, type OptionRow, optionsOf, variableOf } from './options.ts'
+import type { CommandName } from './commands.ts'
+import { defaultOf, OPTIONS, type OptionRow, optionsOf, variableOf } from './options.ts'
+import type { Environment } from './usual-variables.ts'
 import { ConfigError, type Given } from './values.ts'
 
-export type Environment = Readonly<Record<string, string | undefined>>
+export type { Environment }
 
 /** The flags of a command line: what was given for each option, as often as it was given. */
 export type Flags = Readonly<Record<string, readonly string[] | undefined>>
@@ -19,15 +21,19 @@ export type Values<C extends CommandName> = {
 } & { readonly [K in Exclude<KeysOf<C>, WithDefault>]?: ReturnType<Rows[K]['parse']> }
 
 /**
- * Reads a command's options from flags, else from the environment, else from their defaults.
+ * Reads a command's options from flags, else from environments, the first of which wins, else from their defaults.
  *
  * @throws ConfigError
  */
-export function readOptions<C extends CommandName>(command: C, flags: Flags, env: Environment): Values<C> {
-  refuseMistyped(env)
+export function readOptions<C extends CommandName>(
+  command: C,
+  flags: Flags,
+  ...environments: readonly Environment[]
+): Values<C> {
+  for (const env of environments) refuseMistyped(env)
   const values: Record<string, unknown> = {}
   for (const [key, row] of optionsOf(command)) {
-    const given = giveOption(row, flags, env, defaultOf(row, command))
+    const given = giveOption(row, flags, environments, defaultOf(row, command))
     if (given !== undefined) values[key] = row.parse(given)
   }
   return values as Values<C>
@@ -36,15 +42,19 @@ export function readOptions<C extends CommandName>(command: C, flags: Flags, env
 function giveOption(
   row: OptionRow<unknown>,
   flags: Flags,
-  env: Environment,
+  environments: readonly Environment[],
   byDefault: string | undefined,
 ): Given | undefined {
   const flag = row.secret ? undefined : flags[row.name]
   if (flag !== undefined) return { name: `--${row.name}`, value: flag.join(',') }
   const variable = variableOf(row)
-  // Empty counts as absent, as compose files and unit files leave variables empty.
-  const value = env[variable]
-  if (value) return { name: variable, value }
+  for (const env of environments) {
+    // Empty counts as absent, as compose files and unit files leave variables empty.
+    const value = env[variable]
+    if (value) return { name: variable, value }
+    const usual = row.usual?.(env)
+    if (usual !== undefined) return usual
+  }
   return byDefault === undefined ? undefined : { name: `--${row.name}`, value: byDefault }
 }
 

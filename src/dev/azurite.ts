@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { CertificateFiles } from './certificate.ts'
 import { type Child, startChild } from './child.ts'
+import { resolveOptional } from './optional-package.ts'
 
 export interface StorageAccount {
   readonly name: string
@@ -30,11 +30,16 @@ export interface AzuriteOptions {
   readonly onOutput?: (chunk: Buffer) => void
 }
 
+/** @throws one line that says what to install */
+export function azuriteProgram(): string {
+  return resolveOptional('azurite/dist/src/blob/main.js')
+}
+
 const NAMES = fileURLToPath(new URL('azurite-names.cjs', import.meta.url))
 
 /** Runs Azurite's blob service on 127.0.0.1. */
 export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
-  const program = createRequire(import.meta.url).resolve('azurite/dist/src/blob/main.js')
+  const program = azuriteProgram()
   const args = [
     ...[NAMES, options.preload].flatMap(module => (module === undefined ? [] : ['--require', module])),
     program,

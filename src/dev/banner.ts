@@ -9,11 +9,15 @@ export interface BannerFacts {
   readonly strictAzure?: boolean
 }
 
+/** What a server listens on that is to be reached by any address, and the one that this machine reaches it by. */
+const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
 /** What a started dev stack prints: where everything is, and statements to paste, as often as one likes. */
 export function banner({ listen, azurite, account, dataDir, strictAzure }: BannerFacts): string {
+  const host = ANY_ADDRESS[listen.host] ?? listen.host
   const samples = `https://${account}.blob.core.windows.net/samples`
   const url = ({ user, database }: typeof ADMIN | typeof SUPERUSER) =>
-    `postgres://${user}@${listen.host}:${listen.port}/${database}`
+    `postgres://${user}@${host}:${listen.port}/${database}`
   const strict = strictAzure ? ' It creates the extensions that azure.extensions lists.' : ''
   return `Blobgres listens on ${listen.host}:${listen.port}, Azurite on ${azurite.host}:${azurite.port}; data in ${dataDir}
 
@@ -21,7 +25,7 @@ export function banner({ listen, azurite, account, dataDir, strictAzure }: Banne
 is an admin as on Azure: no superuser, but a member of azure_pg_admin, and the owner of its database.${strict}
 
 Connect with
-  psql -h ${listen.host} -p ${listen.port} -U ${ADMIN.user} ${ADMIN.database}
+  psql -h ${host} -p ${listen.port} -U ${ADMIN.user} ${ADMIN.database}
 and paste
   CREATE TABLE IF NOT EXISTS sample (id bigint, sample_text text, sample_integer integer, sample_timestamp timestamp); TRUNCATE sample;
   COPY sample FROM '${samples}/storage_extension_sample.csv' WITH (FORMAT csv, HEADER);

@@ -1,12 +1,14 @@
-import { readdir, readFile, rename, rm } from 'node:fs/promises'
+import { readdir, readFile, readlink, realpath, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Child, ChildStartError } from './child.ts'
+import { embeddedBinaries } from './embedded-postgres.ts'
 import { isRunning } from './lock.ts'
 import { postgresOsUser } from './os-user.ts'
-import { embeddedBinaries, initCluster, startPostgres } from './postgres.ts'
+import { initCluster, startPostgres } from './postgres.ts'
 import { preloadStandIn } from './stand-in-library.ts'
 
 const VERSION = '18'
+const PID_FILE = 'postmaster.pid'
 
 /** Runs the dev stack's PostgreSQL on its data in `dataDir`, which is created the first time. */
 export async function startDevPostgres(
@@ -49,5 +51,21 @@ function unusable(dataDir: string, reason: string): Error {
 
 /** Whether a PostgreSQL that an earlier run left behind still owns the cluster in `dataDir`. */
 export async function isClusterRunning(dataDir: string): Promise<boolean> {
-  return isRunning(join(dataDir, 'postmaster.pid'))
+  return (await isRunning(join(dataDir, PID_FILE))) && !(await isStale(dataDir))
+}
+
+/**
+ * Removes a killed server's file where its process id is another's by now, or may be in a moment, as in a container that has
+ * started again: PostgreSQL would take that process for a server, and not start.
+ */
+export async function removeStalePidFile(dataDir: string, isReborn: boolean): Promise<void> {
+  const isOld = isReborn ? !(await isClusterRunning(dataDir)) : await isStale(dataDir)
+  if (isOld) await rm(join(dataDir, PID_FILE), { force: true })
+}
+
+/** Whether the process of that id is not a server of the cluster. Only Linux tells, by where it runs: a server, in its cluster. */
+async function isStale(dataDir: string): Promise<boolean> {
+  const [pid] = (await readFile(join(dataDir, PID_FILE), 'utf8').catch(() => '')).split('\n')
+  const folder = await readlink(`/proc/${pid}/cwd`).catch(() => undefined)
+  return folder !== undefined && folder !== (await realpath(dataDir))
 }

@@ -8,13 +8,15 @@ import type { DevConfig } from '../config/dev-config.ts'
 import type { Address } from '../config/values.ts'
 import type { Logger } from '../log.ts'
 import { type RunningProxy, startProxy } from '../proxy.ts'
-import { trusting } from '../storage/endpoints.ts'
-import { startAzurite } from './azurite.ts'
+import { ACCOUNT_PLACEHOLDER, trusting } from '../storage/endpoints.ts'
+import { type Azurite, azuriteProgram, startAzurite } from './azurite.ts'
 import { banner } from './banner.ts'
-import { ensureCertificate } from './certificate.ts'
+import { type CertificateFiles, ensureCertificate } from './certificate.ts'
 import type { Child } from './child.ts'
-import { isClusterRunning, startDevPostgres } from './dev-postgres.ts'
+import { isClusterRunning, removeStalePidFile, startDevPostgres } from './dev-postgres.ts'
+import { embeddedBinaries } from './embedded-postgres.ts'
 import { freePort, isFree } from './free-port.ts'
+import { type InitScripts, prepareInitScripts } from './init-scripts.ts'
 import { isRunning, lockDataDir } from './lock.ts'
 import { SAMPLE_ACCOUNT, uploadSamples } from './samples.ts'
 import { SUPERUSER, setUp } from './set-up.ts'
@@ -29,6 +31,9 @@ const LEFTOVERS_TIMEOUT_MS = 8000
 export interface DevStack {
   /** What to tell the user. */
   readonly banner: string
+  /** Of the proxy, and of Azurite. */
+  readonly listen: Address
+  readonly storage: Address
   /** Rejects when PostgreSQL or Azurite ends although nobody asked it to. */
   readonly failure: Promise<never>
   close(): Promise<void>
@@ -36,8 +41,10 @@ export interface DevStack {
 
 /** Starts PostgreSQL, Azurite and the proxy, with the extension, an account and samples in place. */
 export async function startDevStack(config: DevConfig, log: Logger): Promise<DevStack> {
+  azuriteProgram()
+  await embeddedBinaries()
   const { dataDir, listen } = config
-  const azuriteAddress = { host: '127.0.0.1', port: config.azuritePort }
+  const azuriteAddress = { host: listen.host, port: config.azuritePort }
   const postgresDir = join(dataDir, 'postgres')
   const azuriteDir = join(dataDir, 'azurite')
   const azuritePid = join(dataDir, 'azurite.pid')
@@ -59,32 +66,25 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
 
   try {
     if (lock.tookOver) await waitForLeftovers(postgresDir, azuritePid)
+    await removeStalePidFile(postgresDir, lock.isReborn)
     await assertFree(listen, '--listen')
     await assertFree(azuriteAddress, '--azurite-port')
+    const initScripts = await prepareInitScripts(config.initScripts, dataDir, postgresDir)
     const port = await freePort()
     const names = [...new Set([SAMPLE_ACCOUNT.name, AZURITE_ACCOUNT, ...config.accounts])]
     const certificate = await ensureCertificate(dataDir, 'azurite', ['localhost', '127.0.0.1'])
-    const starts = [
-      startDevPostgres(postgresDir, config.azureExtensions, port, logFile(dataDir, 'postgres.log')).then(keep),
-      startAzurite({
-        accounts: names.map(name => ({ ...SAMPLE_ACCOUNT, name })),
-        port: 0,
-        certificate,
-        location: azuriteDir,
-        onOutput: logFile(dataDir, 'azurite.log'),
-      }).then(keep),
-    ] as const
-    // Wait for both even when one fails, so that no child is left out when all is closed.
-    await Promise.allSettled(starts)
-    const [postgres, azurite] = await Promise.all(starts)
+    const [postgres, azurite] = await startServers(config, port, names, certificate, keep)
     await writeFile(azuritePid, `${azurite.pid}\n`)
     const ca = await readFile(certificate.cert)
     front = await startStorageFront(azuriteAddress, azurite, ca)
-    const storage = `${front.host}:${front.port}`
-    proxy = await startProxy(proxyConfig(config, port, `https://${storage}`, names, ca), log)
-    await Promise.all([uploadSamples(`http://${storage}/${SAMPLE_ACCOUNT.name}`), setUp(proxy.address)])
+    await uploadSamples(`${front.url}/${SAMPLE_ACCOUNT.name}`)
+    const serving = proxyConfig(config, port, azurite, names, ca)
+    await prepareDatabase(serving, initScripts, log)
+    proxy = await startProxy(serving, log)
     return {
       banner: banner({ ...config, listen: proxy.address, azurite: front, account: SAMPLE_ACCOUNT.name }),
+      listen: proxy.address,
+      storage: front,
       failure: Promise.race([ended('PostgreSQL', postgres), ended('Azurite', azurite)]),
       close,
     }
@@ -94,11 +94,34 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
   }
 }
 
-/** `storage` is the URL of the server that has the `accounts`; PostgreSQL is on `port`. */
+/** PostgreSQL on `port`, and Azurite with these accounts; `keep` gets each that has started, whatever becomes of the other. */
+async function startServers(
+  { dataDir, azureExtensions }: DevConfig,
+  port: number,
+  accounts: readonly string[],
+  certificate: CertificateFiles,
+  keep: <T extends Child>(child: T) => T,
+): Promise<readonly [Child, Azurite]> {
+  const starts = [
+    startDevPostgres(join(dataDir, 'postgres'), azureExtensions, port, logFile(dataDir, 'postgres.log')).then(keep),
+    startAzurite({
+      accounts: accounts.map(name => ({ ...SAMPLE_ACCOUNT, name })),
+      port: 0,
+      certificate,
+      location: join(dataDir, 'azurite'),
+      onOutput: logFile(dataDir, 'azurite.log'),
+    }).then(keep),
+  ] as const
+  // Wait for both even when one fails, so that no child is left out when all is closed.
+  await Promise.allSettled(starts)
+  return Promise.all(starts)
+}
+
+/** PostgreSQL is on `port`. */
 function proxyConfig(
   config: DevConfig,
   port: number,
-  storage: string,
+  { endpointTemplate }: Azurite,
   accounts: readonly string[],
   ca: Buffer,
 ): Config {
@@ -107,13 +130,24 @@ function proxyConfig(
     backend: backendConfig({ host: '127.0.0.1', port, ...SUPERUSER, password: undefined }),
     storageEndpoints: {
       defaultTemplate: 'https://{account}.blob.core.windows.net',
-      accounts: new Map(accounts.map(name => [name, `${storage}/${name}`])),
+      accounts: new Map(accounts.map(name => [name, endpointTemplate.replace(ACCOUNT_PLACEHOLDER, name)])),
       trust: trusting(ca),
     },
     azureCredential: 'emulated',
     strictAzure: config.strictAzure === true,
     logLevel: config.logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
+  }
+}
+
+/** What others are to find in place: done through a proxy that they do not know of, before there is theirs. */
+async function prepareDatabase(config: Config, initScripts: InitScripts, log: Logger): Promise<void> {
+  const proxy = await startProxy({ ...config, listen: { host: '127.0.0.1', port: 0 } }, log)
+  try {
+    await setUp(proxy.address)
+    await initScripts.run(proxy.address)
+  } finally {
+    await proxy.close(0)
   }
 }
 

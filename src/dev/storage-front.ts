@@ -1,9 +1,11 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, isIPv6, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Address } from '../config/values.ts'
 
 export interface StorageFront extends Address {
+  /** Without a path. */
+  readonly url: string
   close(): Promise<void>
 }
 
@@ -36,9 +38,12 @@ export async function startStorageFront(listen: Address, azurite: Address, ca: B
   })
   server.listen(listen.port, listen.host)
   await once(server, 'listening')
+  const { host } = listen
+  const { port } = server.address() as AddressInfo
   return {
-    host: listen.host,
-    port: (server.address() as AddressInfo).port,
+    host,
+    port,
+    url: `http://${isIPv6(host) ? `[${host}]` : host}:${port}`,
     async close() {
       server.close()
       for (const socket of sockets) socket.destroy()

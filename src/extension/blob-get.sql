@@ -94,7 +94,8 @@ BEGIN
   -- A direct caller may not slip anything but the name of a type into the statement below.
   PERFORM (c ->> 'type')::regtype FROM jsonb_array_elements(columns) AS c;
   SELECT
-    jsonb_agg(jsonb_build_object('name', c -> 'name', 'oid', (c ->> 'type')::regtype::oid::bigint, 'typmod', -1)
+    jsonb_agg(jsonb_build_object('name', c -> 'name', 'oid', (c ->> 'type')::regtype::oid::bigint, 'typmod', -1,
+        'domain', (SELECT typtype = 'd' FROM pg_type WHERE oid = (c ->> 'type')::regtype))
       ORDER BY n) FILTER (WHERE is_sent),
     string_agg(CASE WHEN is_sent THEN format('c%s', n) ELSE format('CAST(NULL AS %s)', type) END, ', ' ORDER BY n),
     string_agg(format('c%s %s', n, type), ', ' ORDER BY n) FILTER (WHERE is_sent)

@@ -1,6 +1,7 @@
 -- The state of the aggregate is one text: mode, upload, connection, rows that are not sent yet.
 --   mode        1: t, rows are record literals one behind the other; c, the same for Parquet in a session whose styles
---               are not the canonical ones; b, rows are the hexadecimal of record_send, each with a newline
+--               are not the canonical ones; b, rows are the hexadecimal of record_send, each with a newline; 0 to Y, the
+--               same with texts in another encoding than the client's, whose number is that of the character behind 0
 --   upload     12: the proxy's name of it
 --   connection 16: see connection_mark
 -- It stays short, because PostgreSQL copies it for each row; and not shorter, because sending takes a round trip.
@@ -11,7 +12,7 @@ CREATE OR REPLACE FUNCTION azure_storage_private.put_head(
 )
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  part CONSTANT text[] := regexp_match(left(state, 29), '^([tcb]([A-Za-z0-9_-]{12})([0-9a-f]{16}))$');
+  part CONSTANT text[] := regexp_match(left(state, 29), '^([0-Ytcb]([A-Za-z0-9_-]{12})([0-9a-f]{16}))$');
 BEGIN
   head := part[1];
   upload := part[2];
@@ -72,6 +73,22 @@ END
 $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.put_commit FROM PUBLIC;
 
+-- The binary form of a row has its texts in the client's encoding. Only within the function is that another one.
+CREATE OR REPLACE FUNCTION azure_storage_private.sent_in(encoding text, tuple record) RETURNS bytea
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET client_encoding = SQL_ASCII AS $function$
+BEGIN
+  PERFORM set_config('client_encoding', encoding, true);
+  RETURN record_send(tuple);
+END
+$function$;
+
+-- The mode for rows in binary form, b, or that of the encoding that is asked for.
+CREATE OR REPLACE FUNCTION azure_storage_private.binary_mode(encoding text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT CASE WHEN number = pg_char_to_encoding(pg_client_encoding()) THEN 'b' ELSE chr(ascii('0') + number) END
+  FROM pg_char_to_encoding(coalesce(encoding, pg_client_encoding())) AS number
+$function$;
+
 -- The columns of a row that has no named type: their names, and the types' oids out of the binary form
 -- (record_send: int4 number of columns; of each oid, int4 length or -1, value).
 CREATE OR REPLACE FUNCTION azure_storage_private.columns_of_record(tuple record) RETURNS jsonb
@@ -85,7 +102,7 @@ DECLARE
   at integer := 5;
 BEGIN
   BEGIN
-    sent := record_send(tuple);
+    sent := azure_storage_private.sent_in('SQL_ASCII', tuple);
   EXCEPTION WHEN undefined_function THEN NULL; -- a type without binary form, as aclitem: then all are as text
   END;
   FOR i IN 1 .. cardinality(names) LOOP
@@ -102,7 +119,7 @@ $function$;
 
 CREATE OR REPLACE FUNCTION azure_storage_private.row_of_nulls(columns jsonb, mode text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
-  SELECT CASE WHEN mode <> 'b' THEN format('(%s)', repeat(',', jsonb_array_length(columns) - 1))
+  SELECT CASE WHEN mode IN ('t', 'c') THEN format('(%s)', repeat(',', jsonb_array_length(columns) - 1))
     ELSE lpad(to_hex(jsonb_array_length(columns)), 8, '0')
       || coalesce(string_agg(lpad(to_hex((c ->> 'oid')::bigint), 8, '0') || 'ffffffff', '' ORDER BY n), '') || chr(10) END
   FROM jsonb_array_elements(columns) WITH ORDINALITY AS column_ (c, n)
@@ -143,13 +160,17 @@ BEGIN
       FROM azure_storage_private.caller AS c;
     IF parquet AND NOT azure_storage_private.has_canonical_styles() THEN
       state := overlay(state PLACING 'c' FROM 1 FOR 1);
+    ELSIF starts_with(state, 'b') THEN
+      state := overlay(state PLACING azure_storage_private.binary_mode(options ->> 'content_encoding') FROM 1 FOR 1);
     END IF;
   END IF;
   new_row := CASE
     WHEN is_null THEN azure_storage_private.row_of_nulls(columns, left(state, 1))
     WHEN starts_with(state, 't') THEN textin(record_out(tuple))
     WHEN starts_with(state, 'c') THEN azure_storage_private.canonical_text(tuple)
-    ELSE encode(record_send(tuple), 'hex') || chr(10) END;
+    WHEN starts_with(state, 'b') THEN encode(record_send(tuple), 'hex') || chr(10)
+    ELSE encode(azure_storage_private.sent_in(pg_encoding_to_char(ascii(state) - ascii('0')), tuple), 'hex')
+      || chr(10) END;
   -- A message ends with its first large row: the proxy has memory for one.
   IF octet_length(state) >= 16384 THEN
     PERFORM azure_storage_private.put_send('DATA', state);

@@ -250,6 +250,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   content CONSTANT text := request || jsonb_build_object(
     'encoding', getdatabaseencoding(),
+    'client_encoding', pg_client_encoding(),
     'call', jsonb_build_object(
       'pid', pg_backend_pid(),
       'session', current_setting('azure_storage.session', true),

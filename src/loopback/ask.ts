@@ -20,6 +20,10 @@ const BINDINGS = [
   'get_result(pg_catalog.text) RETURNS SETOF pg_catalog.record',
 ]
 
+/** With another encoding than the database's, dblink would send a SET that no proxy expects. */
+const CONNECT =
+  'SELECT pg_temp.azure_storage_connect($1, $2 OPERATOR(pg_catalog.||) pg_catalog.getdatabaseencoding()::pg_catalog.text)'
+
 /** What the functions say of their statement; a proxy that asks has none. */
 const CALL = { pid: '0', statement: '0' }
 
@@ -95,7 +99,7 @@ async function ask(
   const connection = `azure_storage_${randomBytes(16).toString('hex')}`
   await admin.query('SAVEPOINT ask')
   try {
-    await admin.query('SELECT pg_temp.azure_storage_connect($1, $2)', [connection, connectionString(target)])
+    await admin.query(CONNECT, [connection, connectionString(target)])
     try {
       const send: Exchange = (text, columns) => exchange(admin, connection, text, columns)
       return await converse(send, asker, address, verb, fields)
@@ -160,7 +164,7 @@ async function answered(admin: Client, connection: string): Promise<void> {
 
 const hex = (text: string): string => Buffer.from(text, 'utf8').toString('hex')
 
-/** As azure_storage_private.connection_string() writes it. */
+/** As azure_storage_private.connection_string() writes it, up to the encoding. */
 const connectionString = ({ host, port }: { host: string; port: string }): string =>
   `password=${randomBytes(32).toString('hex')} host=${host} port=${port} user=${LOOPBACK_NAME} dbname=${LOOPBACK_NAME} ` +
-  `sslmode=disable gssencmode=disable connect_timeout=${TRY_SECONDS} application_name=azure_storage client_encoding=UTF8`
+  `sslmode=disable gssencmode=disable connect_timeout=${TRY_SECONDS} application_name=azure_storage client_encoding=`

@@ -83,7 +83,7 @@ export class LoopbackConnection {
     // Whoever is in the midst of sending rows listens for an answer only behind them.
     const drop = (error: unknown): void => {
       this.#requests.messageAnswered()
-      assembler.dropMessage(() => this.#tell(error))
+      assembler.dropMessage(() => void this.#tell(error))
     }
     const memory = this.#requests.expectRows(length, drop)
     if (memory === undefined) return
@@ -126,15 +126,16 @@ export class LoopbackConnection {
         this.#fail(error)
         return
       }
-      this.#tell(error)
+      await this.#tell(error)
     }
     if (this.#requests.isOver) this.#end()
   }
 
-  #tell(error: unknown): void {
+  async #tell(error: unknown): Promise<void> {
     const told = asPgError(error)
     if (told.code === SQLSTATE.internalError) this.#log.error({ err: error }, 'loopback request failed')
-    this.#socket.write(Buffer.concat([errorResponse(errorFields(told)), readyForQuery(STATUS.idle)]))
+    const fields = await this.#requests.errorFields(told)
+    this.#socket.write(Buffer.concat([errorResponse(fields), readyForQuery(STATUS.idle)]))
   }
 
   /** A peer that does not keep to the exchange is none of the extension's. */

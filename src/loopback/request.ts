@@ -74,16 +74,18 @@ function readRowsOfBlob(fields: Fields, coder: unknown): RowsOfBlob {
     options: fields.options ?? null,
     columns: list(fields.columns).map(readColumn),
     encoding: String(fields.encoding),
+    clientEncoding: String(fields.client_encoding),
     withLine: fields.with_line === true,
   }
 }
 
 function readColumn(column: unknown): Column {
-  const { name, oid, typmod, shape } = (column ?? {}) as Record<keyof Column, unknown>
+  const { name, oid, typmod, domain, shape } = (column ?? {}) as Record<string, unknown>
   return {
     name: typeof name === 'string' ? name : undefined,
     oid: Number(oid),
     typmod: Number(typmod),
+    isDomain: domain === true,
     shape: shape as Shape | undefined,
   }
 }

@@ -11,6 +11,7 @@ import type { Call, Calls } from '../operations/calls.ts'
 import type { InterruptedReads } from '../operations/interrupted-reads.ts'
 import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
 import { checkCopyTo, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
+import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
@@ -18,7 +19,7 @@ import { type Blob, openBlob } from '../storage/blob-client.ts'
 import type { Cancels } from './cancels.ts'
 import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
-import { dataRow, rowDescription } from './rows.ts'
+import { dataRows, rowDescription } from './rows.ts'
 import { readServerCopy, readText } from './server-copies.ts'
 
 /** What all loopback connections of a proxy share. */
@@ -109,7 +110,7 @@ export class Requests {
       case 'hello': {
         const proof = await this.#handshake.greet(message.text)
         yield rowDescription(['nonce', 'proof'])
-        yield dataRow(proof, this.#encoding)
+        yield await this.#row(proof)
         break
       }
       case 'request': {
@@ -125,11 +126,20 @@ export class Requests {
         if (message.isLast) await this.#commit(message.upload, message.rows)
         else await this.#uploadOf(message.upload).write(message.rows)
         yield rowDescription(['open'])
-        yield dataRow([String(this.#uploads.size)], this.#encoding)
+        yield await this.#row([String(this.#uploads.size)])
         break
       default:
         message satisfies never
     }
+  }
+
+  /** An error as the backend reads it. */
+  errorFields(error: PgError): Promise<ErrorFields> {
+    return this.#services.conversions.encodeError(errorFields(error), this.#encoding)
+  }
+
+  #row(values: readonly (string | undefined)[]): Promise<Buffer> {
+    return dataRows([values], this.#encoding, this.#services.conversions)
   }
 
   /** The connection is over: nothing of it is to go on. */
@@ -144,12 +154,12 @@ export class Requests {
     switch (request.verb) {
       case 'PING':
         yield rowDescription(['proxy'])
-        yield dataRow([this.#services.proxyId], this.#encoding)
+        yield await this.#row([this.#services.proxyId])
         break
       case 'CANCEL':
         yield rowDescription(['session'])
         for (const session of request.sessions) {
-          if (this.#services.cancels.cancelOwn(session)) yield dataRow([session], this.#encoding)
+          if (this.#services.cancels.cancelOwn(session)) yield await this.#row([session])
         }
         break
       case 'LIST':
@@ -161,20 +171,20 @@ export class Requests {
       case 'READ':
         yield rowDescription(['part'])
         for (const part of await readText(request, this.#services, this.#closed.signal)) {
-          yield dataRow([JSON.stringify(part)], this.#encoding)
+          yield await this.#row([JSON.stringify(part)])
         }
         break
       case 'SEAL': {
         const { sealingKey } = this.#services
         const sealed = await sealForAccount(request, sealingKey)
         yield rowDescription(['sealed', 'warning'])
-        yield dataRow([sealed, warningOf(request, sealingKey)], this.#encoding)
+        yield await this.#row([sealed, warningOf(request, sealingKey)])
         break
       }
       case 'OPEN': {
         const upload = await this.#open(request)
         yield rowDescription(['upload', 'mode'])
-        yield dataRow([upload.id, upload.mode], this.#encoding)
+        yield await this.#row([upload.id, upload.mode])
         break
       }
       default:
@@ -189,7 +199,7 @@ export class Requests {
 
   async *#listed(request: ListRequest, signal: AbortSignal): AsyncGenerator<Buffer> {
     for await (const rows of listRows(this.#services, request, signal)) {
-      yield Buffer.concat(rows.map(row => dataRow(row, this.#encoding)))
+      yield await dataRows(rows, this.#encoding, this.#services.conversions)
     }
   }
 
@@ -213,7 +223,7 @@ export class Requests {
       if (copy) await checkCopyTo(this.#services, copy, AbortSignal.any([call.signal, this.#closed.signal]))
       const rows = copy ?? request
       const blob = await this.#blob(rows)
-      const upload = new BlobRowsUpload(this.#services, rows, blob, call, this.#closed.signal)
+      const upload = await BlobRowsUpload.open(this.#services, rows, blob, call, this.#closed.signal)
       this.#uploads.set(upload.id, upload)
       this.#hasOpened = true
       return upload

@@ -1,4 +1,4 @@
-import { encodeText } from '../formats/rows/content-encoding.ts'
+import type { Conversions } from '../backend/conversions.ts'
 import { BACKEND, HEADER_LENGTH } from '../protocol/codes.ts'
 
 /** Text-format rows of a reply. dblink takes the column types from its caller: here all are text. */
@@ -17,10 +17,19 @@ export function rowDescription(names: readonly string[]): Buffer {
   return rowMessage(BACKEND.rowDescription, fields.length, fields)
 }
 
-/** Values in the database's encoding. @throws PgError for a character that it lacks */
-export function dataRow(values: readonly (string | undefined)[], encoding: string): Buffer {
+type Row = readonly (string | undefined)[]
+
+/** DataRow messages with values in the database's encoding. @throws PgError for a character that it lacks */
+export async function dataRows(rows: readonly Row[], encoding: string, conversions: Conversions): Promise<Buffer> {
+  const texts = rows.flat().filter(value => value !== undefined)
+  const encoded = (await conversions.encodeAll(texts, encoding)).values()
+  return Buffer.concat(rows.map(row => dataRow(row, () => encoded.next().value as Buffer)))
+}
+
+/** @param encode Gets each value that is not NULL, in their order. */
+export function dataRow(values: Row, encode: (text: string) => Buffer = text => Buffer.from(text)): Buffer {
   const fields = values.map(value => {
-    const bytes = encodeText(value ?? '', encoding)
+    const bytes = value === undefined ? Buffer.alloc(0) : encode(value)
     const length = Buffer.alloc(4)
     length.writeInt32BE(value === undefined ? -1 : bytes.length)
     return Buffer.concat([length, bytes])

@@ -58,7 +58,7 @@ export class LoopbackService {
   }
 
   accept(socket: net.Socket, parameters: ReadonlyMap<string, string>, log: Logger): void {
-    const encoding = findEncoding(parameters.get('client_encoding') ?? 'UTF8')?.name ?? 'UTF8'
+    const encoding = findEncoding(parameters.get('client_encoding') ?? 'UTF8') ?? 'UTF8'
     const requests = new Requests(this.#services, encoding, log)
     const connection = new LoopbackConnection(socket, encoding, requests, this.#unproved, log)
     this.#connections.set(connection, requests)

@@ -1,8 +1,8 @@
 import { pipeline } from 'node:stream/promises'
 import type { Client } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
-import { DatabaseError } from 'pg-protocol'
 import { connectAdmin } from '../backend/admin.ts'
+import { fromDatabase } from '../backend/database-error.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { isInRecovery } from '../extension/install.ts'
 import { PgError } from '../protocol/pg-error.ts'
@@ -69,14 +69,15 @@ interface OpenType {
 }
 
 /**
- * A binary COPY file as COPY's text format: only PostgreSQL knows the binary forms of its types, so it reads the file
+ * A binary COPY file as COPY's text format, in the database's encoding: only PostgreSQL knows the binary forms of its types, so it reads the file
  * into a temporary table of the proxy's own session. Dates and intervals come in the styles that any session reads alike.
  * That session is a superuser's, so no code of the caller's may run in it: what a domain demands is left to the caller's.
  * @throws PgError
  */
 export async function* binaryAsText(
   backend: BackendConfig,
-  { call, columns }: RowsOfBlob,
+  { call, columns, encoding }: RowsOfBlob,
+  fileEncoding: string,
   file: AsyncIterable<Buffer>,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
@@ -89,11 +90,13 @@ export async function* binaryAsText(
     // The caller's own transaction may have altered a row type, and waits for us.
     await admin.query(`BEGIN; SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`)
     await createTable(admin, columns)
+    // Texts in a binary file are in the client's encoding, whatever COPY's option says.
+    await admin.query("SELECT pg_catalog.set_config('client_encoding', $1, true)", [fileEncoding])
     const rowsIn = admin.query(copyFrom('COPY pg_temp.blob FROM STDIN (FORMAT binary)'))
     await pipeline(file, rowsIn, { signal })
-    yield* admin.query(copyTo('COPY pg_temp.blob TO STDOUT')) as AsyncIterable<Buffer>
+    yield* admin.query(copyTo(`COPY pg_temp.blob TO STDOUT (ENCODING '${encoding}')`)) as AsyncIterable<Buffer>
   } catch (error) {
-    throw error instanceof DatabaseError ? fromDatabase(error) : error
+    throw fromDatabase(error)
   } finally {
     signal.removeEventListener('abort', stop)
     await admin.end()
@@ -132,16 +135,5 @@ function partRunsCode(type: string): PgError {
     code: SQLSTATE.featureNotSupported,
     detail: 'A domain, or a range with a canonical function of its own, would run code as the proxy.',
     hint: 'Read it as a type without such a part, and cast.',
-  })
-}
-
-export function fromDatabase(error: DatabaseError): PgError {
-  return new PgError({
-    message: error.message,
-    code: error.code ?? 'XX000',
-    detail: error.detail,
-    hint: error.hint,
-    context: error.where,
-    cause: error,
   })
 }

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Conversions } from '../backend/conversions.ts'
 import { type EncoderOptions, encodeLargeRows, LARGE_ROWS_BYTES } from '../formats/rows/large-rows.ts'
 import { createRowEncoder } from '../formats/rows/row-codecs.ts'
 import type { RowEncoder } from '../formats/rows/row-encoder.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
+import { type Conversion, checkConversion, conversionOnWrite, transcode } from '../transfer/transcode.ts'
 import { BlobWriter } from '../transfer/write-blob.ts'
-import { columnNames, parquetColumns, readCoder, textRows } from './blob-get.ts'
+import { type Coder, columnNames, parquetColumns, readCoder, textRows, textsOf } from './blob-get.ts'
 import type { Call, CallOrigin } from './calls.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
 
@@ -15,6 +17,12 @@ const MEBIBYTE = 1024 * 1024
 const PIECE_BYTES = MEBIBYTE / 4
 /** The backend is making rows, or the storage is slow; but the statement may also have failed, and that is worth a look. */
 const QUIET_MS = 1000
+
+interface Coding {
+  readonly coder: Coder
+  readonly encoderOptions: EncoderOptions
+  readonly conversion: Conversion | undefined
+}
 
 /** A blob that the aggregate of a backend writes, block of rows by block of rows. */
 export class BlobRowsUpload {
@@ -25,16 +33,44 @@ export class BlobRowsUpload {
   readonly #encoder: RowEncoder
   readonly #encoderOptions: EncoderOptions
   readonly #writer: BlobWriter
+  readonly #conversion: Conversion | undefined
+  readonly #conversions: Conversions
   #begun = false
   #lastActive = Date.now()
 
-  constructor(services: Services, request: RowsOfBlob, blob: Blob, call: Call, closed: AbortSignal) {
+  /** @throws PgError */
+  static async open(
+    services: Services,
+    request: RowsOfBlob,
+    blob: Blob,
+    call: Call,
+    closed: AbortSignal,
+  ): Promise<BlobRowsUpload> {
     const coder = readCoder(request, 'put')
-    const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding }
+    const texts = await textsOf(services, request, coder.options)
+    const target = { majorVersion: services.serverMajorVersion, encoding: request.encoding, texts }
+    // What record_send() gives is as it is to be.
+    const isBinary = coder.format === 'binary'
+    const rows = isBinary ? coder : textRows(coder, request.encoding)
+    const conversion = isBinary ? undefined : conversionOnWrite(request.encoding, rows.encoding)
+    if (conversion !== undefined) await checkConversion(services.conversions, conversion)
+    const encoderOptions: EncoderOptions = [rows.format, rows.options, columnNames(request), target]
+    return new BlobRowsUpload(services, request, { coder, encoderOptions, conversion }, blob, call, closed)
+  }
+
+  private constructor(
+    services: Services,
+    request: RowsOfBlob,
+    { coder, encoderOptions, conversion }: Coding,
+    blob: Blob,
+    call: Call,
+    closed: AbortSignal,
+  ) {
     this.mode = coder.format === 'binary' ? 'b' : 't'
-    const rows = coder.format === 'binary' ? coder : textRows(coder)
-    this.#encoderOptions = [rows.format, rows.options, columnNames(request), target]
-    this.#encoder = createRowEncoder(...this.#encoderOptions)
+    this.#encoderOptions = encoderOptions
+    this.#encoder = createRowEncoder(...encoderOptions)
+    this.#conversion = conversion
+    this.#conversions = services.conversions
     this.#call = call
     this.#writer = new BlobWriter(blob, {
       format: coder,
@@ -89,8 +125,15 @@ export class BlobRowsUpload {
     return rows.length > LARGE_ROWS_BYTES ? encodeLargeRows(this.#encoderOptions, rows) : this.#encoder.encode(rows)
   }
 
-  /** In pieces: nothing is to be there twice as a whole, and others have their turn between them. */
   async #put(bytes: Buffer): Promise<void> {
+    if (this.#conversion === undefined) return await this.#putPieces(bytes)
+    for await (const converted of transcode([bytes], this.#conversion, this.#conversions)) {
+      await this.#putPieces(converted)
+    }
+  }
+
+  /** Nothing is to be there twice as a whole, and others have their turn between pieces. */
+  async #putPieces(bytes: Buffer): Promise<void> {
     for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
       if (at > 0) await nextTurn()
       if (!this.#writer.write(bytes.subarray(at, at + PIECE_BYTES))) await this.#writer.drained()

@@ -14,6 +14,7 @@ export interface Column {
   readonly name: string | undefined
   readonly oid: number
   readonly typmod: number
+  readonly isDomain: boolean
   /** Told where the coder is Parquet. */
   readonly shape: Shape | undefined
 }
@@ -27,6 +28,8 @@ export interface RowsOfBlob extends Target {
   readonly columns: readonly Column[]
   /** The database's encoding, which is that of all texts in the exchange. */
   readonly encoding: string
+  /** The client's: a blob is in that one, as with COPY, unless an option says otherwise. */
+  readonly clientEncoding: string
   /** A first column tells the line where each row begins. */
   readonly withLine: boolean
 }

@@ -1,8 +1,8 @@
 import { pipeline } from 'node:stream/promises'
 import type { Client } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
-import { DatabaseError } from 'pg-protocol'
 import { connectAdmin } from '../backend/admin.ts'
+import { fromDatabase } from '../backend/database-error.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { encodeCopyText } from '../formats/copy-text.ts'
 import { needsSingleColumn } from '../formats/format.ts'
@@ -14,7 +14,7 @@ import type { CopyPlan } from '../sql/copy-plan.ts'
 import { quoteIdent, quoteLiteral } from '../sql/quote.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import { readBlob } from '../transfer/read-blob.ts'
-import { binaryAsText, fromDatabase } from './binary-rows.ts'
+import { binaryAsText } from './binary-rows.ts'
 import { columnNames, parquetColumns, TEXT_OPTIONS } from './blob-get.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
 
@@ -72,7 +72,7 @@ export async function* readCopyRows(
 
 /** In COPY's text format and the database's encoding. */
 async function* readAsText(
-  { config }: Services,
+  { config, server }: Services,
   copy: ServerCopy,
   blob: Blob,
   signal: AbortSignal,
@@ -87,11 +87,11 @@ async function* readAsText(
   }
   const bytes = readBlob(blob, read, ...(plan.format === 'text' ? [encodeCopyText()] : []))
   if (plan.format === 'binary') {
-    await withTableAlike(config.backend, copy, signal, admin => copyIn(admin, copy, [NO_BINARY_ROWS], signal))
-    yield* binaryAsText(config.backend, copy, bytes, signal)
+    await withTableAlike(server.backend, copy, signal, admin => copyIn(admin, copy, [NO_BINARY_ROWS], signal))
+    yield* binaryAsText(server.backend, copy, copy.clientEncoding, bytes, signal)
     return
   }
-  const table = await openTableAlike(config.backend, copy, signal)
+  const table = await openTableAlike(server.backend, copy, signal)
   try {
     await copyIn(table.admin, copy, bytes, signal)
     const names = columns.flatMap(({ name }) => (name === undefined ? [] : [quoteIdent(name)]))
@@ -99,15 +99,15 @@ async function* readAsText(
     const text = `COPY ${rows} TO STDOUT WITH (ENCODING ${quoteLiteral(copy.encoding)})`
     yield* table.admin.query(copyTo(text)) as AsyncIterable<Buffer>
   } catch (error) {
-    throw told(error)
+    throw fromDatabase(error)
   } finally {
     await table.close()
   }
 }
 
 /** Has PostgreSQL judge what a COPY TO says. @throws PgError */
-export async function checkCopyTo({ config }: Services, copy: ServerCopy, signal: AbortSignal): Promise<void> {
-  await withTableAlike(config.backend, copy, signal, async admin => {
+export async function checkCopyTo({ server }: Services, copy: ServerCopy, signal: AbortSignal): Promise<void> {
+  await withTableAlike(server.backend, copy, signal, async admin => {
     for await (const _ of admin.query(copyTo(`COPY ${tableAlike(copy)}${list(copy)} TO STDOUT ${options(copy)}`)));
   })
 }
@@ -132,7 +132,7 @@ async function withTableAlike(
   try {
     await work(table.admin)
   } catch (error) {
-    throw told(error)
+    throw fromDatabase(error)
   } finally {
     await table.close()
   }
@@ -161,11 +161,9 @@ async function openTableAlike(backend: BackendConfig, copy: ServerCopy, signal: 
     return { admin, close }
   } catch (error) {
     await close()
-    throw told(error)
+    throw fromDatabase(error)
   }
 }
-
-const told = (error: unknown): unknown => (error instanceof DatabaseError ? fromDatabase(error) : error)
 
 const tableAlike = ({ relationName }: ServerCopy): string => `pg_temp.${quoteIdent(relationName)}`
 

@@ -4,6 +4,7 @@ import { isBlobUrl } from '../storage/blob-url.ts'
 import { type AccountSecrets, accountSecrets } from './account-secrets.ts'
 import { catalogueEdits, type Edit } from './catalogue.ts'
 import { type CopyStatement, readCopyStatement, relationName, withoutSecrets } from './copy-statement.ts'
+import { UndecodedText } from './encoding.ts'
 import { EXTENSION } from './extension-name.ts'
 import { bodyEdits } from './function-body.ts'
 import { type NamedExtensions, namedExtensions } from './named-extensions.ts'
@@ -40,6 +41,8 @@ export type Statement = StatementRange &
         readonly isUnread?: true
         /** A COPY without the secrets of its URL: PostgreSQL's to run where COPY with URLs is off. */
         readonly copy?: string
+        /** It can be read with this text decoded: see SqlSettings. */
+        readonly undecoded?: string
       }
   )
 
@@ -151,6 +154,7 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
     try {
       return { ...range, kind: 'copy', copy: readCopyStatement(node.CopyStmt, raw, text, settings) }
     } catch (error) {
+      if (error instanceof UndecodedText) return { ...range, ...undecoded(error) }
       if (!(error instanceof PgError)) throw error
       return {
         ...range,
@@ -191,6 +195,12 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
   if (body) return { ...range, kind: 'body', edits: body }
   return { ...range, kind: 'pass', count: 1 }
 }
+
+const undecoded = ({ latin1 }: UndecodedText) => ({
+  kind: 'refuse' as const,
+  error: { message: 'azure_storage: the statement could not be read', code: SQLSTATE.internalError },
+  undecoded: latin1,
+})
 
 const fieldsOf = ({ message, code, detail, hint }: PgError): PgErrorFields => ({ message, code, detail, hint })
 

@@ -4,7 +4,7 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type BlobUrl, parseBlobUrl, redactUrl } from '../storage/blob-url.ts'
 import { type CopyOption, readCopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
-import { decodeText, isAscii } from './encoding.ts'
+import { decodeText, isAscii, isDecodable, UndecodedText } from './encoding.ts'
 import type { SqlSettings } from './query-text.ts'
 import { isUnsafeEncoding, type RawStatement, type Token } from './query-text.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
@@ -67,7 +67,7 @@ export function readCopyStatement(
       code: SQLSTATE.featureNotSupported,
     })
   }
-  const url = parseBlobUrl(decodeText(node.filename ?? '', settings.encoding), settings.endpoints)
+  const url = parseBlobUrl(readUrl(node.filename ?? '', text.slice(file.start, file.end), settings), settings.endpoints)
   if (node.query || node.relation === undefined) {
     throw new PgError({
       message: 'azure_storage: Query is not supported while copying data to blob storage',
@@ -118,6 +118,26 @@ function readCondition(root: object): Condition {
     open.push(...Object.values(node))
   }
   return { names, hasSubquery }
+}
+
+/**
+ * The URL of the bytes in `filename`, which is the literal in `written` as the parser has read it.
+ * @throws UndecodedText where the server has to read it first
+ */
+function readUrl(filename: string, written: string, { encoding, decoded }: SqlSettings): string {
+  // What is beyond ASCII then is of escapes, which are characters.
+  if (isAscii(written)) return filename
+  if (isDecodable(encoding)) return decodeText(filename, encoding)
+  if (written.includes('\\')) {
+    throw new PgError({
+      message: `azure_storage: a blob URL with escapes must be ASCII text when client_encoding is ${encoding}`,
+      code: SQLSTATE.featureNotSupported,
+    })
+  }
+  const url = decoded?.get(filename)
+  if (url === undefined) throw new UndecodedText(filename)
+  if (typeof url === 'string') return url
+  throw new PgError(url)
 }
 
 const rangeOf = ({ start, end }: Token): { start: number; end: number } => ({ start, end })

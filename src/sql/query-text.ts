@@ -1,6 +1,6 @@
 import { loadModule, parseSync, type RawStmt, SqlError, scanSync } from 'libpg-query'
 import type { StorageEndpoints } from '../storage/endpoints.ts'
-import { isAscii } from './encoding.ts'
+import { type DecodedTexts, isAscii } from './encoding.ts'
 import { type EscapeStrings, withEscapeStrings } from './escape-strings.ts'
 
 // The parser is WebAssembly, and its calls fail until it is there.
@@ -49,6 +49,7 @@ export interface TextSettings {
 
 export interface SqlSettings extends TextSettings {
   readonly endpoints: StorageEndpoints
+  readonly decoded?: DecodedTexts
   /** Statements about extensions are read too, for the list of those that Azure allows. */
   readonly strictAzure?: boolean
 }

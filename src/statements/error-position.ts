@@ -1,4 +1,5 @@
-import type { ErrorFields } from '../protocol/messages.ts'
+import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import { type ErrorFields, errorResponse, readErrorFields } from '../protocol/messages.ts'
 import { isAscii } from '../sql/encoding.ts'
 import { isUnsafeEncoding } from '../sql/query-text.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
@@ -18,6 +19,13 @@ export function mapErrorPosition(fields: ErrorFields, rewrite: Rewrite, original
   let chars = 1
   for (let i = 0; i < origin; i++) if (isCharStart(original.charCodeAt(i))) chars++
   fields.set('P', Buffer.from(String(chars)))
+}
+
+/** The same of a whole message. */
+export function withMappedPosition(error: Frame, rewrite: Rewrite, original: string, encoding: string): Buffer {
+  const fields = readErrorFields(frameBody(error))
+  mapErrorPosition(fields, rewrite, original, encoding)
+  return errorResponse(fields)
 }
 
 function offsetOfChar(text: string, index: number, isCharStart: (byte: number) => boolean): number {

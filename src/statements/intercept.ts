@@ -1,11 +1,10 @@
 import { serialize } from 'pg-protocol'
 import type { BackendConfig } from '../config/backend-url.ts'
-import { databaseName, sealForStatement, sealPassphrase } from '../credentials/sealing.ts'
 import { openCopy } from '../operations/copy-open.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { cstring } from '../protocol/cstring.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
-import { type ErrorFields, errorFields, errorResponse, parse, query, readErrorFields } from '../protocol/messages.ts'
+import { type ErrorFields, errorFields, errorResponse, parse, query } from '../protocol/messages.ts'
 import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { BorrowedBackend } from '../session/borrowed-backend.ts'
@@ -14,10 +13,10 @@ import type { Session } from '../session/session.ts'
 import type { Statement } from '../sql/classify.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
-import { mayBeOurs, mayHoldCredential } from '../sql/scan.ts'
+import { mayBeOurs } from '../sql/scan.ts'
 import { acquireResources, type CommitLocks } from './acquire-resources.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
-import { mapErrorPosition } from './error-position.ts'
+import { mapErrorPosition, withMappedPosition } from './error-position.ts'
 import { Answered } from './look-up.ts'
 import { passParsed } from './pass-parsed.ts'
 import { prepare } from './prepare.ts'
@@ -30,6 +29,7 @@ import { runScript } from './run-script.ts'
 import { writeScript } from './script.ts'
 import type { ScriptContext } from './script-run.ts'
 import { sealParameters } from './seal-parameters.ts'
+import { sealerFor } from './sealer.ts'
 import { surroundExecute } from './surround-execute.ts'
 
 /** What a Close or Describe is about. */
@@ -55,12 +55,14 @@ export class StatementInterceptor implements Interceptor {
   readonly #services: Services
   readonly #login: Login
   readonly #prepared: PreparedStatements
+  readonly #seal: SealOne
 
   constructor(session: InterceptedSession, services: Services, login: Login) {
     this.#session = session
     this.#services = services
     this.#login = login
     this.#prepared = new PreparedStatements(session.log)
+    this.#seal = sealerFor(session, services, login.database)
   }
 
   wants(code: number): boolean {
@@ -126,7 +128,7 @@ export class StatementInterceptor implements Interceptor {
   async #query(frame: Frame, text: string): Promise<void> {
     const session = this.#session
     const isQuiet = await session.quiet()
-    const statements = await this.#readToBeSent(text, isQuiet)
+    const statements = await this.#read(text, isQuiet)
     if (!isQuiet || statements === undefined) {
       session.forward(statements ? query(conceal(text, statements, this.#seal).text) : frame.bytes)
       return
@@ -150,7 +152,7 @@ export class StatementInterceptor implements Interceptor {
   async #parse(frame: Frame, name: string, text: string): Promise<void> {
     const session = this.#session
     const isQuiet = await session.quiet()
-    const statements = await this.#readToBeSent(text, isQuiet)
+    const statements = await this.#read(text, isQuiet)
     const withText = (other: string): Buffer => {
       const tail = frameBody(frame).subarray(name.length + text.length + 2)
       return parse(Buffer.from(name, 'latin1'), other, tail)
@@ -169,7 +171,8 @@ export class StatementInterceptor implements Interceptor {
       backend.send(serialize.flush())
       const accepted = await passParsed(backend, error => {
         if (prepared === undefined) return error.bytes
-        return 'refused' in prepared ? refusedWith(prepared.refused) : this.#describe(error, prepared.rewrite, text)
+        if ('refused' in prepared) return refusedWith(prepared.refused)
+        return withMappedPosition(error, prepared.rewrite, text, this.#encoding)
       })
       if (accepted || name === '') this.#prepared.forget(name)
       if (!accepted || prepared === undefined || !('prepared' in prepared)) return
@@ -240,48 +243,23 @@ export class StatementInterceptor implements Interceptor {
     }
   }
 
-  readonly #seal: SealOne = (clear, account, form) => {
-    if (form === 'passphrase') return sealPassphrase(clear, this.#services.sealingKey)
-    const recipient = {
-      account,
-      pid: this.#session.backendPid,
-      database: databaseName(Buffer.from(this.#login.database)),
-    }
-    return sealForStatement(clear, recipient, this.#services.sealingKey)
-  }
-
   get #encoding(): string {
     return this.#session.parameters.get('client_encoding') ?? 'UTF8'
   }
 
-  #describe(error: Frame, rewrite: Rewrite, original: string): Buffer {
-    const fields = readErrorFields(frameBody(error))
-    mapErrorPosition(fields, rewrite, original, this.#encoding)
-    return errorResponse(fields)
-  }
-
-  /** A text that the backend may skip, or run unseen, matters for what must not be shown to it. */
-  async #readToBeSent(text: string, isQuiet: boolean): Promise<Statement[] | undefined> {
-    return isQuiet || mayHoldCredential(text) ? this.#read(text) : undefined
-  }
-
-  #read(text: string): Promise<Statement[] | undefined> {
-    const settings = {
-      encoding: this.#encoding,
-      standardConformingStrings: this.#session.parameters.get('standard_conforming_strings') !== 'off',
-      endpoints: this.#services.config.storageEndpoints,
-      strictAzure: this.#services.config.strictAzure === true,
-    }
-    return readStatements(this.#session, this.#services.texts, { text, settings, client: this.#login.user })
+  #read(text: string, isQuiet: boolean): Promise<Statement[] | undefined> {
+    return readStatements(this.#session, this.#services, { text, client: this.#login.user, willRun: isQuiet })
   }
 
   #context(rewrite: Rewrite, original: string, locks: CommitLocks, replies: number | undefined): ScriptContext {
     const encoding = this.#encoding
+    const services = this.#services
+    const { backendPid } = this.#session
     return {
-      openCopy: (step, row) =>
-        openCopy(this.#services, step, row, { pid: this.#session.backendPid, database: this.#login.database }),
-      spool: { ...this.#services.config, backendPid: this.#session.backendPid },
+      openCopy: (step, row) => openCopy(services, step, row, { pid: backendPid, database: this.#login.database }),
+      spool: { ...services.config, backendPid },
       confirmCommit: async copy => locks.get(copy)?.confirm(),
+      encodeError: fields => services.conversions.encodeError(fields, encoding),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
       replies,
     }

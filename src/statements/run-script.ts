@@ -58,17 +58,23 @@ function nextReply({ wire, commit }: ScriptRun): Promise<Frame> {
 
 async function fail(run: ScriptRun, handler: StepHandler, frame: Frame): Promise<void> {
   await run.transfer?.stop()
-  const bytes = describeError(run, handler, frame)
+  const bytes = await describeError(run, handler, frame)
   delete run.transfer
   delete run.commit
   run.wire.reply({ code: frame.code, bytes })
 }
 
 /** The error as the client is to get it. */
-function describeError({ context }: ScriptRun, handler: StepHandler, frame: Frame): Buffer {
+async function describeError({ context }: ScriptRun, handler: StepHandler, frame: Frame): Promise<Buffer> {
   const fields = readErrorFields(frameBody(frame))
   const better = handler.replaceError(fields)
-  if (better !== undefined) return errorResponse(better)
+  if (better !== undefined) {
+    // Where it came is the backend's own to say, in the client's encoding already.
+    const where = better.get('W') === fields.get('W') ? better.get('W') : undefined
+    const encoded = await context.encodeError(better)
+    if (where !== undefined) encoded.set('W', where)
+    return errorResponse(encoded)
+  }
   if (fields.has('P')) {
     // Also where the first step is ours: the whole text did not parse.
     context.mapPosition(fields)

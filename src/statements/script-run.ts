@@ -16,6 +16,8 @@ export interface ScriptContext {
   readonly confirmCommit: (copy: CopyStatement) => Promise<void>
   /** Turns the position in an error of a rewritten text into that of the original. */
   readonly mapPosition: (fields: ErrorFields) => void
+  /** An error of the proxy's own in the client's encoding. */
+  readonly encodeError: (fields: ErrorFields) => Promise<ErrorFields>
   /** For the extended protocol: how many closing replies belong to the exchange. A simple query ends with ReadyForQuery. */
   readonly replies: number | undefined
 }

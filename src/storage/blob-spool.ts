@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import { close, openSync, unlinkSync, write } from 'node:fs'
+import { write } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { promisify } from 'node:util'
+import { cannotWrite, createFile, removeName } from '../formats/parquet/private-files.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Blob } from './blob-client.ts'
@@ -18,9 +17,9 @@ export interface SpoolOptions {
   readonly backendPid?: number | undefined
 }
 
-/** A copy of a blob, which nothing but `fd` leads to: it is gone when that is closed, however this process ends. */
+/** A copy of a blob, gone when it is closed. */
 export interface SpooledBlob {
-  readonly fd: number
+  readonly path: string
   close(): Promise<void>
 }
 
@@ -30,28 +29,39 @@ const PART_BYTES = 8 * MEBIBYTE
 const PARALLEL_PARTS = 4
 /** Larger than a chunk from the network: writes are trips to another thread. */
 const WRITE_BYTES = MEBIBYTE
-const DISK_FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+const WHAT = 'temporary copy of the blob'
 
 const writeFile = promisify(write)
-const closeFile = promisify(close)
 
 /** Downloads one version of a blob, several parts at a time. @throws PgError */
 export async function spoolBlob(
   blob: Blob,
   { tempDir = tmpdir(), spoolLimitBytes = DEFAULT_SPOOL_LIMIT_BYTES }: SpoolOptions,
-  callerSignal: AbortSignal,
+  signal: AbortSignal,
 ): Promise<SpooledBlob> {
+  const { path, handle } = await createFile(tempDir, WHAT)
+  const close = (): Promise<void> => {
+    removeName(path)
+    return handle.close()
+  }
+  try {
+    await copy(blob, handle.fd, spoolLimitBytes, signal)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return { path, close }
+}
+
+/** Returns, and fails, when nobody writes to the file any more. */
+async function copy(blob: Blob, fd: number, limitBytes: number, callerSignal: AbortSignal): Promise<void> {
   const failed = new AbortController()
   const signal = AbortSignal.any([callerSignal, failed.signal])
   const first = await blob.download({ signal, range: { offset: 0, length: PART_BYTES } })
   const { etag, blobSize } = first
-  let fd: number
-  try {
-    if (spoolLimitBytes > 0 && blobSize > spoolLimitBytes) throw tooLarge(blobSize, spoolLimitBytes)
-    fd = createFile(tempDir)
-  } catch (error) {
+  if (limitBytes > 0 && blobSize > limitBytes) {
     first.body.destroy()
-    throw error
+    throw tooLarge(blobSize, limitBytes)
   }
   let next = first.size
   const work = async (download?: { readonly body: Readable }): Promise<void> => {
@@ -72,10 +82,8 @@ export async function spoolBlob(
     failed.abort(error)
     // The number of the file must not be another's while somebody still writes to it.
     await Promise.allSettled(workers)
-    await closeFile(fd)
     throw error
   }
-  return { fd, close: () => closeFile(fd) }
 }
 
 async function writeAt(fd: number, body: Readable, position: number): Promise<void> {
@@ -88,7 +96,9 @@ async function writeAt(fd: number, body: Readable, position: number): Promise<vo
     length = 0
     let written = 0
     while (written < bytes.length) {
-      const part = await writeFile(fd, bytes, written, bytes.length - written, at).catch(cannotWrite)
+      const part = await writeFile(fd, bytes, written, bytes.length - written, at).catch(error => {
+        throw cannotWrite(error, WHAT)
+      })
       written += part.bytesWritten
       at += part.bytesWritten
     }
@@ -99,30 +109,6 @@ async function writeAt(fd: number, body: Readable, position: number): Promise<vo
     if (length >= WRITE_BYTES) await flush()
   }
   await flush()
-}
-
-/** In one go, so that next to nothing can come between creation and removal of its name. */
-function createFile(folder: string): number {
-  const path = join(folder, `blobgres-${randomBytes(12).toString('hex')}`)
-  try {
-    const fd = openSync(path, 'wx+', 0o600)
-    unlinkSync(path)
-    return fd
-  } catch (error) {
-    return cannotWrite(error)
-  }
-}
-
-function cannotWrite(error: unknown): never {
-  const { code } = error as NodeJS.ErrnoException
-  const isFull = DISK_FULL.has(code)
-  throw new PgError({
-    message: `azure_storage: ${isFull ? 'no space is left' : 'there is no place'} for a temporary copy of the blob`,
-    code: isFull ? SQLSTATE.diskFull : SQLSTATE.ioError,
-    detail: `The proxy cannot write to its folder for temporary files (${code}).`,
-    hint: 'The proxy can be given another with --temp-dir.',
-    cause: error,
-  })
 }
 
 function tooLarge(bytes: number, limit: number): PgError {

@@ -16,7 +16,7 @@ export async function* parquetRows(
   try {
     const file = await spoolBlob(blob, spool, signal)
     try {
-      yield* readParquet(file.fd, columns, signal, spool.tempDir)
+      yield* readParquet(file.path, columns, signal, spool.tempDir)
     } finally {
       await file.close()
     }

@@ -157,7 +157,7 @@ function helloAnswer(random: Random, recorded: readonly Buffer[], hello: string)
     rows(['nonce', 'proof', 'more'], [ZERO, proof, LIE]),
     Buffer.concat([
       rowDescription(['nonce', 'proof']),
-      dataRow([undefined, undefined], 'UTF8'),
+      dataRow([undefined, undefined]),
       commandComplete('SELECT'),
       ready,
     ]),

@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { BlobServiceClient, type ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { type Azurite, startAzurite } from '../../src/dev/azurite.ts'
 import { type Child, startChild } from '../../src/dev/child.ts'
+import { embeddedBinaries } from '../../src/dev/embedded-postgres.ts'
 import { freePort } from '../../src/dev/free-port.ts'
 import { postgresOsUser } from '../../src/dev/os-user.ts'
-import { embeddedBinaries, initCluster, startPostgres } from '../../src/dev/postgres.ts'
+import { initCluster, startPostgres } from '../../src/dev/postgres.ts'
 
 const ACCOUNT = { name: 'benchacct', key: Buffer.from('benchmark key '.repeat(4)).toString('base64') }
 

@@ -1,12 +1,13 @@
 /**
  * npm run bench: each line is the ratio of two things measured side by side in this run, as medians of paired rounds.
- *   npm run bench -- [--only copy,functions,parquet,relay,memory] [--rounds 5] [--postgres 15|18] [--json bench-results.json]
+ *   npm run bench -- [--only copy,functions,encodings,parquet,relay,memory] [--rows 2000000] [--rounds 5] [--postgres 15|18] [--json bench-results.json]
  */
 import { writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { startBenchStack } from './bench-stack.ts'
 import { copyLines, memoryLine, prepareTables } from './copy-lines.ts'
+import { encodingLines } from './encoding-lines.ts'
 import { functionLines } from './function-lines.ts'
 import type { Line } from './measure.ts'
 import { parquetLines, parquetMemoryLine } from './parquet-lines.ts'
@@ -14,7 +15,8 @@ import { relayLines } from './relay-lines.ts'
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'copy,functions,parquet,relay,memory' },
+    only: { type: 'string', default: 'copy,functions,encodings,parquet,relay,memory' },
+    rows: { type: 'string', default: '2000000' },
     rounds: { type: 'string', default: '5' },
     postgres: { type: 'string', default: '18' },
     json: { type: 'string', default: 'bench-results.json' },
@@ -27,9 +29,10 @@ const version = values.postgres === '15' ? 15 : 18
 const stack = await startBenchStack(version)
 const lines: Line[] = []
 try {
-  await prepareTables(stack)
+  await prepareTables(stack, Number(values.rows))
   if (wanted.includes('copy')) lines.push(...(await copyLines(stack, rounds)))
   if (wanted.includes('functions')) lines.push(...(await functionLines(stack, rounds)))
+  if (wanted.includes('encodings')) lines.push(...(await encodingLines(stack, rounds)))
   if (wanted.includes('parquet')) lines.push(...(await parquetLines(stack, rounds)))
   if (wanted.includes('relay')) lines.push(...(await relayLines(stack, rounds)))
   if (wanted.includes('memory')) lines.push(await memoryLine(stack), await parquetMemoryLine(stack))

@@ -3,12 +3,11 @@ import { join } from 'node:path'
 import { type BenchStack, peakRss, psqlCommand, registerAccount, shell, sql } from './bench-stack.ts'
 import { compare, type Line, seconds } from './measure.ts'
 
-const ROWS = 2_000_000
 const BIG_IMPORT_BYTES = 2 * 1024 ** 3
 export const COLUMNS = 'id bigint, user_id int, kind text, payload text, amount numeric(12,2), at timestamptz'
 
 /** Tables `ev` (full) and `target` (empty), ev's rows as ev.csv and ev.csv.gz on disk and as blobs. */
-export async function prepareTables(stack: BenchStack): Promise<void> {
+export async function prepareTables(stack: BenchStack, rows: number): Promise<void> {
   const { directPort, proxyPort, container, dir } = stack
   await sql(proxyPort, 'CREATE EXTENSION azure_storage')
   await sql(proxyPort, registerAccount)
@@ -18,7 +17,7 @@ export async function prepareTables(stack: BenchStack): Promise<void> {
     `INSERT INTO ev SELECT g, g % 100000, (ARRAY['view', 'click', 'buy', 'refund'])[1 + g % 4],
        md5(g::text) || ' payload, quoted for its comma ' || g, (g % 1000000) / 100.0,
        timestamptz '2026-01-01' + g * interval '1 second'
-     FROM generate_series(1, ${ROWS}) g`,
+     FROM generate_series(1, ${rows}) g`,
   )
   await sql(directPort, 'VACUUM ANALYZE ev')
   const file = join(dir, 'ev.csv')

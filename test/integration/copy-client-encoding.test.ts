@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
+import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { type PsqlResult, psql } from '../support/psql.ts'
 import { servers } from '../support/servers.ts'
 
@@ -32,6 +32,35 @@ describe.each(servers)('COPY with URLs and client encodings on PostgreSQL $versi
     await stack.client.query(`SET client_encoding = 'LATIN1'; COPY t TO '${stack.blobUrl('latin1.csv')}'`)
     expect(await stack.getBytes('latin1.csv')).toEqual(Buffer.from('1,é\n', 'latin1'))
     await stack.client.query('RESET client_encoding')
+  })
+
+  it.each(['LATIN2', 'KOI8R', 'WIN1258', 'EUC_KR', 'EUC_CN'])(
+    '%s: names of blobs, as the server reads them',
+    async encoding => {
+      const client = await stack.connect()
+      const { rows } = await client.query("SELECT convert_from('\\xc3a9', $1) AS name", [encoding])
+      await client.query(`SET client_encoding = '${encoding}'`)
+      await client.query(`COPY t TO '${stack.blobUrl('é.csv')}' WITH (ENCODING 'UTF8')`) // the driver writes UTF-8 always
+      expect(await stack.get(`${rows[0].name}.csv`)).toBe('1,é\n')
+      expect(await stack.exists('é.csv')).toBe(false)
+      const { rowCount } = await client.query(`COPY target FROM '${stack.blobUrl('é.csv')}' WITH (ENCODING 'UTF8')`)
+      expect(rowCount).toBe(1)
+    },
+  )
+
+  it('bytes that are none of the encoding', async () => {
+    const client = await stack.connect()
+    await client.query("SET client_encoding = 'EUC_KR'")
+    const error = await errorOf(client.query(`COPY t TO '${stack.blobUrl('Ā.csv')}'`))
+    expect([error.code, error.message]).toEqual(['22021', 'invalid byte sequence for encoding "EUC_KR": 0xc4 0x80'])
+  })
+
+  it('errors are in the encoding of the client', async () => {
+    const client = await stack.connect()
+    await client.query("SET client_encoding = 'LATIN1'")
+    expect((await errorOf(client.query("COPY t TO 'https://é.example/box/x.csv'"))).message).toBe(
+      'azure_storage: invalid blob URL: https://é.example/box/x.csv',
+    )
   })
 
   it('EUC_JP and others: names beyond ASCII', async () => {

@@ -38,7 +38,7 @@ describe('blobgres dev', () => {
     const { url } = parseBanner(dev.banner)
     expect(/postgres:\S+/.exec(dev.banner)?.[0]).toBe(url)
     const facts = `SELECT rolsuper, rolcreaterole, rolcreatedb, pg_has_role('azure_pg_admin', 'MEMBER'),
-        pg_has_role('azure_storage_admin', 'USAGE'), datdba = u.oid, extowner = u.oid
+        pg_has_role('azure_storage_admin', 'USAGE'), datdba = u.oid, extowner = 'azure_pg_admin'::regrole
       FROM pg_roles AS u, pg_database, pg_extension
       WHERE rolname = current_user AND datname = current_database() AND extname = 'azure_storage'`
     expect(await psql(url, facts)).toMatchObject({ stdout: 'f|t|t|t|t|t|t\n', stderr: '' })

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parquetWriteBuffer } from 'hyparquet-writer'
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { busyEngines, eventually } from '../support/engines.ts'
+import { namesIn } from '../support/private-folder.ts'
 import { servers } from '../support/servers.ts'
 
 const ROWS = 5000
@@ -68,7 +69,7 @@ describe.each(servers)('Parquet files that are not as they should be, on Postgre
     const get = await errorOf(client.query(fromBlob(path)))
     expect({ message: get.message, code: get.code }).toEqual({ message: copy.message, code: copy.code })
     expect((await client.query('SELECT count(*)::int AS n FROM t')).rows).toEqual([{ n: 0 }])
-    expect(readdirSync(tempDir)).toEqual([])
+    expect(namesIn(tempDir)).toEqual([])
     expect(await eventually(busyEngines, 0)).toBe(0)
     expect(`${copy.message} ${copy.detail} ${get.detail}`).not.toMatch(/\/proc|\/dev|fd\/|read_parquet|COPY \(/)
     return copy

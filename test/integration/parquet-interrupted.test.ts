@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,7 @@ import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { adminQuery } from '../support/database.ts'
 import { busyEngines } from '../support/engines.ts'
+import { namesIn } from '../support/private-folder.ts'
 import { azurite, servers } from '../support/servers.ts'
 import { type StalledStorage, startStalledStorage } from '../support/stalled-storage.ts'
 
@@ -43,7 +44,7 @@ describe.each(servers)('Parquet that is interrupted, on PostgreSQL $version', se
   afterAll(async () => {
     await stack.close()
     await storage.close()
-    expect(readdirSync(tempDir)).toEqual([])
+    expect(namesIn(tempDir)).toEqual([])
     rmSync(tempDir, { recursive: true })
   })
 
@@ -102,7 +103,7 @@ describe.each(servers)('Parquet that is interrupted, on PostgreSQL $version', se
       .poll(
         async () => {
           const left = `SELECT FROM pg_stat_activity WHERE pid IN (${ending})`
-          return [(await adminQuery(server, left)).rowCount, busyEngines(), readdirSync(tempDir).length]
+          return [(await adminQuery(server, left)).rowCount, busyEngines(), namesIn(tempDir).length]
         },
         { timeout: 15_000 },
       )

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ContainerClient } from '@azure/storage-blob'
@@ -8,6 +8,7 @@ import { spoolBlob } from '../../src/storage/blob-spool.ts'
 import { createContainer } from '../support/azurite.ts'
 import { blobIn } from '../support/blobs.ts'
 import { startFaultyStorage } from '../support/faulty-storage.ts'
+import { namesIn } from '../support/private-folder.ts'
 import { Random } from '../support/random.ts'
 import { azurite } from '../support/servers.ts'
 import { needTool } from '../support/tools.ts'
@@ -26,16 +27,17 @@ describe('a temporary copy of a blob', () => {
     await container.getBlockBlobClient('small').uploadData(Buffer.from('PAR1'))
   })
   afterAll(async () => {
-    expect(readdirSync(tempDir)).toEqual([])
+    expect(namesIn(tempDir)).toEqual([])
     rmSync(tempDir, { recursive: true })
     await container.delete()
   })
   const openFiles = (): number => readdirSync('/proc/self/fd').length
   const contentsOf = async (name: string, template?: string): Promise<Buffer> => {
-    const { fd, close } = await spoolBlob(blobIn(container, name, template), { tempDir }, signal)
-    expect(readdirSync(tempDir)).toEqual([])
-    const contents = readFileSync(`/proc/self/fd/${fd}`)
+    const { path, close } = await spoolBlob(blobIn(container, name, template), { tempDir }, signal)
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    const contents = readFileSync(path)
     await close()
+    expect(namesIn(tempDir)).toEqual([])
     return contents
   }
 

@@ -4,7 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { stopWithParent } from '../../src/dev/child.ts'
 import { listProcesses } from './processes.ts'
 
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url))
+/** `blobgres`, from its sources. */
+export const CLI = [
+  process.execPath,
+  '--import',
+  import.meta.resolve('tsx'),
+  fileURLToPath(new URL('../../src/cli.ts', import.meta.url)),
+]
 
 export interface CliResult {
   readonly status: number | null
@@ -28,10 +34,18 @@ export function startCli(
   env: Readonly<Record<string, string>> = {},
   descriptors?: number,
 ): CliProcess {
-  const command = [process.execPath, '--import', 'tsx', CLI, ...args]
+  const command = [...CLI, ...args]
   const limited =
     descriptors === undefined ? command : ['sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh', ...command]
-  const child = spawn(limited[0] as string, limited.slice(1), { env: { ...process.env, ...env } })
+  return startProgram(limited, { env })
+}
+
+/** Runs a command that is `blobgres` in the end. */
+export function startProgram(
+  [command, ...args]: readonly string[],
+  { env, cwd }: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+): CliProcess {
+  const child = spawn(command as string, args, { env: { ...process.env, ...env }, ...(cwd !== undefined && { cwd }) })
   stopWithParent(child, 'SIGTERM') // in case that a test fails before it has stopped it
   let stdout = ''
   let stderr = ''
@@ -46,7 +60,7 @@ export function startCli(
   })
   const shown = async (stream: Readable, all: () => string, pattern: RegExp): Promise<string> => {
     const over = ended.then(({ status }) => {
-      throw new Error(`blobgres ${args[0]} ended with status ${status}: ${stderr}`)
+      throw new Error(`${[command, ...args].join(' ')} ended with status ${status}: ${stderr}`)
     })
     const seen = new Promise<string>(resolve => {
       const look = (): void => {

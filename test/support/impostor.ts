@@ -36,7 +36,7 @@ export const welcome = (encoding = 'UTF8'): Buffer =>
 
 /** A reply of rows. */
 export const rows = (names: readonly string[], ...values: readonly (readonly string[])[]): Buffer =>
-  Buffer.concat([rowDescription(names), ...values.map(row => dataRow(row, 'UTF8')), commandComplete('SELECT'), ready])
+  Buffer.concat([rowDescription(names), ...values.map(row => dataRow(row)), commandComplete('SELECT'), ready])
 
 /** Somebody who listens where a proxy is registered. `behave` is called once the startup packet has come. */
 export async function startImpostor(behave: (dialler: Dialler) => Promise<void> | void): Promise<Impostor> {

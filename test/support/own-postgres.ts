@@ -1,15 +1,10 @@
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { embeddedBinaries } from '../../src/dev/embedded-postgres.ts'
 import { freePort } from '../../src/dev/free-port.ts'
 import { postgresOsUser } from '../../src/dev/os-user.ts'
-import {
-  embeddedBinaries,
-  initCluster,
-  type PostgresBinaries,
-  type PostgresOptions,
-  startPostgres,
-} from '../../src/dev/postgres.ts'
+import { initCluster, type PostgresBinaries, type PostgresOptions, startPostgres } from '../../src/dev/postgres.ts'
 import type { PostgresServer } from './servers.ts'
 
 export interface OwnServer extends PostgresServer {

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
@@ -38,13 +37,11 @@ export async function rowsOf(file: Uint8Array, target: ParquetColumn[]): Promise
   const folder = mkdtempSync(join(tmpdir(), 'parquet-'))
   const path = join(folder, 'file')
   writeFileSync(path, file)
-  const handle = await open(path)
-  rmSync(folder, { recursive: true })
   try {
     const chunks: Buffer[] = []
-    for await (const chunk of readParquet(handle.fd, target, new AbortController().signal)) chunks.push(chunk)
+    for await (const chunk of readParquet(path, target, new AbortController().signal)) chunks.push(chunk)
     return Buffer.concat(chunks).toString()
   } finally {
-    await handle.close()
+    rmSync(folder, { recursive: true })
   }
 }

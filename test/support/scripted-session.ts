@@ -1,3 +1,5 @@
+import { Conversions } from '../../src/backend/conversions.ts'
+import type { BackendConfig } from '../../src/config/backend-url.ts'
 import { HEADER_LENGTH, STATUS } from '../../src/protocol/codes.ts'
 import type { Frame } from '../../src/protocol/frame-assembler.ts'
 import type { Services } from '../../src/services.ts'
@@ -20,6 +22,7 @@ const SERVICES = {
   },
   sealingKey,
   texts: { read: () => Promise.reject(new Error('too long')) },
+  conversions: new Conversions({ backend: {} as BackendConfig }),
 } as unknown as Services
 
 /** An interceptor of a session that is no more than its books, and whose backend says what a test has written down. */

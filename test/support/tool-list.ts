@@ -22,6 +22,7 @@ const TOOLS = {
   javac: { probe: ['javac', '-version'], package: 'default-jdk-headless' },
   JDBC: { probe: ['test', '-e', JDBC_DRIVER], package: 'libpostgresql-jdbc-java' },
   HAProxy: { probe: ['haproxy', '-v'], package: 'haproxy' },
+  unshare: { probe: ['unshare', '--mount', 'true'], package: 'util-linux' },
   prlimit: { probe: ['prlimit', '--version'], package: 'util-linux' },
 } as const satisfies Readonly<Record<string, Tool>>
 

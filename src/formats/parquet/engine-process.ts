@@ -3,11 +3,13 @@
  * memory it takes. It reaches no file but the two that it is told to open.
  */
 import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBType } from '@duckdb/node-api'
 import { PgError } from '../../protocol/pg-error.ts'
 import { engineColumns } from './engine-columns.ts'
 import type { EngineAnswer, EngineColumns, EngineRequest } from './engine-messages.ts'
 import { prepareSource } from './source-file.ts'
+import { literal } from './sql-text.ts'
 
 const MEMORY_LIMIT = '768MB'
 
@@ -28,16 +30,29 @@ const CONFIGURATION: Readonly<Record<string, string>> = {
 
 class Job {
   readonly #files: readonly number[]
+  readonly #source: string
+  readonly #target: string
   readonly #instance: DuckDBInstance
   readonly #connection: DuckDBConnection
 
-  private constructor(files: readonly number[], instance: DuckDBInstance, connection: DuckDBConnection) {
+  private constructor(
+    source: string,
+    target: string,
+    files: readonly number[],
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+  ) {
+    this.#source = source
+    this.#target = target
     this.#files = files
     this.#instance = instance
     this.#connection = connection
   }
 
-  static async open(source: string, target: string): Promise<Job> {
+  static async open(sourcePath: string, target: string): Promise<Job> {
+    // A folder may be called anything: its name is not to be taken for a pattern, or for a partition's.
+    process.chdir(dirname(sourcePath))
+    const source = basename(sourcePath)
     // A pipe whose other end is gone must not keep this thread from noticing that the parent is gone as well.
     const files = [
       openSync(source, constants.O_RDONLY | constants.O_NONBLOCK),
@@ -45,24 +60,22 @@ class Job {
     ]
     const instance = await DuckDBInstance.create(':memory:', CONFIGURATION)
     const connection = await instance.connect()
-    await connection.run(`SET allowed_paths = [${files.map(file => `'${ownFile(file)}'`).join(', ')}]`)
+    await connection.run(`SET allowed_paths = [${literal(source)}, ${literal(target)}]`)
     // Else WKB would come as a type of its own.
     await connection.run('SET enable_geoparquet_conversion = false')
     await connection.run("SET TimeZone = 'UTC'")
     await connection.run('SET enable_external_access = false')
     await connection.run('SET lock_configuration = true')
-    return new Job(files, instance, connection)
+    return new Job(source, target, files, instance, connection)
   }
 
   get opened(): EngineAnswer {
-    const [source, target] = this.#files as [number, number]
-    return { kind: 'opened', source: ownFile(source), target: ownFile(target) }
+    return { kind: 'opened', source: this.#source, target: this.#target }
   }
 
   async describe(): Promise<EngineColumns> {
-    const source = ownFile(this.#files[0] as number)
-    const file = prepareSource(source)
-    const statement = await this.#connection.prepare(`SELECT * FROM read_parquet('${source}')`)
+    const file = prepareSource(this.#source)
+    const statement = await this.#connection.prepare(`SELECT * FROM read_parquet(${literal(this.#source)})`)
     const columnAt = (i: number): [string, DuckDBType] => [statement.columnName(i), statement.columnType(i)]
     return engineColumns(statement.columnCount, columnAt, file)
   }
@@ -75,10 +88,9 @@ class Job {
     this.#connection.closeSync()
     this.#instance.closeSync()
     for (const file of this.#files) closeSync(file)
+    process.chdir('/')
   }
 }
-
-const ownFile = (descriptor: number): string => `/proc/self/fd/${descriptor}`
 
 /** A message may hold a whole row; what it is about stands before or after that. */
 const shortened = (message: string): string =>
@@ -86,7 +98,7 @@ const shortened = (message: string): string =>
     ? message
     : `${message.slice(0, MAX_MESSAGE_LENGTH / 2)}…${message.slice(-MAX_MESSAGE_LENGTH / 2)}`
 
-// If memory runs out, the kernel is to end this process and not the proxy or PostgreSQL.
+// If memory runs out, the kernel (Linux) is to end this process and not the proxy or PostgreSQL.
 try {
   writeFileSync('/proc/self/oom_score_adj', '1000')
 } catch {

@@ -57,9 +57,9 @@ export class Engine {
     return engine
   }
 
-  /** Has the process open the files behind two descriptors of ours; returns the paths by which statements name them. */
-  async open(source: number, target: number): Promise<{ source: string; target: string }> {
-    const request = { kind: 'open', source: ourFile(source), target: ourFile(target) } as const
+  /** Has the process open two files; returns the paths by which statements name them, up to the job's end. */
+  async open(source: string, target: string): Promise<{ source: string; target: string }> {
+    const request = { kind: 'open', source, target } as const
     const answer = await this.#ask(request).catch(error => {
       // While it was idle it may have ended, and nobody was told yet: nothing of this job was begun.
       if (!this.#isReused || this.#isKilled || error !== this.#ended) throw error
@@ -128,8 +128,6 @@ export class Engine {
     this.#waiting?.reject(this.#ended)
   }
 }
-
-const ourFile = (descriptor: number): string => `/proc/${process.pid}/fd/${descriptor}`
 
 function startProcess(): ChildProcess {
   const self = fileURLToPath(import.meta.url)

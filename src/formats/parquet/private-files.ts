@@ -1,82 +1,91 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, openSync, unlinkSync } from 'node:fs'
-import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { closeSync, constants, openSync, rmSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { PgError } from '../../protocol/pg-error.ts'
 import { SQLSTATE } from '../../protocol/sqlstate.ts'
-
-/*
- * Files that another process of ours reaches through /proc only: they have lost their name, and so nothing is left behind,
- * however we end.
- */
+import { makeFifo, privateFolder } from './private-folder.ts'
 
 /** Both ends of a pipe. Whoever reads gets an end of file when all writers have closed. */
 export interface Fifo {
+  readonly path: string
   readonly readEnd: number
   readonly writeEnd: number
 }
 
+/** Its name is the caller's to remove. */
+export interface PrivateFile {
+  readonly path: string
+  readonly handle: FileHandle
+}
+
 const DISK_FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
-/** What Node calls a pipe is a socket, which no other process can open. These ends do not block. @throws PgError */
+/**
+ * What Node calls a pipe is a socket, which no other process can open. These ends do not block; the name is the caller's
+ * to remove when the other process has opened it. @throws PgError
+ */
 export async function createFifo(folder: string): Promise<Fifo> {
-  const path = privatePath(folder)
   try {
-    await promisify(execFile)('mkfifo', ['-m', '600', path])
+    const path = await privatePath(folder)
+    await makeFifo(path)
     try {
       // In this order: a writer that does not block is refused where there is no reader.
       const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
       try {
-        return { readEnd, writeEnd: openSync(path, constants.O_WRONLY | constants.O_NONBLOCK) }
+        return { path, readEnd, writeEnd: openSync(path, constants.O_WRONLY | constants.O_NONBLOCK) }
       } catch (error) {
         closeSync(readEnd)
         throw error
       }
-    } finally {
-      unlinkSync(path)
+    } catch (error) {
+      removeName(path)
+      throw error
     }
   } catch (error) {
-    throw cannotCreate(error)
+    throw cannotWrite(error)
   }
 }
 
-export function closeFifo({ readEnd, writeEnd }: Fifo): void {
+export function closeFifo({ path, readEnd, writeEnd }: Fifo): void {
+  removeName(path)
   closeSync(readEnd)
   closeSync(writeEnd)
 }
 
-/** The caller closes it. @throws PgError */
-export async function createFile(folder: string): Promise<FileHandle> {
-  let file: FileHandle | undefined
+/** The caller closes it, and removes its name. @throws PgError */
+export async function createFile(folder: string, what?: string): Promise<PrivateFile> {
   try {
-    const path = privatePath(folder)
-    file = await open(path, 'wx+', 0o600)
-    await unlink(path)
-    return file
+    const path = await privatePath(folder)
+    return { path, handle: await open(path, 'wx+', 0o600) }
   } catch (error) {
-    await file?.close()
-    throw cannotCreate(error)
+    throw cannotWrite(error, what)
   }
+}
+
+export function removeName(path: string): void {
+  rmSync(path, { force: true })
 }
 
 /** Behind what was written before. @throws PgError */
 export async function writeFully(file: FileHandle, contents: Uint8Array): Promise<void> {
   await file.writeFile(contents).catch(error => {
-    throw cannotCreate(error)
+    throw cannotWrite(error)
   })
 }
 
-const privatePath = (folder: string): string => join(folder, `blobgres-${randomBytes(12).toString('hex')}`)
+const privatePath = async (folder: string): Promise<string> =>
+  join(await privateFolder(folder), randomBytes(12).toString('hex'))
 
-function cannotCreate(error: unknown): PgError {
+/** The error for a place that cannot be written to. */
+export function cannotWrite(error: unknown, what = 'temporary file'): PgError {
   const { code, stderr } = error as NodeJS.ErrnoException & { readonly stderr?: string }
   const isFull = DISK_FULL.has(code) || stderr?.includes('No space left') === true
+  const reason = typeof code === 'string' ? ` (${code})` : ''
   return new PgError({
-    message: `azure_storage: ${isFull ? 'no space is left' : 'there is no place'} for a temporary file`,
+    message: `azure_storage: ${isFull ? 'no space is left' : 'there is no place'} for a ${what}`,
     code: isFull ? SQLSTATE.diskFull : SQLSTATE.ioError,
-    detail: 'The proxy cannot write to its folder for temporary files.',
+    detail: `The proxy cannot write to its folder for temporary files${reason}.`,
     hint: 'The proxy can be given another with --temp-dir.',
     cause: error,
   })

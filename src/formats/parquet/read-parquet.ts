@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { Engine } from './engine.ts'
 import type { EngineColumn } from './engine-messages.ts'
 import { columnCountDiffers, unreadable } from './parquet-errors.ts'
-import { closeFifo, createFifo } from './private-files.ts'
+import { closeFifo, createFifo, removeName } from './private-files.ts'
 import type { ParquetColumn } from './shape.ts'
 import { columnAt, literal, MACROS } from './sql-text.ts'
 import { copyTextOf } from './text-of-value.ts'
@@ -12,10 +12,10 @@ import { VALUE_MACROS } from './value-macros.ts'
 
 /**
  * The rows of a Parquet file in COPY's text format, in UTF-8: row N is line N. Columns go by position.
- * `fd` is a regular file, and stays the caller's: a second footer is appended to it. @throws PgError, or the signal's reason
+ * The file at `path` stays the caller's: a second footer is appended to it. @throws PgError, or the signal's reason
  */
 export async function* readParquet(
-  fd: number,
+  path: string,
   columns: readonly ParquetColumn[],
   signal: AbortSignal,
   tempDir: string = tmpdir(),
@@ -31,11 +31,12 @@ export async function* readParquet(
   // In case that nobody asks for rows any more.
   const abort = (): void => {
     rows.destroy()
+    removeName(fifo.path)
     if (!released) void engine.kill()
   }
   signal.addEventListener('abort', abort, { once: true })
   try {
-    const { source, target } = await engine.open(fd, fifo.writeEnd).finally(() => closeSync(fifo.writeEnd))
+    const { source, target } = await engine.open(path, fifo.path).finally(() => closeSync(fifo.writeEnd))
     const file = `read_parquet(${literal(source)})`
     const found = await engine.describe()
     if (found.count !== columns.length) throw columnCountDiffers(found, columns)
@@ -58,6 +59,7 @@ export async function* readParquet(
   } finally {
     signal.removeEventListener('abort', abort)
     rows.destroy()
+    removeName(fifo.path)
     if (!released) await engine.kill()
   }
 }

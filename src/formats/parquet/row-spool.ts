@@ -1,18 +1,17 @@
-import type { FileHandle } from 'node:fs/promises'
 import { PgError } from '../../protocol/pg-error.ts'
 import { SQLSTATE } from '../../protocol/sqlstate.ts'
-import { createFile, writeFully } from './private-files.ts'
+import { createFile, type PrivateFile, removeName, writeFully } from './private-files.ts'
 
 const DEFAULT_LIMIT_BYTES = 32 * 1024 ** 3
 
-/** Rows that an engine is to read when all are there: a file that is gone when it is closed, however this process ends. */
+/** Rows that an engine is to read when all are there: a file that is gone when it is closed. */
 export class RowSpool {
-  readonly #file: FileHandle
+  readonly #file: PrivateFile
   readonly #limitBytes: number
   #bytes = 0
   #closed: Promise<void> | undefined
 
-  private constructor(file: FileHandle, limitBytes: number) {
+  private constructor(file: PrivateFile, limitBytes: number) {
     this.#file = file
     this.#limitBytes = limitBytes
   }
@@ -22,19 +21,20 @@ export class RowSpool {
     return new RowSpool(await createFile(folder), limitBytes)
   }
 
-  get fd(): number {
-    return this.#file.fd
+  get path(): string {
+    return this.#file.path
   }
 
   /** @throws PgError */
   async write(rows: Buffer): Promise<void> {
     this.#bytes += rows.length
     if (this.#limitBytes > 0 && this.#bytes > this.#limitBytes) throw tooLarge(this.#limitBytes)
-    await writeFully(this.#file, rows)
+    await writeFully(this.#file.handle, rows)
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#file.close()
+    removeName(this.#file.path)
+    this.#closed ??= this.#file.handle.close()
     return this.#closed
   }
 }

@@ -6,7 +6,7 @@ import type { Compression } from '../format.ts'
 import { Engine } from './engine.ts'
 import { hasPlace, takePlace } from './engine-places.ts'
 import { noColumns, noFields, unwritable } from './parquet-errors.ts'
-import { createFifo } from './private-files.ts'
+import { createFifo, type Fifo, removeName } from './private-files.ts'
 import { createRowLines, type RowLines } from './row-lines.ts'
 import { RowSpool } from './row-spool.ts'
 import { isPartlyEmpty, type ParquetColumn } from './shape.ts'
@@ -69,6 +69,7 @@ class ParquetEncoder extends Duplex {
   #engine: Engine | undefined
   #rows: Socket | undefined
   #file: Socket | undefined
+  #pipes: Fifo[] = []
 
   constructor(columns: readonly ParquetColumn[], compression: Compression, options: ParquetOptions) {
     super()
@@ -111,7 +112,18 @@ class ParquetEncoder extends Duplex {
     this.#file?.destroy()
     await this.#spool?.close()
     await this.#engine?.kill()
+    this.#removeNames()
     this.#leavePlace?.()
+  }
+
+  #removeNames(): void {
+    for (const { path } of this.#pipes) removeName(path)
+  }
+
+  async #createPipe(): Promise<Fifo> {
+    const fifo = await createFifo(this.#tempDir)
+    this.#pipes.push(fifo)
+    return fifo
   }
 
   async #take(chunk: Buffer): Promise<void> {
@@ -162,11 +174,13 @@ class ParquetEncoder extends Duplex {
 
   async #startWithPipe(): Promise<Socket> {
     await this.#takePlace()
-    const fifo = await createFifo(this.#tempDir)
+    const empty = this.#columns.find(({ shape }) => isPartlyEmpty(shape))
+    if (empty) throw noFields(empty.name)
+    const fifo = await this.#createPipe()
     const rows = new Socket({ fd: fifo.writeEnd, readable: false, writable: true }).on('error', () => {})
     this.#rows = rows
     try {
-      await this.#start(fifo.readEnd)
+      await this.#start(fifo.path)
     } finally {
       closeSync(fifo.readEnd)
     }
@@ -181,8 +195,7 @@ class ParquetEncoder extends Duplex {
     await this.#takePlace()
     if (this.#spool === undefined) await this.#startSpool()
     const spool = this.#spool as RowSpool
-    await this.#start(spool.fd)
-    await spool.close()
+    await this.#start(spool.path)
   }
 
   async #takePlace(): Promise<void> {
@@ -192,11 +205,11 @@ class ParquetEncoder extends Duplex {
     throw this.#destroyed.signal.reason
   }
 
-  async #start(source: number): Promise<void> {
+  async #start(source: string): Promise<void> {
     if (this.#columns.length === 0) throw noColumns()
     const empty = this.#columns.find(({ shape }) => isPartlyEmpty(shape))
     if (empty) throw noFields(empty.name)
-    const fifo = await createFifo(this.#tempDir)
+    const fifo = await this.#createPipe()
     const file = new Socket({ fd: fifo.readEnd, readable: true, writable: false })
     this.#file = file
     file.on('data', chunk => this.#give(this.#names.restore(chunk)) || file.pause())
@@ -204,7 +217,7 @@ class ParquetEncoder extends Duplex {
     const ended = new Promise(resolve => file.once('end', resolve))
     const engine = Engine.take()
     this.#engine = engine
-    const paths = await engine.open(source, fifo.writeEnd).finally(() => closeSync(fifo.writeEnd))
+    const paths = await engine.open(source, fifo.path).finally(() => closeSync(fifo.writeEnd))
     await engine.run(MACROS)
     this.#finish(engine.run(this.#copyStatement(paths.source, paths.target)), ended)
   }
@@ -215,6 +228,8 @@ class ParquetEncoder extends Duplex {
       const engine = this.#engine
       this.#engine = undefined
       await engine?.release()
+      await this.#spool?.close()
+      this.#removeNames()
       this.#leavePlace?.()
       await ended
       this.push(this.#names.end())

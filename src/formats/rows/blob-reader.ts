@@ -17,6 +17,14 @@ export class BlobReader implements RowDecoder {
     this.#encoding = encoding
   }
 
+  get line(): number {
+    return this.#scanner.line
+  }
+
+  get ended(): boolean {
+    return this.#scanner.ended
+  }
+
   push(chunk: Buffer): void {
     let at = 0
     while (this.#left.length > 0 && at < chunk.length) at = this.#bridge(chunk, at)

@@ -7,6 +7,8 @@ export interface RowShape {
   readonly columns: readonly string[]
   /** Puts the line where the row begins before the columns. */
   readonly withLine: boolean
+  /** Columns whose type may refuse even a NULL. */
+  readonly domains?: readonly boolean[]
 }
 
 type LineEnd = 'unknown' | 'LF' | 'CR' | 'CRLF'
@@ -108,9 +110,10 @@ export class RowBuilder {
       this.#skipNext = false
       writer.position = writer.recordStart
     } else {
-      this.#checkFieldCount(position)
-      writeLength(writer.bytes, writer.recordStart + 1, position - writer.recordStart - 1)
-      writer.endRow(position, this.line)
+      const end = this.#completed(position)
+      writeLength(writer.bytes, writer.recordStart + 1, end - writer.recordStart - 1)
+      writer.endRow(end, this.line)
+      if (end > position) throw missingData(this.#shape.columns[this.fields], this.line)
     }
     return writer.position
   }
@@ -126,14 +129,20 @@ export class RowBuilder {
     return found === 'CRLF' ? 2 : 1
   }
 
-  #checkFieldCount(position: number): void {
-    const { columns } = this.#shape
+  /** COPY converts the fields that a row has before it misses one: so the row is sent, with NULL for what it lacks. */
+  #completed(position: number): number {
+    const { columns, domains } = this.#shape
     // A line has at least one field; without columns it must be an empty one.
     if (columns.length === 0 ? this.fields > 1 || position > this.valueStart : this.fields > columns.length) {
       throw extraData(this.line)
     }
-    const missing = columns[this.fields]
-    if (missing !== undefined) throw missingData(missing, this.line)
+    if (domains?.includes(true, this.fields)) throw missingData(columns[this.fields], this.line)
+    let end = position
+    for (let field = this.fields; field < columns.length; field++) {
+      writeLength(this.#writer.bytes, end, -1)
+      end += LENGTH_BYTES
+    }
+    return end
   }
 }
 

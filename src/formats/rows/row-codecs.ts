@@ -1,7 +1,6 @@
 import { type Format, needsSingleColumn } from '../format.ts'
 import { BinaryEncoder } from './binary-encoder.ts'
 import { BlobReader } from './blob-reader.ts'
-import { createTranscoder, encodeText } from './content-encoding.ts'
 import { CsvScanner } from './csv-scanner.ts'
 import type { DataRowWriter } from './data-row-writer.ts'
 import { RecordEncoder } from './record-encoder.ts'
@@ -13,10 +12,15 @@ import { TextScanner } from './text-scanner.ts'
 import { TsvScanner } from './tsv-scanner.ts'
 import { csvStyle, TEXT_STYLE, tsvStyle, type ValueStyle } from './value-style.ts'
 
-/** The PostgreSQL whose COPY is followed, and its encoding by its own name: rows are in that one. */
+/** The PostgreSQL whose COPY is followed. */
 export interface RowTarget {
   readonly majorVersion: number
+  /** The database's encoding, by PostgreSQL's name: that of rows, and of a blob's bytes as the codecs see them. */
   readonly encoding: string
+  /** What these bytes have to be valid in, if not in that one: to a database in SQL_ASCII all bytes are. */
+  readonly checked?: string
+  /** The texts of options and the columns' names in that encoding; where there is none, in UTF-8. */
+  readonly texts?: ReadonlyMap<string, Uint8Array>
 }
 
 /** The first version for which `\.` in a csv file is data, and in a tsv file must be alone on its line. */
@@ -30,16 +34,7 @@ export function createRowDecoder(
   target: RowTarget,
   writer: DataRowWriter,
 ): RowDecoder {
-  const reader = new BlobReader(createScanner(format, options, shape, target, writer), target.encoding)
-  const transcoder = createTranscoder(options.contentEncoding ?? target.encoding, target.encoding)
-  if (transcoder === undefined) return reader
-  return {
-    push: chunk => reader.push(transcoder.convert(chunk)),
-    end: () => {
-      transcoder.end()
-      reader.end()
-    },
-  }
+  return new BlobReader(createScanner(format, options, shape, target, writer), target.checked ?? target.encoding)
 }
 
 /**
@@ -54,27 +49,20 @@ export function createRowEncoder(
 ): RowEncoder {
   if (format === 'binary') return new BinaryEncoder()
   if (format === 'text' && columns.length !== 1) throw needsSingleColumn('encoder')
-  const { encoding } = target
-  const names = columns.map(name => encodeText(name, encoding))
-  const encoder = new RecordEncoder(names, createStyle(format, options, columns, encoding), options.header)
-  const transcoder = createTranscoder(encoding, options.contentEncoding ?? encoding)
-  if (transcoder === undefined) return encoder
-  return {
-    begin: () => transcoder.convert(encoder.begin()),
-    encode: rows => transcoder.convert(encoder.encode(rows)),
-    end: () => transcoder.convert(encoder.end()),
-  }
+  const encode = (text: string): Buffer => textIn(target, text)
+  return new RecordEncoder(columns.map(encode), createStyle(format, options, columns, encode), options.header)
 }
 
 function createScanner(
   format: Format,
   options: RowOptions,
   shape: RowShape,
-  { majorVersion, encoding }: RowTarget,
+  target: RowTarget,
   writer: DataRowWriter,
 ): RowScanner {
   const { columns } = shape
-  const nullString = encodeText(options.nullString, encoding)
+  const { majorVersion, encoding } = target
+  const nullString = textIn(target, options.nullString)
   const strictEndMarker = majorVersion >= STRICT_END_MARKER
   switch (format) {
     case 'csv': {
@@ -93,8 +81,13 @@ function createScanner(
   }
 }
 
-function createStyle(format: Format, options: RowOptions, columns: readonly string[], encoding: string): ValueStyle {
-  const nullString = encodeText(options.nullString, encoding)
+function createStyle(
+  format: Format,
+  options: RowOptions,
+  columns: readonly string[],
+  encode: (text: string) => Buffer,
+): ValueStyle {
+  const nullString = encode(options.nullString)
   switch (format) {
     case 'csv': {
       const forceQuote = columnFlags(options.forceQuote, columns)
@@ -108,3 +101,5 @@ function createStyle(format: Format, options: RowOptions, columns: readonly stri
       throw new Error(`no rows of ${format} are encoded here`)
   }
 }
+
+const textIn = ({ texts }: RowTarget, text: string): Buffer => Buffer.from(texts?.get(text) ?? Buffer.from(text))

@@ -1,5 +1,8 @@
 /** The bytes of a blob → rows, which appear in the DataRowWriter it was made with. Throws PgError. */
 export interface RowDecoder {
+  /** See RowScanner. */
+  readonly line: number
+  readonly ended: boolean
   push(chunk: Buffer): void
   end(): void
 }

@@ -14,7 +14,7 @@ export interface RowOptions {
   readonly forceQuote: readonly string[]
   readonly forceNotNull: readonly string[]
   readonly forceNull: readonly string[]
-  /** By PostgreSQL's name; undefined: that of the session. */
+  /** By PostgreSQL's name; undefined: that of the client. */
   readonly contentEncoding: string | undefined
 }
 

@@ -2,7 +2,7 @@ import type { DataRowWriter } from './data-row-writer.ts'
 import { isLineEnd, RowBuilder, type RowShape } from './row-builder.ts'
 import { bytesMatch, type RowScanner } from './row-decoder.ts'
 import { badFile, invalidBytes } from './row-errors.ts'
-import { characterAt, validLength } from './valid-text.ts'
+import { characterAt, validLengthUnseen } from './valid-text.ts'
 
 export interface TsvRules {
   readonly delimiter: number
@@ -130,7 +130,7 @@ export class TsvScanner implements RowScanner {
     if (this.#needsCheck) {
       this.#needsCheck = false
       const value = out.subarray(start, position)
-      const valid = validLength(value, encoding)
+      const valid = validLengthUnseen(value, encoding)
       if (!isNull && valid < value.length) {
         this.#error ??= invalidBytes(encoding, characterAt(value, valid, encoding), row.line)
       }

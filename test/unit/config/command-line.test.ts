@@ -1,6 +1,7 @@
 import { expect, it, vi } from 'vitest'
 import { type Invocation, parseCommandLine } from '../../../src/config/command-line.ts'
-import { COMMANDS, type CommandName, optionsOf, variableOf } from '../../../src/config/options.ts'
+import { COMMANDS, type CommandName, EXAMPLES } from '../../../src/config/commands.ts'
+import { optionsOf, variableOf } from '../../../src/config/options.ts'
 
 /** What is printed instead of a command being run. */
 function answer(...argv: readonly string[]) {
@@ -39,6 +40,7 @@ it.each(Object.keys(COMMANDS) as CommandName[])('helps with %s, and names all of
   const { result, stdout, stderr } = answer(name, '--help')
   expect({ result, stderr }).toEqual({ result: { status: 0 }, stderr: '' })
   expect(answer('help', name).stdout).toBe(stdout)
+  expect(stdout).toMatch(/^Examples:\n/)
   for (const [, row] of optionsOf(name)) {
     expect(stdout).toContain(variableOf(row))
     expect(stdout.includes(`--${row.name} <${row.value}>`)).toBe(row.secret !== true)
@@ -49,7 +51,10 @@ it('tells what there is, on standard error where nothing was asked for', () => {
   const help = answer('--help')
   expect(help.stdout).toMatch(/Usage: blobgres .*serve .*dev .*certificate .*healthcheck/s)
   expect(answer()).toEqual({ result: { status: 2 }, stdout: '', stderr: help.stdout })
-  expect(answer('--version')).toEqual({ result: { status: 0 }, stdout: 'blobgres 1.2.3\n', stderr: '' })
+  expect(answer('help')).toEqual(help)
+  for (const flag of ['--version', '-V']) {
+    expect(answer(flag)).toEqual({ result: { status: 0 }, stdout: 'blobgres 1.2.3\n', stderr: '' })
+  }
 })
 
 it.each([
@@ -58,7 +63,18 @@ it.each([
   [['dev', '--acount', 'x'], "unknown option '--acount' (Did you mean --account?)"],
   [['certificate'], "missing required argument 'directory'"],
   [['certificate', 'dir'], "missing required argument 'host'"],
-  [['healthcheck', '--tls-cert', 'x'], "unknown option '--tls-cert'"],
+  [['healthcheck', '--tls-cert', 'x'], "unknown option '--tls-cert' (it is an option of serve)"],
+  [['serve', '--backend-password', 'x'], "unknown option '--backend-password' (use BLOBGRES_BACKEND_PASSWORD)"],
 ])('refuses %j on one line', (argv, message) => {
   expect(() => parseCommandLine(argv, '')).toThrow(new RegExp(`^${message.replace(/[()?]/g, '\\$&')}$`))
+})
+
+it('has examples that make sense', () => {
+  const lines = Object.values(EXAMPLES).flat()
+  for (const line of lines) {
+    const [, words = ''] = /(?:^| )blobgres (.*?)(?: +#|$)/.exec(line) ?? []
+    expect(answer(...words.replaceAll("'", '').split(' ')).result).toHaveProperty(
+      words.startsWith('help') ? 'status' : 'command',
+    )
+  }
 })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { defaultOf, type OptionRow, optionsOf, variableOf } from '../../../src/config/options.ts'
+import { defaultOf, type OptionRow, optionsOf, otherwiseOf, variableOf } from '../../../src/config/options.ts'
 
 const README = join(import.meta.dirname, '../../../README.md')
 const HEAD = '| flag | environment | default | meaning |\n| --- | --- | --- | --- |\n'
@@ -11,7 +11,7 @@ function tableRow(row: OptionRow<unknown>): string {
   const cells = [
     row.secret ? '' : `\`--${row.name}\``,
     `\`${variableOf(row)}\``,
-    value === undefined ? (row.otherwise ?? '') : `\`${value}\``,
+    value === undefined ? (otherwiseOf(row, 'serve') ?? '') : `\`${value}\``,
     row.description,
   ]
   return `|${cells.map(cell => (cell ? ` ${cell} |` : ' |')).join('')}`

@@ -60,7 +60,7 @@ it('names the variable that a bad value came from', () => {
 })
 
 it('asks for a backend', () => {
-  expect(refusal('', {})).toContain('--backend or BLOBGRES_BACKEND is required')
+  expect(refusal('', {})).toContain('--backend, BLOBGRES_BACKEND, DATABASE_URL or PGHOST is required')
 })
 
 it.each([

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { Conversions } from '../../../src/backend/conversions.ts'
+import type { BackendConfig } from '../../../src/config/backend-url.ts'
 import { MemoryBudget } from '../../../src/memory-budget.ts'
 import { readBlobRows } from '../../../src/operations/blob-get.ts'
 import { InterruptedReads } from '../../../src/operations/interrupted-reads.ts'
@@ -8,8 +10,14 @@ import type { Services } from '../../../src/services.ts'
 import { readDataRows } from '../../support/data-rows.ts'
 import { MemoryBlob } from '../../support/memory-blob.ts'
 
-const services = { config: {}, memory: new MemoryBudget({}), serverMajorVersion: 18 } as unknown as Services
-const column = (name: string) => ({ name, oid: 25, typmod: -1, shape: undefined })
+const conversions = new Conversions({ backend: {} as BackendConfig })
+const services = {
+  config: {},
+  conversions,
+  memory: new MemoryBudget({}),
+  serverMajorVersion: 18,
+} as unknown as Services
+const column = (name: string) => ({ name, oid: 25, typmod: -1, isDomain: false, shape: undefined })
 const request = {
   call: { pid: 7, statement: '1' },
   container: 'box',
@@ -19,6 +27,7 @@ const request = {
   options: null,
   columns: [column('a'), column('b')],
   encoding: 'UTF8',
+  clientEncoding: 'UTF8',
   withLine: false,
 } as unknown as RowsOfBlob
 

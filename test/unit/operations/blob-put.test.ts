@@ -1,4 +1,6 @@
 import { expect, test, vi } from 'vitest'
+import { Conversions } from '../../../src/backend/conversions.ts'
+import type { BackendConfig } from '../../../src/config/backend-url.ts'
 import { LARGE_ROWS_BYTES } from '../../../src/formats/rows/large-rows.ts'
 import { RecordEncoder } from '../../../src/formats/rows/record-encoder.ts'
 import { BlobRowsUpload } from '../../../src/operations/blob-put.ts'
@@ -10,7 +12,8 @@ import type { BlockStore } from '../../../src/storage/blob-upload.ts'
 import { MemoryBlob } from '../../support/memory-blob.ts'
 
 const MEBIBYTE = 1024 * 1024
-const services = { config: {}, serverMajorVersion: 18 } as unknown as Services
+const conversions = new Conversions({ backend: {} as BackendConfig })
+const services = { config: {}, conversions, serverMajorVersion: 18 } as unknown as Services
 const broken = new PgError({ message: 'the storage is broken', code: '58030' })
 const origin: CallOrigin = {
   pid: 7,
@@ -21,7 +24,7 @@ const origin: CallOrigin = {
   blockSizeMb: 1,
 }
 
-function open(store: Partial<BlockStore> = {}, changes: Partial<RowsOfBlob> = {}) {
+async function open(store: Partial<BlockStore> = {}, changes: Partial<RowsOfBlob> = {}) {
   const request = {
     call: origin,
     container: 'box',
@@ -29,22 +32,23 @@ function open(store: Partial<BlockStore> = {}, changes: Partial<RowsOfBlob> = {}
     coder: 'auto',
     compression: 'auto',
     options: null,
-    columns: ['a', 'b'].map(name => ({ name, oid: 25, typmod: -1, shape: undefined })),
+    columns: ['a', 'b'].map(name => ({ name, oid: 25, typmod: -1, isDomain: false, shape: undefined })),
     encoding: 'UTF8',
+    clientEncoding: 'UTF8',
     withLine: false,
     ...changes,
   } as unknown as RowsOfBlob
   const blob = new MemoryBlob([], store)
   const calls = new Calls('proxy')
   const closed = new AbortController()
-  const upload = new BlobRowsUpload(services, request, blob, calls.begin(origin, 0), closed.signal)
+  const upload = await BlobRowsUpload.open(services, request, blob, calls.begin(origin, 0), closed.signal)
   return { upload, calls, closed, put: blob.put }
 }
 
 const rows = (text: string) => Buffer.from(text)
 
 test('blocks of rows become a blob when it is committed, not before', async () => {
-  const { upload, calls, put } = open({}, { options: { header: true } })
+  const { upload, calls, put } = await open({}, { options: { header: true } })
   await upload.write(rows('(1,x)'))
   await upload.write(rows('(2,)'))
   expect([put, calls.has(7)]).toEqual([[], true])
@@ -53,13 +57,13 @@ test('blocks of rows become a blob when it is committed, not before', async () =
 })
 
 test('without rows it is an empty one', async () => {
-  const { upload, put } = open()
+  const { upload, put } = await open()
   await upload.commit(rows(''))
   expect(put).toEqual([''])
 })
 
-test('its id is hard to guess, and its rows are literals unless the coder is binary', () => {
-  const [first, second] = [open().upload, open({}, { coder: 'binary' }).upload]
+test('its id is hard to guess, and its rows are literals unless the coder is binary', async () => {
+  const [first, second] = [(await open()).upload, (await open({}, { coder: 'binary' })).upload]
   expect([first.mode, second.mode]).toEqual(['t', 'b'])
   expect(first.id).toMatch(/^[\w-]{12}$/)
   expect(first.id).not.toBe(second.id)
@@ -67,7 +71,7 @@ test('its id is hard to guess, and its rows are literals unless the coder is bin
 
 test('it takes rows no faster than the storage does', async () => {
   const taken: (() => void)[] = []
-  const { upload, put } = open({ stageBlock: () => new Promise<void>(resolve => taken.push(resolve)) })
+  const { upload, put } = await open({ stageBlock: () => new Promise<void>(resolve => taken.push(resolve)) })
   let isWritten = false
   const writing = upload.write(rows(`(1,${'x'.repeat(8 * MEBIBYTE)})`)).then(() => {
     isWritten = true
@@ -85,14 +89,14 @@ test('it takes rows no faster than the storage does', async () => {
 })
 
 test('where the storage fails so does the statement, and its call is over', async () => {
-  const { upload, calls, put } = open({ putBlob: () => Promise.reject(broken) })
+  const { upload, calls, put } = await open({ putBlob: () => Promise.reject(broken) })
   await upload.write(rows('(1,x)'))
   await expect(upload.commit(rows(''))).rejects.toBe(broken)
   expect([put, calls.has(7)]).toEqual([[], false])
 })
 
 test('it ends with the reason that its statement ends for, and leaves nothing behind', async () => {
-  const { upload, calls, put } = open()
+  const { upload, calls, put } = await open()
   await upload.write(rows('(1,x)'))
   calls.cancel(7)
   await expect(upload.commit(rows('(2,y)'))).rejects.toMatchObject({ code: '57014' })
@@ -100,7 +104,7 @@ test('it ends with the reason that its statement ends for, and leaves nothing be
 })
 
 test('it ends with its connection, and leaves nothing behind', async () => {
-  const { upload, closed, put } = open()
+  const { upload, closed, put } = await open()
   await upload.write(rows('(1,x)'))
   closed.abort()
   await expect(upload.commit(rows(''))).rejects.toThrow()
@@ -108,7 +112,7 @@ test('it ends with its connection, and leaves nothing behind', async () => {
 })
 
 test('aborted, it leaves nothing behind', async () => {
-  const { upload, calls, put } = open()
+  const { upload, calls, put } = await open()
   await upload.write(rows('(1,x)'))
   upload.abort()
   expect([put, calls.has(7)]).toEqual([[], false])
@@ -119,7 +123,7 @@ const large = (bytes: number): Buffer => rows(`("${'x'.repeat(bytes)}",b)`)
 
 test('the event loop itself encodes only what is small', async () => {
   const encode = vi.spyOn(RecordEncoder.prototype, 'encode')
-  const { upload, put } = open()
+  const { upload, put } = await open()
   for (const bytes of [10, LARGE_ROWS_BYTES - 10, LARGE_ROWS_BYTES, 8 * MEBIBYTE]) await upload.write(large(bytes))
   await upload.commit(Buffer.from('(1,2)'))
   expect(encode.mock.calls.map(([rows]) => rows.length)).toEqual([16, LARGE_ROWS_BYTES - 4, 5])
@@ -130,7 +134,7 @@ test('the event loop itself encodes only what is small', async () => {
 })
 
 test('other turns come between the pieces of large rows', async () => {
-  const { upload } = open()
+  const { upload } = await open()
   let turns = 0
   let isWritten = false
   const turn = (): void => {

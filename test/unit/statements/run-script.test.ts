@@ -62,6 +62,7 @@ async function run(steps: Step[], lines: Line[], { blob = '', broken, confirm, r
       confirmed = true
       wire.wake()
     },
+    encodeError: async fields => fields,
     mapPosition: fields => fields.set('P', Buffer.from('mapped')),
     replies,
   })

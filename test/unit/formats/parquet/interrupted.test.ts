@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
-import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { readParquet } from '../../../../src/formats/parquet/read-parquet.ts'
 import { writeParquet } from '../../../../src/formats/parquet/write-parquet.ts'
 import { parquetOf, rowsOf, scalar, unnamed } from '../../../support/parquet-files.ts'
+import { namesIn } from '../../../support/private-folder.ts'
 import { childrenOf, listProcesses } from '../../../support/processes.ts'
 
 const target = unnamed(scalar('int4'), scalar('text'))
@@ -33,11 +34,13 @@ const engines = (): number[] =>
     .filter(({ command }) => command.includes('engine-process'))
     .map(({ pid }) => pid)
 
-/** Pipes and files of ours that have no name any more. */
+/** Pipes and files of ours. */
 const openFiles = (): string[] =>
   readdirSync('/proc/self/fd').flatMap(fd => {
     try {
-      return [readlinkSync(`/proc/self/fd/${fd}`)].filter(link => link.includes('blobgres-'))
+      return [readlinkSync(`/proc/self/fd/${fd}`)].filter(
+        link => link.includes('blobgres-parquet') && !link.endsWith('alive'),
+      )
     } catch {
       return []
     }
@@ -54,19 +57,14 @@ beforeEach(async () => {
 })
 
 async function read(signal: AbortSignal, atChunk: (chunks: number) => void): Promise<void> {
-  const file = await open(path)
-  try {
-    let chunks = 0
-    for await (const _ of readParquet(file.fd, target, signal, temp)) atChunk(++chunks)
-  } finally {
-    await file.close()
-  }
+  let chunks = 0
+  for await (const _ of readParquet(path, target, signal, temp)) atChunk(++chunks)
 }
 
 async function expectNothingLeft(): Promise<void> {
   expect(openFiles()).toEqual([])
   await expect.poll(engines).toEqual([])
-  expect(readdirSync(temp)).toEqual([])
+  expect(namesIn(temp)).toEqual([])
 }
 
 test('an engine that is done waits for the next job, and takes it', async () => {
@@ -86,9 +84,7 @@ test('jobs at the same time have an engine each; one of them stays', async () =>
 })
 
 test('a reader that leaves early', async () => {
-  const file = await open(path)
-  for await (const _ of readParquet(file.fd, target, new AbortController().signal, temp)) break
-  await file.close()
+  for await (const _ of readParquet(path, target, new AbortController().signal, temp)) break
   await expectNothingLeft()
 })
 
@@ -101,13 +97,11 @@ test('a read that is aborted while rows come', async () => {
 
 test('a read that is aborted while nobody asks for more', async () => {
   const abort = new AbortController()
-  const file = await open(path)
-  const iterator = readParquet(file.fd, target, abort.signal, temp)
+  const iterator = readParquet(path, target, abort.signal, temp)
   await iterator.next()
   abort.abort()
   await expectNothingLeft()
   await expect(iterator.next()).rejects.toThrow()
-  await file.close()
 })
 
 test.each([0, 5, 50, 150, 300])('a read that is aborted after %i ms', async ms => {

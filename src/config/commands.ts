@@ -1,0 +1,33 @@
+/** What `blobgres` can be told to do. */
+export const COMMANDS = {
+  serve: 'The proxy, in front of your PostgreSQL',
+  dev: 'PostgreSQL 18, Azurite and the proxy, with sample data, to try it on this machine',
+  certificate: 'Make server.crt and server.key in a directory, for an emulator, unless they are there',
+  healthcheck: 'Exit with status 0 if a server answers through the proxy',
+  unwrap: 'Filter a dump of pg_dump: functions as they were written, without what lets COPY with URLs work in them',
+} as const
+
+export type CommandName = keyof typeof COMMANDS
+
+/** What to type, first of all; `blobgres` is for who has not chosen a command yet. */
+export const EXAMPLES: Readonly<Record<CommandName | 'blobgres', readonly string[]>> = {
+  blobgres: [
+    'blobgres dev                        # PostgreSQL, Azurite and the proxy, to try it here',
+    'blobgres serve --backend postgres://postgres@db.example/postgres',
+    'DATABASE_URL=postgres://… blobgres serve --listen 0.0.0.0:5433',
+    'blobgres help serve                 # all about one command',
+  ],
+  dev: [
+    'blobgres dev                        # prints how to connect, and statements to paste',
+    'blobgres dev --account mystorage    # SQL that names this account works here too',
+    'blobgres dev --data-dir /tmp/second --listen 127.0.0.1:0 --azurite-port 0   # beside another one',
+  ],
+  serve: [
+    'BLOBGRES_BACKEND=postgres://postgres:secret@db.example/postgres blobgres serve',
+    'DATABASE_URL=postgres://postgres:secret@db.example/postgres blobgres serve --listen 0.0.0.0:5433',
+    "blobgres serve --backend postgres://postgres@localhost --storage-endpoint 'http://127.0.0.1:10000/{account}'",
+  ],
+  certificate: ['blobgres certificate certificates azurite localhost 127.0.0.1'],
+  healthcheck: ['blobgres healthcheck --listen 127.0.0.1:5433'],
+  unwrap: ['blobgres unwrap # pg_dump mydb | blobgres unwrap > mydb.sql'],
+}

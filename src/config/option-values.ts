@@ -1,0 +1,26 @@
+import { isAccountName } from '../storage/names.ts'
+import { badValue, ConfigError, type Given, parseBytes } from './values.ts'
+
+export const CREDENTIAL_KEY_LENGTH = 32
+const MIN_ROW_BYTES = 64 * 1024
+/** PostgreSQL takes no more for a row. */
+const MAX_ROW_BYTES = 1000 * 1024 * 1024
+
+export function parseRowSize(given: Given): number {
+  const bytes = parseBytes(given)
+  if (bytes < MIN_ROW_BYTES || bytes > MAX_ROW_BYTES) throw badValue(given, 'a size of 64kB to 1000MB')
+  return bytes
+}
+
+export function parseCredentialKey({ name, value }: Given): string {
+  if (value.length >= CREDENTIAL_KEY_LENGTH) return value
+  throw new ConfigError(`${name}: expected at least ${CREDENTIAL_KEY_LENGTH} random characters`)
+}
+
+export function parseAccounts({ name, value }: Given): readonly string[] {
+  return value.split(',').map(each => {
+    const account = each.trim()
+    if (!isAccountName(account)) throw badValue({ name, value: account }, 'the name of a storage account')
+    return account
+  })
+}

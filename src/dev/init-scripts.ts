@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { access, readdir, rm, writeFile } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import type { Address } from '../config/values.ts'
+import { ADMIN } from './set-up.ts'
+
+/** What runs a script, by the ending of its name. */
+const RUNNERS: Readonly<Record<string, readonly [command: string, ...args: string[]]>> = {
+  '.sql': ['psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-f'],
+  '.sh': ['bash'],
+}
+
+export interface InitScripts {
+  /** Runs them, if they have not been run to their end before. */
+  run(proxy: Address): Promise<void>
+}
+
+/**
+ * The scripts in `scriptDir`, which run once for the cluster in `postgresDir`, before anyone but they has seen it. One that
+ * a failed or broken-off start has left half done is removed: they begin anew with a new one.
+ */
+export async function prepareInitScripts(
+  scriptDir: string | undefined,
+  dataDir: string,
+  postgresDir: string,
+): Promise<InitScripts> {
+  const unfinished = join(dataDir, 'init-scripts-unfinished')
+  if (await exists(unfinished)) await rm(postgresDir, { recursive: true, force: true })
+  const scripts = scriptDir === undefined || (await exists(postgresDir)) ? [] : await listScripts(scriptDir)
+  if (scripts.length > 0) await writeFile(unfinished, '')
+  else await rm(unfinished, { force: true })
+  return {
+    async run(proxy) {
+      for (const script of scripts) await runScript(script, proxy)
+      await rm(unfinished, { force: true })
+    },
+  }
+}
+
+async function listScripts(dir: string): Promise<string[]> {
+  const names = (await readdir(dir)).sort()
+  return names.filter(name => extname(name) in RUNNERS).map(name => join(dir, name))
+}
+
+/** Its variables are libpq's, so that a bare psql in it reaches the proxy, and those that scripts for the public image use. */
+async function runScript(script: string, { host, port }: Address): Promise<void> {
+  const [command, ...args] = RUNNERS[extname(script)] as readonly [string]
+  const { user, database } = ADMIN
+  const admin = { PGUSER: user, PGDATABASE: database, POSTGRES_USER: user, POSTGRES_DB: database }
+  // All that it prints is for standard error, as the log is.
+  const child = spawn(command, [...args, script], {
+    stdio: ['ignore', process.stderr, process.stderr],
+    env: { ...process.env, PGHOST: host, PGPORT: String(port), ...admin },
+  })
+  const [status, signal] = await once(child, 'close').catch(error => {
+    throw new Error(`${command} is needed to run ${script}`, { cause: error })
+  })
+  if (status !== 0) throw new Error(`the init script ${script} failed (${signal ?? `exit code ${status}`})`)
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
