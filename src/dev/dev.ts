@@ -78,7 +78,7 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     const ca = await readFile(certificate.cert)
     front = await startStorageFront(azuriteAddress, azurite, ca)
     await uploadSamples(`${front.url}/${SAMPLE_ACCOUNT.name}`)
-    const serving = proxyConfig(config, port, azurite, names, ca)
+    const serving = proxyConfig(config, port, storageTemplate(front, azurite), names, ca)
     await prepareDatabase(serving, initScripts, log)
     proxy = await startProxy(serving, log)
     return {
@@ -117,11 +117,17 @@ async function startServers(
   return Promise.all(starts)
 }
 
+/** What users call the storage: URLs of it are then the accounts'. At an address that the certificate lacks, Azurite itself. */
+function storageTemplate({ host, port }: StorageFront, { endpointTemplate }: Azurite): string {
+  const isHere = ['127.0.0.1', 'localhost', '0.0.0.0', '::'].includes(host)
+  return isHere ? `https://127.0.0.1:${port}/${ACCOUNT_PLACEHOLDER}` : endpointTemplate
+}
+
 /** PostgreSQL is on `port`. */
 function proxyConfig(
   config: DevConfig,
   port: number,
-  { endpointTemplate }: Azurite,
+  endpointTemplate: string,
   accounts: readonly string[],
   ca: Buffer,
 ): Config {

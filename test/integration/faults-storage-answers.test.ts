@@ -47,7 +47,7 @@ describe('a service that is busy', () => {
   })
 
   it.each([
-    [409, 'LeaseAlreadyPresent'],
+    [409, 'AccountBeingCreated'],
     [429, 'TooManyRequests'],
   ])('and refuses, is named: %i', async (status, code) => {
     await start([refuse(status, code)])

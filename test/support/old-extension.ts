@@ -7,9 +7,9 @@ const VERIFIER =
   'SCRAM-SHA-256$4096:Y0ea1poJCyWCd+yPum+ZQZov+ySJgVEGV8lEzNEUjpc=$h7BOWJYfmpnYU9QEagtbeT58Pku9IfWsqPsXwgzbHYs=:s+rNM0M7MbUlI1EDLJs+ei56p3ONXezfDdbGJoCFPAY='
 const SEALED = {
   devacct1:
-    's1:H/EzhajyR/D+BTghC9JyFh2ydwhyN8gd+3qhq95ppHcHeet0xsUHMPIVCI5Ad6UaHH+EE0y/NS2vbePthy8y2DcnVJEe+yJ4O/dSv7dEI7PCMGh9NbTKb9bbb0YRMRum+7+R3nOj9fNmKjPf8RiTklUuNA5geMnu8C/ZZw/ohuRdwa//UenRIA==',
+    's1:EWhwaCCskBX0MBojPomWyH6P0qhXMQGxqta86vK4KNFBtUmr+ahsphUkTTzV44d1C/tKhAgawJmD8ehcF+pK2tGpObp5UZgQ7OMMu6aq57n86M/bSFnx2I0SiVdgzC3L47DXERcu5ujFan/0roHzJwPvktc=',
   devacct2:
-    'p1:R04wOt/eTi+xYEbgE+1M/DRkLXPeK17IA8/ghXTWuq12K3aIp+hSJuO26UWNpIGNhXkYB7mIU1xnrqdnDup6FtzmKW7OXryqtwmzJIxYpxGqoL+XWsAonpONg4sAo9KoqvfUM/yMPiT0loTTDIiagQqwDEoJaAyN+2kbMC1pnMmu54brkUm8JZ7W5Rg70qsxEuPJQmKxWqU=',
+    'p1:nKAnKFja2SWXTUH4XE8NbuhqmeJuwExRq5kcvwv2AjWqVpAHWIH/JZcUZmOHX8hgpACWC6eVeclTdEXd9uQ79znHe+kMBUfAhgAQAfsLmHEPOCxSfcPNt9afW36Jv7ccsunjAFnn6Z+owyXEu9+Yu0hkl39Hm38+TZ8+vP2oycZcVkFR',
 }
 const PASSPHRASE = 'a passphrase'
 
