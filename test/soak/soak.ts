@@ -48,6 +48,7 @@ async function soak(version: 15 | 18, milliseconds: number, random: Random): Pro
     const end = Date.now() + milliseconds
     const run: Soak = { stack, random, end, counts: new Map(), formats: FORMATS, sessions: [] }
     await prepare(run)
+    await sleep(SETTLE_MS)
     const idle = await readVitals(stack.proxyPid)
     const load = runLoad(run)
     load.catch(() => {})
