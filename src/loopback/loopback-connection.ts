@@ -121,7 +121,8 @@ export class LoopbackConnection {
       }
       await this.#write(answered())
     } catch (error) {
-      if (this.#closed.signal.aborted) return
+      // After a Terminate there is nobody to be told, and that it was cut off is no failure.
+      if (this.#closed.signal.aborted || this.#ended) return
       if (error instanceof ProtocolError) {
         this.#fail(error)
         return
