@@ -2,10 +2,10 @@ import { BACKEND } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import { errorResponse, readErrorFields } from '../protocol/messages.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { inOrder } from '../sql/scan.ts'
 
 /** No file of that name, no right to files, no absolute path. */
 const FILE_ERRORS: readonly string[] = [SQLSTATE.undefinedFile, SQLSTATE.insufficientPrivilege, SQLSTATE.invalidName]
-const COPY_WITH_URL = /\bcopy\b.*https?:\/\//is
 const URL_AS_FILE = /"https?:\/\//i
 const HINT = Buffer.from(
   'In a function that was not made through Blobgres, PostgreSQL takes the URL for a file: CREATE OR REPLACE it through Blobgres. Its body must contain the word COPY.',
@@ -19,6 +19,6 @@ export function hintFileError(report: Frame): Frame {
   const isOurs =
     FILE_ERRORS.includes(fields.get('C')?.toString() ?? '') &&
     context !== '' &&
-    (URL_AS_FILE.test(fields.get('M')?.toString('latin1') ?? '') || COPY_WITH_URL.test(context))
+    (URL_AS_FILE.test(fields.get('M')?.toString('latin1') ?? '') || inOrder(context, /\bcopy\b/i, /https?:\/\//i))
   return isOurs ? { code: report.code, bytes: errorResponse(fields.set('H', HINT)) } : report
 }

@@ -9,7 +9,7 @@ const hasUsefulBody = (code: number): boolean =>
 
 /** Rare, and short but for what somebody makes long on purpose: such a one passes as it is. */
 const isReport = (code: number): boolean => code === BACKEND.errorResponse || code === BACKEND.noticeResponse
-const MAX_REPORT = 256 * 1024
+const MAX_REPORT = 64 * 1024
 
 export interface TrackerHooks {
   /** A message's type when its header is complete, with the body where hasUsefulBody() says so (then when that is complete; it may be a view of the chunk). */

@@ -7,11 +7,16 @@ import { errorResponse, readErrorFields } from '../protocol/messages.ts'
  * is shows in its names. Lines are latin1, whatever their encoding.
  */
 
-/** Entries of PL/pgSQL functions of the extension: `PL/pgSQL function azure_storage.blob_list(text,text,text) line 8 at …`. */
-const TYPES = String.raw`\((?:(?:azure_storage\.|azure_storage_private\.)?[a-z_]+(?:\[\])?,?)*\)`
+/*
+ * Entries of PL/pgSQL functions of the extension: `PL/pgSQL function azure_storage.blob_list(text,text,text) line 8 at …`.
+ * Anybody can write what looks like one, of any length: each pattern matches in one way alone, in lines that are short.
+ */
+const MAX_FUNCTION_LINE = 1024
+const TYPE = String.raw`(?:azure_storage\.|azure_storage_private\.)?[a-z_]+(?:\[\])?`
+const TYPES = String.raw`\((?:${TYPE}(?:,${TYPE})*)?\)`
 const PRIVATE_FUNCTION = new RegExp(String.raw`PL/pgSQL[^"]*?azure_storage_private\.[a-z_]+${TYPES}`)
 const ARGUMENT = String.raw`(?:text|jsonb|regrole|anyelement|azure_storage\.auth_type|azure_storage\.storage_type)`
-const FUNCTION = String.raw`(?:blob_get|blob_list|blob_put|account_[a-z_]+)\((?:${ARGUMENT},?)*\)`
+const FUNCTION = String.raw`(?:blob_get|blob_list|blob_put|account_[a-z_]+)\((?:${ARGUMENT}(?:,${ARGUMENT})*)?\)`
 const PUBLIC_FUNCTION = new RegExp(String.raw`PL/pgSQL[^"]*?azure_storage\.${FUNCTION}`)
 /** As it is where search_path has the schema; but it may be somebody else's. */
 const UNQUALIFIED_FUNCTION = new RegExp(`PL/pgSQL[^".]*?${FUNCTION}`)
@@ -19,7 +24,7 @@ const UNQUALIFIED_FUNCTION = new RegExp(`PL/pgSQL[^".]*?${FUNCTION}`)
 /** A connection to the proxy, and the cursor on it, are named so. */
 const CONNECTION = /azure_storage_[0-9a-f]{16}/
 /** Where in a blob a value was; see blob-get-errors.sql. */
-const PLACE = /\/\* azure_storage\.blob_get: ([\s\S]*?) \*\//
+const [PLACE, PLACE_END] = ['/* azure_storage.blob_get: ', ' */']
 /** An entry with a statement or expression; what is behind its first line never has the word. */
 const STATEMENT = /SQL/
 const OWN_QUERY = /azure_storage_private\.|azure_storage_[0-9a-f]{16}|\/\* azure_storage\.blob_get: /
@@ -41,9 +46,9 @@ export function withoutOwnContext(frame: Frame): Buffer {
 /** Of a CONTEXT, the lines that are the client's own, and where in a blob it was. */
 export function clientContext(context: string): string {
   const lines = context.split('\n')
+  /** The outermost first. */
   const kept: string[] = []
   let isInOwn = false
-  // From the outermost entry to the innermost, each line put before those that are kept.
   for (let i = lines.length - 1; i >= 0; i--) {
     const line = lines[i] as string
     if (isOwnFunction(lines, i)) {
@@ -52,21 +57,31 @@ export function clientContext(context: string): string {
     }
     const first = isInOwn && !isFunction(line) ? startOfStatement(lines, i) : i
     const entry = lines.slice(first, i + 1).join('\n')
-    const place = PLACE.exec(entry)?.[1]
     if (isInOwn && STATEMENT.test(entry) && !isFunction(line)) {
-      if (place !== undefined) kept.unshift(`blob ${place}`)
+      const place = placeIn(entry)
+      if (place !== undefined) kept.push(`blob ${place}`)
       i = first
-    } else if (!CONNECTION.test(line)) kept.unshift(line)
+    } else if (!CONNECTION.test(line)) kept.push(line)
     isInOwn = false
   }
-  return kept.join('\n')
+  return kept.reverse().join('\n')
+}
+
+function placeIn(entry: string): string | undefined {
+  const start = entry.indexOf(PLACE)
+  const end = entry.indexOf(PLACE_END, start + PLACE.length)
+  return start < 0 || end < 0 ? undefined : entry.slice(start + PLACE.length, end)
 }
 
 /** An entry that names a function of PL/pgSQL and has no quotes: not a statement's, nor that of an assignment. */
-const isFunction = (line: string): boolean => /PL\/pgSQL[^"]*\(/.test(line) && !line.includes('"')
+function isFunction(line: string): boolean {
+  const language = line.indexOf('PL/pgSQL')
+  return language >= 0 && line.includes('(', language) && !line.includes('"')
+}
 
 function isOwnFunction(lines: readonly string[], index: number): boolean {
   const line = lines[index] as string
+  if (line.length > MAX_FUNCTION_LINE) return false
   if (PRIVATE_FUNCTION.test(line) || PUBLIC_FUNCTION.test(line)) return true
   const inner = lines[index - 1] ?? ''
   return UNQUALIFIED_FUNCTION.test(line) && OWN_QUERY.test(inner)

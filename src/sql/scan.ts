@@ -23,7 +23,8 @@ export const mayHoldCredential = (text: string): boolean =>
 const mayBeBody = (text: string): boolean =>
   /copy/i.test(text) && /execute/i.test(text) && /\b(?:do|function|procedure)\b/i.test(text)
 
-function inOrder(text: string, first: RegExp, second: RegExp): boolean {
+/** Linear, which one pattern for both would not be. */
+export function inOrder(text: string, first: RegExp, second: RegExp): boolean {
   const at = text.search(first)
   return at >= 0 && second.test(text.slice(at))
 }
