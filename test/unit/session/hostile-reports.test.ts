@@ -13,29 +13,23 @@ const MEBIBYTE = 1024 * 1024
 
 test.each([
   ['the language', 'PL/pgSQL '],
-  ['functions', 'PL/pgSQL f(
-'],
+  ['functions', 'PL/pgSQL f(\n'],
   ['open calls', 'PL/pgSQL azure_storage_private.f(a'],
-  ['functions of ours', 'PL/pgSQL azure_storage_private.f(a,a)
-'],
-  ['a long argument', `PL/pgSQL azure_storage_private.f(${'a'.repeat(900)}!
-`],
-  ['many arguments', `PL/pgSQL blob_get(${'text,'.repeat(150)}!
-`],
+  ['functions of ours', 'PL/pgSQL azure_storage_private.f(a,a)\n'],
+  ['a long argument', `PL/pgSQL azure_storage_private.f(${'a'.repeat(900)}!\n`],
+  ['many arguments', `PL/pgSQL blob_get(${'text,'.repeat(150)}!\n`],
   ['open places', '/* azure_storage.blob_get: '],
   ['COPYs without a URL', 'copy '],
-  ['statements', 'SQL
-'],
-  ['empty lines', '
-'],
+  ['statements', 'SQL\n'],
+  ['empty lines', '\n'],
 ])('a CONTEXT of %s is read in no time', (_, unit) => {
-  const context = unit.repeat(MEBIBYTE / unit.length)
-  const [code, message, text] = ['58P01', 'azure_storage :// ftp', context].map(value => Buffer.from(value)) as [
-    Buffer,
-    Buffer,
-    Buffer,
-  ]
-  const fields = new Map([['C', code] as const, ['M', message] as const, ['W', text] as const, ['q', text] as const])
+  const context = Buffer.from(unit.repeat(MEBIBYTE / unit.length))
+  const fields = new Map<string, Buffer>([
+    ['C', Buffer.from('58P01')],
+    ['M', Buffer.from('azure_storage :// ftp')],
+    ['W', context],
+    ['q', context],
+  ])
   const report = { code: BACKEND.errorResponse, bytes: errorResponse(fields) }
   const told = readErrorFields(frameBody({ ...report, bytes: withoutOwnContext(hintFileError(report)) }))
   expect(told.get('M')?.toString()).toBe('azure_storage :// ftp')
