@@ -1,11 +1,8 @@
 import { connectAdmin } from './backend/admin.ts'
 import { type BackendConfig, backendConfig } from './config/backend-url.ts'
 import type { UsualAccount } from './config/usual-variables.ts'
-import type { Address } from './config/values.ts'
+import { type Address, reachableHost } from './config/values.ts'
 import type { Logger } from './log.ts'
-
-/** Addresses to listen on that nobody can connect to. */
-const REACHABLE: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
 /**
  * Registers the account that variables name in the backend's own database: through the proxy, which seals its credential.
@@ -18,10 +15,12 @@ export async function registerUsualAccount(
   log: Logger,
 ): Promise<void> {
   if (secret === undefined) return
-  const host = REACHABLE[proxy.host] ?? proxy.host
+  const host = reachableHost(proxy.host)
   const client = await connectAdmin(backendConfig({ host, port: proxy.port, user, password, database }))
   try {
-    const extension = await client.query("SELECT FROM pg_extension WHERE extname = 'azure_storage'")
+    const extension = await client.query(
+      "SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'azure_storage'",
+    )
     if (extension.rowCount === 0) {
       log.info(
         { account: name, database },
@@ -29,7 +28,10 @@ export async function registerUsualAccount(
       )
       return
     }
-    const account = await client.query('SELECT FROM azure_storage.account_list() WHERE account_name = $1', [name])
+    const account = await client.query(
+      'SELECT FROM azure_storage.account_list() WHERE account_name OPERATOR(pg_catalog.=) $1',
+      [name],
+    )
     if (account.rowCount !== 0) return
     await client.query('SELECT azure_storage.account_add($1, $2)', [name, secret])
     log.info({ account: name, database }, 'account of the environment registered')

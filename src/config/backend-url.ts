@@ -22,11 +22,14 @@ export type TargetSessionAttrs = (typeof TARGET_SESSION_ATTRS)[number]
 
 export const BACKEND_FORM = 'postgres://user:password@host:port/database'
 
-const PARAMETERS: ReadonlySet<string> = new Set(['host', 'port', 'sslmode', 'sslrootcert', 'target_session_attrs'])
+/** Of a URL's parameters, those that are a server's. */
+export const URL_PARAMETERS: ReadonlySet<string> = new Set([
+  ...['host', 'port', 'sslmode', 'sslrootcert', 'target_session_attrs'],
+])
 const DEFAULT_PORT = 5432
 
-/** Scheme and user; hosts, which a WHATWG URL can have one of. */
-const HEAD = /^(\w+:\/\/(?:[^/?#@]*@)?)([^/?#]*)/
+/** Scheme and user, up to the last `@` as in a WHATWG URL; hosts, which that can have one of. */
+const HEAD = /^(\w+:\/\/(?:[^/?#]*@)?)([^/?#]*)/
 
 /** A backend whose password does not show when the object is printed, nor that of the others. */
 export function backendConfig(backend: BackendConfig): BackendConfig {
@@ -46,9 +49,9 @@ export function parseBackend({ name, value }: Given): BackendConfig {
   const url = tryUrl(value.replace(HEAD, (_, head) => head + (hosts[0] ?? '').replace(/^(?=:|$)/, 'localhost')))
   if (url === undefined || !/^postgres(ql)?:$/.test(url.protocol)) throw fail('not a PostgreSQL URL')
   for (const parameter of url.searchParams.keys()) {
-    if (!PARAMETERS.has(parameter)) throw fail(`unknown parameter ${JSON.stringify(parameter)}`)
+    if (!URL_PARAMETERS.has(parameter)) throw fail(`unknown parameter ${JSON.stringify(parameter)}`)
   }
-  const parts = decodeParts(url)
+  const parts = decodeParts(url, hosts)
   if (parts === undefined) throw fail('badly percent-encoded')
   const { user, password, database } = parts
   if (user === '') throw fail('the user is missing')
@@ -69,14 +72,15 @@ export function parseBackend({ name, value }: Given): BackendConfig {
 const isTargetSessionAttrs = (word: string): word is TargetSessionAttrs =>
   TARGET_SESSION_ATTRS.some(each => each === word)
 
-/** Parameters come before what stands in the authority; one port is for all hosts. */
+/** Parameters come before what stands in the authority, which can be decoded; one port is for all hosts. */
 function readHosts(
   { searchParams }: URL,
   authority: readonly string[],
   fail: (reason: string) => ConfigError,
 ): Pick<BackendConfig, 'host' | 'port' | 'socketPath'>[] {
   const inUrl = authority.map(each => /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(each) ?? [])
-  const hosts = searchParams.get('host')?.split(',') ?? inUrl.map(([, host = '']) => decode(host) || 'localhost')
+  const hosts =
+    searchParams.get('host')?.split(',') ?? inUrl.map(([, host = '']) => decodeURIComponent(host) || 'localhost')
   const ports = searchParams.get('port')?.split(',') ?? inUrl.map(([, , port = '']) => port)
   if (ports.length !== 1 && ports.length !== hosts.length) throw fail('there are not as many ports as hosts')
   return hosts.map((text, i) => {
@@ -90,9 +94,10 @@ function readHosts(
   })
 }
 
-function decodeParts(url: URL): Record<'user' | 'password' | 'database', string> | undefined {
+/** Undefined where one of them, or a host, cannot be decoded. */
+function decodeParts(url: URL, hosts: readonly string[]): Record<'user' | 'password' | 'database', string> | undefined {
   try {
-    decodeURIComponent(url.hostname)
+    decodeURIComponent(hosts.join())
     return {
       user: decodeURIComponent(url.username),
       password: decodeURIComponent(url.password),
@@ -100,14 +105,6 @@ function decodeParts(url: URL): Record<'user' | 'password' | 'database', string>
     }
   } catch {
     return undefined
-  }
-}
-
-function decode(host: string): string {
-  try {
-    return decodeURIComponent(host)
-  } catch {
-    return host
   }
 }
 

@@ -33,7 +33,7 @@ export function parseCommandLine(argv: readonly string[], version: string): Invo
     invocation = { command, flags, args }
   })
   try {
-    program.parse(argv.flatMap(withoutEquals).flatMap(withValue), { from: 'user' })
+    program.parse(argv.flatMap(withoutEquals), { from: 'user' })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return { status: 0 }
@@ -57,12 +57,6 @@ function whoseOption(message: string): string {
 function withoutEquals(word: string): string[] {
   const [, name, value] = /^(--[^=]+)=(.*)$/s.exec(word) ?? []
   return name === undefined || value === undefined ? [word] : [name, value]
-}
-
-/** A flag that means something without a value, with that value. */
-function withValue(word: string, index: number, words: readonly string[]): string[] {
-  const { alone } = Object.values<OptionRow<unknown>>(OPTIONS).find(({ name }) => word === `--${name}`) ?? {}
-  return alone !== undefined && (words[index + 1] ?? '--').startsWith('--') ? [word, alone] : [word]
 }
 
 type Invoke = (command: CommandName, flags: Flags, args: readonly string[]) => void
@@ -90,7 +84,9 @@ const examples = (name: keyof typeof EXAMPLES): string =>
 function addOptions(command: Command, name: CommandName): void {
   const rows = optionsOf(name).map(([, row]) => row)
   for (const row of rows.filter(({ secret }) => !secret)) {
-    const option = new Option(`--${row.name} <${row.value}>`, describeOption(row, name))
+    const value = row.alone === undefined ? `<${row.value}>` : `[${row.value}]`
+    const option = new Option(`--${row.name} ${value}`, describeOption(row, name))
+    if (row.alone !== undefined) option.preset(row.alone)
     command.addOption(option.argParser<readonly string[]>((value, before = []) => [...before, value]))
   }
   const secrets = rows.filter(({ secret }) => secret)

@@ -33,7 +33,7 @@ export function readConfig(flags: Flags, ...environments: readonly Environment[]
   if (backend === undefined) {
     throw new ConfigError(`--backend, BLOBGRES_BACKEND, DATABASE_URL or PGHOST is required: ${BACKEND_FORM}`)
   }
-  if (isOneself(backend, others.listen)) {
+  if ([backend, ...(backend.others ?? [])].some(each => isOneself(each, others.listen))) {
     const { host, port } = others.listen
     throw new ConfigError(
       `the backend is at ${host}:${port}, where this proxy itself is to listen: say where the server is with --backend`,

@@ -1,3 +1,4 @@
+import { URL_PARAMETERS } from './backend-url.ts'
 import { ConfigError, type Given, tryUrl } from './values.ts'
 
 /*
@@ -24,26 +25,26 @@ const EMULATOR: UsualAccount = {
   endpoint: 'http://127.0.0.1:10000/devstoreaccount1',
 }
 const AZURE_SUFFIX = 'core.windows.net'
-/** Of a URL's parameters, those that are a server's; applications add their own. */
-const URL_PARAMETERS: ReadonlySet<string> = new Set(['host', 'port', 'sslmode', 'sslrootcert'])
 
 /** `DATABASE_URL`, or else what PG* say, if at least `PGHOST` is there; the password is told separately. */
 export function usualBackend(env: Environment): Given | undefined {
   const url = env.DATABASE_URL
   if (url) return { name: 'DATABASE_URL', value: withoutOthers(url) }
-  const { PGHOST, PGPORT, PGUSER, PGDATABASE, PGSSLMODE, PGSSLROOTCERT, USER } = env
+  const { PGHOST, PGPORT, PGUSER, PGDATABASE, PGSSLMODE, PGSSLROOTCERT, PGTARGETSESSIONATTRS, USER } = env
   if (!PGHOST) return undefined
   const query = new URLSearchParams({
     host: PGHOST,
     ...(PGPORT && { port: PGPORT }),
     ...(PGSSLMODE && { sslmode: PGSSLMODE }),
     ...(PGSSLROOTCERT && { sslrootcert: PGSSLROOTCERT }),
+    ...(PGTARGETSESSIONATTRS && { target_session_attrs: PGTARGETSESSIONATTRS }),
   })
   const user = PGUSER || USER || 'postgres'
   const path = encodeURIComponent(PGDATABASE || '')
   return { name: 'PGHOST', value: `postgres://${encodeURIComponent(user)}@/${path}?${query}` }
 }
 
+/** Applications add parameters of their own. */
 function withoutOthers(text: string): string {
   const [, base = text, query] = /^([^?#]*)\?([^#]*)/.exec(text) ?? []
   if (query === undefined) return text

@@ -9,6 +9,9 @@ export interface Given {
   readonly value: string
 }
 
+/** What a server that listens there is to be reached by on its own machine, where it listens at any address. */
+export const reachableHost = (host: string): string => ({ '0.0.0.0': '127.0.0.1', '::': '::1' })[host] ?? host
+
 export interface Address {
   readonly host: string
   readonly port: number

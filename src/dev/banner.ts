@@ -1,4 +1,4 @@
-import type { Address } from '../config/values.ts'
+import { type Address, reachableHost } from '../config/values.ts'
 import { ADMIN, SUPERUSER } from './set-up.ts'
 
 export interface BannerFacts {
@@ -9,12 +9,9 @@ export interface BannerFacts {
   readonly strictAzure?: boolean
 }
 
-/** What a server listens on that is to be reached by any address, and the one that this machine reaches it by. */
-const ANY_ADDRESS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
-
 /** What a started dev stack prints: where everything is, and statements to paste, as often as one likes. */
 export function banner({ listen, azurite, account, dataDir, strictAzure }: BannerFacts): string {
-  const host = ANY_ADDRESS[listen.host] ?? listen.host
+  const host = reachableHost(listen.host)
   const samples = `https://${account}.blob.core.windows.net/samples`
   const url = ({ user, database }: typeof ADMIN | typeof SUPERUSER) =>
     `postgres://${user}@${host}:${listen.port}/${database}`

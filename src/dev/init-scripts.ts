@@ -47,11 +47,12 @@ async function listScripts(dir: string): Promise<string[]> {
 async function runScript(script: string, { host, port }: Address): Promise<void> {
   const [command, ...args] = RUNNERS[extname(script)] as readonly [string]
   const { user, database } = ADMIN
+  const others = Object.entries(process.env).filter(([variable]) => !variable.startsWith('PG'))
   const admin = { PGUSER: user, PGDATABASE: database, POSTGRES_USER: user, POSTGRES_DB: database }
   // All that it prints is for standard error, as the log is.
   const child = spawn(command, [...args, script], {
     stdio: ['ignore', process.stderr, process.stderr],
-    env: { ...process.env, PGHOST: host, PGPORT: String(port), ...admin },
+    env: { ...Object.fromEntries(others), PGHOST: host, PGPORT: String(port), ...admin },
   })
   const [status, signal] = await once(child, 'close').catch(error => {
     throw new Error(`${command} is needed to run ${script}`, { cause: error })
