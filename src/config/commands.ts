@@ -29,5 +29,5 @@ export const EXAMPLES: Readonly<Record<CommandName | 'blobgres', readonly string
   ],
   certificate: ['blobgres certificate certificates azurite localhost 127.0.0.1'],
   healthcheck: ['blobgres healthcheck --listen 127.0.0.1:5433'],
-  unwrap: ['blobgres unwrap < dump.sql > mydb.sql'],
+  unwrap: ['pg_dump mydb | blobgres unwrap     # the dump as it goes to Azure'],
 }

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { AZURE_CREDENTIALS } from '../credentials/managed-identity.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
@@ -138,7 +139,7 @@ export const OPTIONS = {
     name: 'temp-dir',
     commands: ['serve'],
     value: 'directory',
-    parse: parseText,
+    parse: given => resolve(parseText(given)),
     otherwise: "the system's",
     description: 'where Parquet files are copied to while they are read',
   },

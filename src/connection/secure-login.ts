@@ -26,8 +26,9 @@ export interface SecureLogin {
 }
 
 /**
- * Connects a client's backend, over TLS if that is configured, to another server if one cannot be reached; and takes the login past the point where channel binding is agreed on. Undefined
- * when a side has hung up meanwhile. @throws PgError to tell the client
+ * Connects a client's backend, over TLS if that is configured, and to another server if one cannot be reached; then takes
+ * the login past the point where channel binding is agreed on. Undefined when a side has hung up meanwhile.
+ * @throws PgError to tell the client
  */
 export async function logInSecurely(
   destination: Destination,
@@ -80,7 +81,10 @@ async function connect(
   }
 }
 
-/** A server without TLS offers none; one whose very certificate the client sees at the proxy is bound to as if there were no proxy. */
+/**
+ * A server without TLS offers none; one whose very certificate the client sees at the proxy is bound to as if there were no
+ * proxy.
+ */
 function canPassBinding(client: net.Socket, backend: net.Socket, config: Pick<Config, 'tls'>): boolean {
   if (!(backend instanceof tls.TLSSocket)) return true
   if (!(client instanceof tls.TLSSocket) || config.tls === undefined) return false

@@ -189,7 +189,8 @@ REVOKE ALL ON FUNCTION azure_storage_private.greet FROM PUBLIC;
 
 -- Connects to the first proxy that proves itself: the one that the session came through, if it can be had, which has
 -- written its address into azure_storage.proxy. That is a session's to change, hence no more than a choice among those
--- that are registered; only where none of these serves, as on a standby, among those that are there. Closes what statements before this one have left, because they failed.
+-- that are registered; only where none of these serves, as on a standby, among those that are there. Closes what statements
+-- before this one have left, because they failed.
 CREATE OR REPLACE FUNCTION azure_storage_private.connect(connection text) RETURNS text[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE

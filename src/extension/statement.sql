@@ -136,6 +136,13 @@ BEGIN
 END
 $function$;
 
+-- Good under any search_path, that of a temporary table too.
+CREATE OR REPLACE FUNCTION azure_storage_private.qualified_name(relation oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT format('%I.%I', nspname, relname) FROM pg_class AS r JOIN pg_namespace AS n ON n.oid = relnamespace
+  WHERE r.oid = relation
+$function$;
+
 -- {type, name, oid, typmod} of those that are copied.
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_columns_of(relation oid, names jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
@@ -267,7 +274,7 @@ BEGIN
   -- OFFSET 0: each is computed before the next is looked at.
   RETURN format('INSERT INTO %s%s OVERRIDING SYSTEM VALUE SELECT * FROM (SELECT %s '
       'FROM azure_storage_private.%s AS blob (%s) OFFSET 0) AS %I %s',
-    relation::regclass, ' (' || targets || ')', selected, blob_rows, definitions, name, plan ->> 'where');
+    azure_storage_private.qualified_name(relation), ' (' || targets || ')', selected, blob_rows, definitions, name, plan ->> 'where');
 END
 $function$;
 
@@ -345,7 +352,8 @@ BEGIN
       CASE class.relkind WHEN 'S' THEN 'sequence' ELSE 'non-table relation' END, class.relname USING ERRCODE = 'wrong_object_type';
   END IF;
   request := request || jsonb_build_object('source', format('SELECT %s FROM %s%s', list,
-    CASE WHEN class.relkind = 'r' THEN 'ONLY ' ELSE '' END, relation::regclass));
+    CASE WHEN class.relkind = 'r' THEN 'ONLY ' ELSE '' END,
+    azure_storage_private.qualified_name(relation)));
   IF request ->> 'encoder' = 'parquet' THEN
     request := jsonb_set(request, '{columns}', azure_storage_private.with_shapes(request -> 'columns'));
   END IF;

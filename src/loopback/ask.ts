@@ -73,6 +73,7 @@ export const askDirectly =
       user: LOOPBACK_NAME,
       database: LOOPBACK_NAME,
       password: '',
+      ssl: false,
       connectionTimeoutMillis: TRY_SECONDS * 1000,
       query_timeout: TRY_SECONDS * 1000,
     })

@@ -20,7 +20,7 @@ import type { Cancels } from './cancels.ts'
 import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRows, rowDescription } from './rows.ts'
-import { readServerCopy, readText } from './server-copies.ts'
+import { readServerCopy, readText, type TextPart } from './server-copies.ts'
 
 /** What all loopback connections of a proxy share. */
 export interface LoopbackServices extends Services {
@@ -170,9 +170,7 @@ export class Requests {
         break
       case 'READ':
         yield rowDescription(['part'])
-        for (const part of await readText(request, this.#services, this.#closed.signal)) {
-          yield await this.#row([JSON.stringify(part)])
-        }
+        yield* this.#parts(await readText(request, this.#services, this.#closed.signal))
         break
       case 'SEAL': {
         const { sealingKey } = this.#services
@@ -190,6 +188,11 @@ export class Requests {
       default:
         request satisfies never
     }
+  }
+
+  async *#parts(parts: readonly TextPart[]): AsyncGenerator<Buffer> {
+    const rows = parts.map(part => [JSON.stringify(part)])
+    yield await dataRows(rows, this.#encoding, this.#services.conversions)
   }
 
   async *#list(request: Request & { verb: 'LIST' }): AsyncGenerator<Buffer> {

@@ -89,6 +89,8 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
   const { plan: text, proof, sas, client_encoding, relation_name, relation_columns, default_mark } = fields
   if (typeof text !== 'string' || !isMac(String(proof), key, PURPOSE, text)) throw notOurs()
   const plan = JSON.parse(text) as CopyPlan
+  // SQL takes whatever is not null for a SAS, and looks at no rights then.
+  if (sas !== null && typeof sas !== 'string') throw notOurs()
   const isSame = plan.account === rows.account && plan.container === rows.container && plan.path === rows.path
   if (!isSame || !Array.isArray(relation_columns)) throw notOurs()
   const clientEncoding = String(client_encoding)
@@ -99,7 +101,7 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
     compression: plan.compression,
     options: plan.direction === 'to' ? rowOptionsOf(plan, names, clientEncoding) : null,
     plan,
-    sas: typeof sas === 'string' ? openFromStatement(sas, ownerOf(rows), key) : undefined,
+    sas: sas === null ? undefined : openFromStatement(sas, ownerOf(rows), key),
     clientEncoding,
     relationName: String(relation_name),
     relationColumns: relation_columns.map(column => {

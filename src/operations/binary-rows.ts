@@ -3,10 +3,10 @@ import type { Client } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { connectAdmin } from '../backend/admin.ts'
 import { fromDatabase } from '../backend/database-error.ts'
-import type { BackendConfig } from '../config/backend-url.ts'
-import { isInRecovery } from '../extension/install.ts'
+import type { ServerState } from '../backend/server-state.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { quoteLiteral } from '../sql/quote.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
 
 const LOCK_TIMEOUT = '5s'
@@ -69,23 +69,24 @@ interface OpenType {
 }
 
 /**
- * A binary COPY file as COPY's text format, in the database's encoding: only PostgreSQL knows the binary forms of its types, so it reads the file
- * into a temporary table of the proxy's own session. Dates and intervals come in the styles that any session reads alike.
+ * A binary COPY file as COPY's text format, in the database's encoding: only PostgreSQL knows the binary forms of its
+ * types, so it reads the file into a temporary table of the proxy's own session. Dates and intervals come in the styles
+ * that any session reads alike.
  * That session is a superuser's, so no code of the caller's may run in it: what a domain demands is left to the caller's.
  * @throws PgError
  */
 export async function* binaryAsText(
-  backend: BackendConfig,
+  server: Pick<ServerState, 'backend' | 'isStandby'>,
   { call, columns, encoding }: RowsOfBlob,
   fileEncoding: string,
   file: AsyncIterable<Buffer>,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const admin = await connectAdmin(backend, call.database)
+  if (server.isStandby) throw onStandby()
+  const admin = await connectAdmin(server.backend, call.database)
   const stop = (): void => void admin.end()
   signal.addEventListener('abort', stop, { once: true })
   try {
-    if (await isInRecovery(admin)) throw onStandby()
     await admin.query("SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'; SET bytea_output = 'hex'")
     // The caller's own transaction may have altered a row type, and waits for us.
     await admin.query(`BEGIN; SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`)
@@ -94,7 +95,9 @@ export async function* binaryAsText(
     await admin.query("SELECT pg_catalog.set_config('client_encoding', $1, true)", [fileEncoding])
     const rowsIn = admin.query(copyFrom('COPY pg_temp.blob FROM STDIN (FORMAT binary)'))
     await pipeline(file, rowsIn, { signal })
-    yield* admin.query(copyTo(`COPY pg_temp.blob TO STDOUT (ENCODING '${encoding}')`)) as AsyncIterable<Buffer>
+    yield* admin.query(
+      copyTo(`COPY pg_temp.blob TO STDOUT (ENCODING ${quoteLiteral(encoding)})`),
+    ) as AsyncIterable<Buffer>
   } catch (error) {
     throw fromDatabase(error)
   } finally {

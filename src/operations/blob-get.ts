@@ -142,6 +142,6 @@ async function* openRows(
   const columns = coder.format === 'parquet' ? parquetColumns(request) : []
   const spool = { ...config, backendPid: request.call.pid }
   const bytes = readBlob(blob, { format: coder, columns, spool, signal })
-  const rows = coder.format === 'binary' ? binaryAsText(server.backend, request, coder.encoding, bytes, signal) : bytes
+  const rows = coder.format === 'binary' ? binaryAsText(server, request, coder.encoding, bytes, signal) : bytes
   yield* conversion === undefined ? rows : transcode(rows, conversion, conversions)
 }

@@ -1,4 +1,4 @@
-import type { OptionValue } from '../sql/copy-options.ts'
+import { isTrue, type OptionValue } from '../sql/copy-options.ts'
 import type { CopyPlan } from '../sql/copy-plan.ts'
 
 /** COPY's names for what blob_put() calls otherwise; the others have the same. */
@@ -13,14 +13,14 @@ export function rowOptionsOf(
   const options: Record<string, unknown> = {}
   if (format === 'csv' || format === 'tsv' || format === 'text') options.content_encoding = clientEncoding
   for (const [name, value] of Object.entries(given)) {
-    if (name === 'freeze') continue // off
+    if (name === 'freeze' || name === 'log_verbosity') continue // of reading
     options[NAMES[name] ?? name] = readOption(name, value, columns)
   }
   return options
 }
 
 function readOption(name: string, value: OptionValue, columns: readonly string[]): unknown {
-  if (name === 'header') return ['true', 'on', '1'].includes(String(value).toLowerCase())
+  if (name === 'header') return isTrue(value)
   if (name !== 'force_quote') return String(value)
   return Array.isArray(value) ? value : columns
 }

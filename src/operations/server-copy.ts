@@ -88,7 +88,7 @@ async function* readAsText(
   const bytes = readBlob(blob, read, ...(plan.format === 'text' ? [encodeCopyText()] : []))
   if (plan.format === 'binary') {
     await withTableAlike(server.backend, copy, signal, admin => copyIn(admin, copy, [NO_BINARY_ROWS], signal))
-    yield* binaryAsText(server.backend, copy, copy.clientEncoding, bytes, signal)
+    yield* binaryAsText(server, copy, copy.clientEncoding, bytes, signal)
     return
   }
   const table = await openTableAlike(server.backend, copy, signal)

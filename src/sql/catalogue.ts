@@ -1,4 +1,4 @@
-import type { Node } from './expressions.ts'
+import { type FuncCall, type Node, readCall } from './expressions.ts'
 import { EXTENSION, EXTENSION_COMMENT, EXTENSION_VERSION } from './extension-name.ts'
 import { namesCatalogue, type RawStatement } from './query-text.ts'
 import { quoteLiteral } from './quote.ts'
@@ -108,6 +108,9 @@ function settingRow({ name, type, initial, description }: Setting): string {
   return [...head, source, ...tail, 'NULL::pg_catalog.int4', 'false'].join(', ')
 }
 
+/** Each takes some kB: a query with more of them passes as it is. */
+const MAX_SOURCES = 100
+
 const KNOWN = new Set([...REPLACEMENTS.keys()].map(name => name.replace('()', '')))
 
 /** Statements that run their queries, and keep none of them for later. */
@@ -126,7 +129,7 @@ export function catalogueEdits(raw: RawStatement): Edit[] {
   if (!RUNNING.includes(kind)) return []
   if (kind === 'CreateTableAsStmt' && (statement as { objtype?: string }).objtype !== 'OBJECT_TABLE') return []
   const { sources, isUnclear } = sourcesIn(raw.node)
-  if (isUnclear) return []
+  if (isUnclear || sources.length > MAX_SOURCES) return []
   return sources.flatMap(source => editOf(source, raw) ?? [])
 }
 
@@ -177,15 +180,12 @@ function sourceOf(item: unknown): Source[] {
   }
   if (RangeFunction) {
     const { functions, alias, ordinality, is_rowsfrom: isRowsFrom, coldeflist } = RangeFunction
-    const call = functions[0]?.List.items[0]?.FuncCall as
-      | { funcname: readonly { String: { sval: string } }[]; args?: unknown; location: number }
-      | undefined
+    const call = functions[0]?.List.items[0]?.FuncCall as (FuncCall & { location: number }) | undefined
     if (call === undefined || functions.length > 1 || ordinality || isRowsFrom || coldeflist || call.args) return []
-    const names = call.funcname.map(({ String: { sval } }) => sval)
-    const name = names.at(-1) ?? ''
-    const isOther = names.length > 2 || (names.length === 2 && names[0] !== 'pg_catalog')
+    const { schema, name } = readCall(call)
+    const isOther = call.funcname.length > 2 || (schema ?? 'pg_catalog') !== 'pg_catalog'
     if (isOther || !KNOWN.has(name)) return []
-    const isQualified = names.length === 2
+    const isQualified = schema !== undefined
     return [{ name, isFunction: true, isQualified, hasAlias: alias !== undefined, location: call.location }]
   }
   return []

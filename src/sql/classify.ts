@@ -76,7 +76,7 @@ export interface StatementRange {
 /** Each takes some queries of the proxy's own, and each credential some work: a text of more is refused. */
 const MAX_STATEMENTS = 1000
 const MAX_SECRETS = 100
-/** More of them pass as they are. */
+/** Replacements in them, of some kB each; more pass as they are. */
 const MAX_EDITED = 100
 /** Parts that are told one by one, such as names of columns and options. */
 const MAX_PARTS = 10_000
@@ -88,7 +88,8 @@ export function classify(text: string, settings: SqlSettings): Statement[] | und
   const sizes = { statements: 0, secrets: 0, parts: 0, edited: 0 }
   for (const raw of splitStatements(text, settings)) {
     const found = classifyOne(raw, text, settings)
-    const isExcess = found.kind === 'edited' && ++sizes.edited > MAX_EDITED
+    sizes.edited += found.kind === 'edited' ? found.edits.length : 0
+    const isExcess = found.kind === 'edited' && sizes.edited > MAX_EDITED
     const statement: Statement = isExcess ? { kind: 'pass', start: raw.start, end: raw.end, count: 1 } : found
     const last = statements.at(-1)
     if (settings.strictAzure) {

@@ -118,7 +118,7 @@ function writeValue(value: OptionValue): string {
 }
 
 /** As PostgreSQL's defGetBoolean() reads it. */
-function isTrue(value: OptionValue | undefined): boolean {
+export function isTrue(value: OptionValue | undefined): boolean {
   return value === undefined || ['true', 'on', '1'].includes(String(value).toLowerCase())
 }
 

@@ -14,6 +14,8 @@ export class UndecodedText extends Error {
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 /** Bytes of any encoding, read as most clients mean them. */
 const SQL_ASCII = 'SQL_ASCII'
 
@@ -23,10 +25,9 @@ const SQL_ASCII = 'SQL_ASCII'
  */
 export function decodeText(latin1: string, encoding: string): string {
   if (!isDecodable(encoding) || encoding === 'LATIN1') return latin1
-  const decoder = new TextDecoder('utf-8', { fatal: true })
   return latin1.replace(/[\x80-\xff]+/g, bytes => {
     try {
-      return decoder.decode(Buffer.from(bytes, 'latin1'))
+      return utf8.decode(Buffer.from(bytes, 'latin1'))
     } catch {
       return bytes
     }

@@ -23,7 +23,7 @@ export interface Parts {
   readonly parameters: ReadonlyMap<number, number>
 }
 
-interface FuncCall {
+export interface FuncCall {
   readonly funcname: readonly { readonly String: { readonly sval: string } }[]
   readonly args?: readonly Node[]
 }
@@ -60,14 +60,18 @@ export function partsOf(root: RawStatement['node']): Parts {
       ParamRef?: { number: number }
     }
     if (FuncCall) {
-      const names = FuncCall.funcname.map(({ String: { sval } }) => sval)
-      calls.push({ schema: names.at(-2), name: names.at(-1) ?? '', args: FuncCall.args ?? [] })
+      calls.push(readCall(FuncCall))
     }
     if (A_Const?.sval) constants.push(node as Node)
     if (ParamRef) parameters.set(ParamRef.number, (parameters.get(ParamRef.number) ?? 0) + 1)
     for (const part of Object.values(node)) open.push(part)
   }
   return { calls, constants, parameters }
+}
+
+export function readCall({ funcname, args = [] }: FuncCall): Call {
+  const names = funcname.map(({ String: { sval } }) => sval)
+  return { schema: names.at(-2), name: names.at(-1) ?? '', args }
 }
 
 /** What an expression is without any computing; undefined where it takes some. */

@@ -161,13 +161,14 @@ function wrapExecute(source: string, expression: readonly Token[]): Insertion[] 
   const last = expression.at(-1)
   if (first === undefined || last === undefined) return []
   const written = source.slice(first.start, last.end)
+  if (written.startsWith(STATEMENT)) return []
   // One literal is the statement itself.
   if (expression.length === 1 && isLiteral(written) && !/copy|\\|u&/i.test(written)) return []
   const form = FORMS.find(({ open, close, reads }) => {
     const node = parse(`SELECT ${open}${written}\n${close}`)
     return typeof node !== 'string' && reads(node)
   })
-  if (form === undefined || written.startsWith(STATEMENT)) return []
+  if (form === undefined) return []
   return [
     { at: first.start, text: form.open },
     { at: last.end, text: form.close },
@@ -208,6 +209,7 @@ function wrapCopy(source: string, words: readonly Token[], open: string): Insert
   const last = words.at(-1)
   if (first?.text.toLowerCase() !== 'copy' || last === undefined) return []
   const written = source.slice(first.start, last.end)
+  if (written.startsWith(STATEMENT)) return []
   const node = parse(written)
   if (typeof node === 'string' || !('CopyStmt' in node)) return []
   const { filename = '', is_program } = node.CopyStmt

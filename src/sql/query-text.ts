@@ -34,8 +34,9 @@ export const parserHealth = { isShaken: false }
 /** Whether a word may be the function's name: the parser has to read the statement then. */
 export const namesAccountAdd = ({ text }: Token): boolean => /^(account_add$|"account_add"$|u&")/i.test(text)
 
-/** Whether a word may belong to the name of one of the settings: as such, or given to set_config(). */
-const namesSetting = ({ text }: Token): boolean => /^(azure_storage$|["'].*azure_storage|u&)/i.test(text)
+/** Whether a word may belong to the name of one of the settings: as such, or given to set_config() in any form of literal. */
+export const namesSetting = ({ text }: Token): boolean =>
+  /^(azure_storage$|(["']|[en]'|\$).*azure_storage|u&)/is.test(text)
 
 const CATALOGUE = /^"?(pg_available_extensions|pg_available_extension_versions|pg_settings)"?$/i
 /** Whether a word may be the name of a system view that lists extensions or settings. */

@@ -1,7 +1,7 @@
 import type { PgErrorFields } from '../protocol/pg-error.ts'
 import type { AccountSecrets } from './account-secrets.ts'
 import { decodeText } from './encoding.ts'
-import { type Call, type Node, readValue, type Value } from './expressions.ts'
+import { type Call, type FuncCall, type Node, readCall, readValue, type Value } from './expressions.ts'
 import type { RawStatement } from './query-text.ts'
 import { checkSetting, ENCRYPTION_KEY, isSetting } from './settings.ts'
 
@@ -80,13 +80,9 @@ function soleCall(node: RawStatement['node']): Call | undefined {
     SelectStmt?: { targetList?: readonly Node[]; fromClause?: unknown; whereClause?: unknown }
   }
   if (SelectStmt?.targetList?.length !== 1 || SelectStmt.fromClause || SelectStmt.whereClause) return undefined
-  const target = SelectStmt.targetList[0] as { ResTarget?: { val?: { FuncCall?: unknown } } }
-  const call = target.ResTarget?.val?.FuncCall as
-    | { funcname: readonly { String: { sval: string } }[]; args?: readonly Node[] }
-    | undefined
-  if (call === undefined) return undefined
-  const names = call.funcname.map(({ String: { sval } }) => sval)
-  return { schema: names.at(-2), name: names.at(-1) ?? '', args: call.args ?? [] }
+  const target = SelectStmt.targetList[0] as { ResTarget?: { val?: { FuncCall?: FuncCall } } }
+  const call = target.ResTarget?.val?.FuncCall
+  return call && readCall(call)
 }
 
 /** A constant as SET takes it. */

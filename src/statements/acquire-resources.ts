@@ -5,7 +5,7 @@ import type { Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import { accountAddIsOurs } from './account-function.ts'
-import { checkAllowList } from './allow-list.ts'
+import { checkAllowList, type ServerParameters } from './allow-list.ts'
 import { mayCreateExtension } from './extension-right.ts'
 import { Answered } from './look-up.ts'
 import { selectListsFor } from './relations.ts'
@@ -43,7 +43,8 @@ export async function acquireResources(
   const selectList = await selectListsFor(backend, statements, inPipeline)
   let mayInstall: boolean | undefined
   let hasStatement: boolean | undefined
-  let installer: string | undefined
+  let installer: Promise<string | undefined> | undefined
+  let parameters: Promise<ServerParameters> | undefined
   const locks = new Map<CopyStatement, CommitLock>()
   const runnable: Statement[] = []
   for (const statement of statements) {
@@ -58,10 +59,14 @@ export async function acquireResources(
       continue
     }
     try {
-      if (statement.extensions) checkAllowList(statement.extensions, await owner.serverParameters())
+      if (statement.extensions) {
+        parameters ??= owner.serverParameters()
+        checkAllowList(statement.extensions, await parameters)
+      }
       if (statement.kind === 'extension' || statement.kind === 'create-extension-call') {
         mayInstall ??= await mayCreateExtension(backend, owner, inPipeline)
-        if (mayInstall) installer ??= await owner.installer()
+        if (mayInstall) installer ??= owner.installer()
+        await installer
       } else if (takeLocks && statement.kind === 'copy' && statement.copy.direction === 'to') {
         locks.set(statement.copy, await owner.lock())
       }
@@ -72,5 +77,9 @@ export async function acquireResources(
     }
   }
   const commitKey = (copy: CopyStatement): bigint => (locks.get(copy) as CommitLock).key
-  return { runnable, resources: { selectList, installer, commitKey, seal }, locks }
+  return {
+    runnable,
+    resources: { selectList, installer: await installer?.catch(() => undefined), commitKey, seal },
+    locks,
+  }
 }

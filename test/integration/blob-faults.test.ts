@@ -102,7 +102,9 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
     const { pid } = client
     relay.hold() // it can only connect
     void client.query(slow(0))
-    await expect.poll(() => relay.open).toBe(1)
+    // For an answer: other proxies connect too, to see who is there.
+    const waits = `SELECT FROM pg_stat_activity WHERE pid = ${pid} AND state = 'active' AND wait_event = 'PgSleep'`
+    await expect.poll(async () => (await stack.client.query(waits)).rowCount).toBe(1)
     client.kill('reset')
     await stack.client.query('SELECT 1') // when this is answered, the proxy has seen the reset, too
     relay.release()

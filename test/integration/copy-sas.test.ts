@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { adminQuery } from '../support/database.ts'
+import { toldBy } from '../support/secrets.ts'
 import { servers } from '../support/servers.ts'
 
 const HOUR_MS = 3_600_000
@@ -56,7 +57,7 @@ describe.each(servers)('shared access signatures on PostgreSQL $version', server
     ] as const) {
       const error = await errorOf(session.query(`${sql}${query}'`))
       expect(error).toMatchObject(DENIED)
-      expect(JSON.stringify(error)).not.toContain(signature(query).slice(3))
+      expect(toldBy(error)).not.toContain(signature(query).slice(3))
     }
     for (const [sql, code] of [
       [`COPY t TO '${stack.blobUrl('x.csv')}?${sas('r')}' (nope)`, '42601'],
@@ -69,7 +70,7 @@ describe.each(servers)('shared access signatures on PostgreSQL $version', server
     ] as const) {
       const error = await errorOf(session.query(sql))
       expect(error.code).toBe(code)
-      expect(JSON.stringify(error)).not.toMatch(/sig=|sv=/)
+      expect(toldBy(error)).not.toMatch(/sig=|sv=/)
     }
     expect(notices.join()).not.toContain('sig=')
     expect(await stack.exists('no.csv')).toBe(false)

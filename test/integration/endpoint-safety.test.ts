@@ -2,6 +2,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { errorOf } from '../support/copy-stack.ts'
 import { type RecordingStorage, recordConnections, startRecordingStorage } from '../support/recording-storage.ts'
+import { toldBy } from '../support/secrets.ts'
 import { servers, type TestServer } from '../support/servers.ts'
 import { startStack, type TestStack } from '../support/stack.ts'
 
@@ -88,7 +89,7 @@ describe('a crafted URL', () => {
         const text = `${scheme}://${authority}/acct/container/x.csv`.replaceAll("'", "''")
         const error = await errorOf(client.query(`COPY t ${direction} '${text}'`))
         expect(error).toMatchObject({ code: '22023', message: expect.stringMatching(/^azure_storage: invalid /) })
-        expect(JSON.stringify(error)).not.toContain('secret')
+        expect(toldBy(error)).not.toContain('secret')
       }
     }
     expect(storage.requests).toEqual([])

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { expect, test } from 'vitest'
 import { startCopyStack } from '../support/copy-stack.ts'
 import { plpgsqlBody, quotedBody } from '../support/plpgsql-bodies.ts'
@@ -20,13 +20,7 @@ test.each(servers)(
   async server => {
     const stack = await startCopyStack(server)
     const random = new Random(SEED + server.version)
-    const direct = new pg.Client({
-      host: server.host,
-      port: server.port,
-      user: server.superuser,
-      database: stack.database.name,
-    })
-    await direct.connect()
+    const direct = await stack.connect(undefined, { connectionString: stack.database.url })
     await stack.client.query('CREATE TABLE copy (a int)')
     const notices: (string | undefined)[] = []
     const outcome = async (client: pg.Client, statements: string) => {
@@ -69,7 +63,6 @@ test.each(servers)(
     expect(failures).toBeGreaterThan(BODIES / 10)
     expect(BODIES - failures).toBeGreaterThan(BODIES / 10)
     expect(rewritten).toBeGreaterThan(BODIES / 2)
-    await direct.end()
     await stack.close()
   },
   300_000,

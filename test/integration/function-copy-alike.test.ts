@@ -242,9 +242,10 @@ describe.each(servers)('COPY with a URL does in a DO block what it does by itsel
   const outcome = async (copy: string, way: 'alone' | 'inside' | 'static', asRole: boolean) => {
     const text = `COPY ${copy.replace(/'([^']+\.[a-z.]+|ab|o)'/, (_, name) => `'${stack.blobUrl(name)}'`)}`
     const inside = way === 'static' ? `${text}\n;` : `EXECUTE ${`$copy$${text}$copy$`};`
-    const isFrom = FROM.includes(copy)
+    const isFrom = / FROM '/.test(copy)
+    const name = /'(o(?:\.[a-z.]+)?)'/.exec(copy)?.[1] ?? 'o.csv'
     notices.length = 0
-    await stack.container.getBlobClient('o.csv').deleteIfExists()
+    await stack.container.getBlobClient(name).deleteIfExists()
     await client.query(
       `BEGIN; SELECT setval(s, 1, false) FROM unnest('{defaults_id_seq,ident_a_seq,ident_c_seq}'::text[]) AS s${asRole ? `; SET LOCAL ROLE ${role}` : ''}; SAVEPOINT s`,
     )
@@ -269,7 +270,6 @@ describe.each(servers)('COPY with a URL does in a DO block what it does by itsel
         ? (await client.query(`SELECT r::text FROM ${filledBy(copy)} AS r ORDER BY 1`)).rows
         : undefined
     await client.query('ROLLBACK')
-    const name = /'(o[a-z.]*)'/.exec(copy)?.[1] as string
     const blob = !isFrom && failure === undefined ? (await stack.getBytes(name)).toString('latin1') : undefined
     return { count, failure, notices: [...notices], seen, blob }
   }
@@ -288,7 +288,7 @@ describe.each(servers)('COPY with a URL does in a DO block what it does by itsel
       "secured FROM 'ab.csv'",
       "filled FROM 'ab.csv'",
       "parted FROM 'ab.csv'",
-    ].filter(copy => FROM.includes(copy)),
+    ],
     ...["source TO 'o.csv'", "heir TO 'o.csv'", "secured TO 'o.csv'", "viewed TO 'o.csv' (HEADER)"],
   ])('COPY %s by a role', async copy => {
     const alone = await outcome(copy, 'alone', true)

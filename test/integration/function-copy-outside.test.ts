@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
@@ -17,19 +17,10 @@ BEGIN
 END`
   beforeAll(async () => {
     stack = await startCopyStack(server)
-    direct = new pg.Client({
-      host: server.host,
-      port: server.port,
-      user: server.superuser,
-      database: stack.database.name,
-    })
-    await direct.connect()
+    direct = await stack.connect(undefined, { connectionString: stack.database.url })
     await stack.client.query('CREATE TABLE t (a int)')
   })
-  afterAll(async () => {
-    await direct.end()
-    await stack.close()
-  })
+  afterAll(() => stack.close())
 
   it("PostgreSQL's error about the file has a hint", async () => {
     const url = stack.blobUrl('a.csv')

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
@@ -36,13 +36,7 @@ describe.each(servers)('COPY with a URL inside functions on PostgreSQL $version'
   let direct: pg.Client
   beforeAll(async () => {
     stack = await startCopyStack(server)
-    direct = new pg.Client({
-      host: server.host,
-      port: server.port,
-      user: server.superuser,
-      database: stack.database.name,
-    })
-    await direct.connect()
+    direct = await stack.connect(undefined, { connectionString: stack.database.url })
     await stack.put('a.csv', 'a,b\n1,x\n2,y\n')
     await stack.put('bad.csv', 'a,b\n3,x\nx,y\n')
     await stack.put('c.csv', 'a,b\n4,x\n')
@@ -60,11 +54,11 @@ describe.each(servers)('COPY with a URL inside functions on PostgreSQL $version'
       CREATE FUNCTION load_rows() RETURNS trigger LANGUAGE plpgsql AS $body$${LOAD} RETURN NULL; END $body$;
       CREATE TRIGGER t AFTER INSERT ON ticks EXECUTE FUNCTION load_rows()`)
   })
-  beforeEach(() => stack.client.query('TRUNCATE staging, loaded'))
-  afterAll(async () => {
-    await direct.end()
-    await stack.close()
+  beforeEach(async () => {
+    await stack.client.query('TRUNCATE staging, loaded')
+    await stack.container.getBlobClient('summary.csv').deleteIfExists()
   })
+  afterAll(() => stack.close())
   const result = async () => (await stack.client.query({ text: 'TABLE loaded', rowMode: 'array' })).rows
 
   describe.each(['through the proxy', 'past it'])('%s', way => {
@@ -125,5 +119,19 @@ describe.each(servers)('COPY with a URL inside functions on PostgreSQL $version'
       .query(`DO $$\nBEGIN\n  COPY staging\n  FROM '${url}' (HEADER);\nEND $$`)
       .catch(e => e)
     expect(error.where).toContain('inline_code_block line 3 at EXECUTE')
+  })
+
+  it('the table is the one that is named, whatever the search_path', async () => {
+    const client = await stack.connect()
+    await client.query(`
+      CREATE TABLE public.same (a int, b text); CREATE TEMP TABLE same (a int, b text);
+      CREATE FUNCTION fill() RETURNS void LANGUAGE plpgsql SET search_path = public, pg_temp AS $$ BEGIN
+        EXECUTE 'COPY pg_temp.same FROM ''${stack.blobUrl('a.csv')}'' (HEADER)';
+        EXECUTE 'COPY pg_temp.same TO ''${stack.blobUrl('same.csv')}''';
+      END $$; SELECT fill()`)
+    const counts =
+      'SELECT (SELECT count(*)::int FROM pg_temp.same) AS temp, (SELECT count(*)::int FROM public.same) AS other'
+    expect((await client.query(counts)).rows).toEqual([{ temp: 2, other: 0 }])
+    expect(await stack.get('same.csv')).toBe('1,x\n2,y\n')
   })
 })

@@ -27,12 +27,14 @@ export async function startRelay(target: { readonly host: string; readonly port:
     mostOpen = Math.max(mostOpen, server.open)
     upstream.pipe(client)
     const pass = () => client.pipe(upstream)
-    if (held === undefined) pass()
+    const waiting = held
+    if (waiting === undefined) pass()
     else {
-      held.push(pass)
       client.once('data', first => {
         client.pause()
         upstream.write(first)
+        if (held === waiting) waiting.push(pass)
+        else pass() // it was released meanwhile
       })
     }
   })

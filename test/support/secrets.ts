@@ -51,13 +51,16 @@ WHERE prokind = 'f' AND has_function_privilege(p.oid, 'EXECUTE')
   AND (pronargs = 0 OR proname IN ('pg_stat_get_activity', 'pg_blocking_pids', 'pg_stat_get_backend_activity'))
   AND proname !~ '^(pg_sleep|pg_promote|pg_stop|pg_switch|pg_reload|pg_rotate|pg_(wal|xact)_replay|pg_backup)'`
 
+/** All that an error tells: JSON leaves its message out. */
+export const toldBy = (error: Error): string => JSON.stringify({ ...error, message: error.message })
+
 /** Everything that a session can read: relations, and the results of functions. Of what it may not read, the errors. */
 export async function everythingReadable(session: pg.Client): Promise<string> {
   const texts: string[] = []
   const { rows } = await session.query<{ sql: string }>(`${RELATIONS} UNION ALL ${FUNCTIONS}`)
   for (const { sql } of rows) {
     const result = await session.query({ text: sql, rowMode: 'array' }).catch(error => {
-      texts.push(JSON.stringify(error))
+      texts.push(toldBy(error))
       return undefined
     })
     if (result) texts.push(result.rows.join('\n'))

@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { constants, openSync, rmSync } from 'node:fs'
 import { access, lstat, mkdtemp, open, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 
 /*
@@ -88,7 +88,7 @@ async function isAbandoned(path: string): Promise<boolean> {
   const { uid, mtimeMs } = await lstat(path)
   if (uid !== process.getuid?.()) return false
   const isOld = Date.now() - mtimeMs > UNFINISHED_MS
-  if (path.includes(UNFINISHED)) return isOld
+  if (basename(path).startsWith(UNFINISHED)) return isOld
   try {
     const owner = await open(join(path, ALIVE), constants.O_WRONLY | constants.O_NONBLOCK)
     await owner.close()

@@ -174,8 +174,6 @@ class ParquetEncoder extends Duplex {
 
   async #startWithPipe(): Promise<Socket> {
     await this.#takePlace()
-    const empty = this.#columns.find(({ shape }) => isPartlyEmpty(shape))
-    if (empty) throw noFields(empty.name)
     const fifo = await this.#createPipe()
     const rows = new Socket({ fd: fifo.writeEnd, readable: false, writable: true }).on('error', () => {})
     this.#rows = rows
@@ -198,7 +196,11 @@ class ParquetEncoder extends Duplex {
     await this.#start(spool.path)
   }
 
+  /** Nobody waits for a place to be told what cannot be written. */
   async #takePlace(): Promise<void> {
+    if (this.#columns.length === 0) throw noColumns()
+    const empty = this.#columns.find(({ shape }) => isPartlyEmpty(shape))
+    if (empty) throw noFields(empty.name)
     this.#leavePlace = await takePlace(this.#options.backendPid, this.#destroyed.signal)
     if (!this.destroyed) return
     this.#leavePlace()
@@ -206,9 +208,6 @@ class ParquetEncoder extends Duplex {
   }
 
   async #start(source: string): Promise<void> {
-    if (this.#columns.length === 0) throw noColumns()
-    const empty = this.#columns.find(({ shape }) => isPartlyEmpty(shape))
-    if (empty) throw noFields(empty.name)
     const fifo = await this.#createPipe()
     const file = new Socket({ fd: fifo.readEnd, readable: true, writable: false })
     this.#file = file

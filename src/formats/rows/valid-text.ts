@@ -4,21 +4,21 @@ import { characterLength } from './characters.ts'
 const BLOCK_BYTES = 16 * 1024
 const UTF8 = 'UTF8'
 
-const EUC_CHARACTER = /^[\xa1-\xfe]{2}$/
-const EUC_JP_CHARACTER = /^(\x8e[\xa1-\xdf]|\x8f?[\xa1-\xfe]{2})$/
+const EUC_JP = /(?:[^\x80-\xff]|\x8e[\xa1-\xdf]|\x8f?[\xa1-\xfe]{2})*/y
+const EUC = /(?:[^\x80-\xff]|[\xa1-\xfe]{2})*/y
 
 /**
- * What the encodings of databases take for a character beyond ASCII: for the few that escapes in a file can make. All else
- * that is not UTF-8 the server has checked. Source: pg_encoding_verifymbchar() in common/wchar.c.
+ * What the encodings of databases take, as latin1: for the few characters that escapes in a file can make. All else that is
+ * not UTF-8 the server has checked. Source: pg_encoding_verifymbchar() in common/wchar.c.
  */
-const CHARACTERS: Readonly<Record<string, RegExp>> = {
-  EUC_JP: EUC_JP_CHARACTER,
-  EUC_JIS_2004: EUC_JP_CHARACTER,
-  EUC_KR: EUC_CHARACTER,
-  EUC_CN: EUC_CHARACTER,
-  EUC_TW: /^(\x8e[\xa1-\xa7][\xa1-\xfe]{2}|[^\x8e\x8f][\xa1-\xfe])$/,
+const VALID: Readonly<Record<string, RegExp>> = {
+  EUC_JP,
+  EUC_JIS_2004: EUC_JP,
+  EUC_KR: EUC,
+  EUC_CN: EUC,
+  EUC_TW: /(?:[^\x80-\xff]|\x8e[\xa1-\xa7][\xa1-\xfe]{2}|[\x80-\x8d\x90-\xff][\xa1-\xfe])*/y,
   MULE_INTERNAL:
-    /^([\x81-\x8d][\x80-\xff]|[\x90-\x9b][\x80-\xff]{2}|[\x9c\x9d][\x80-\xff]{3}|[\x80\x8e\x8f\x9e-\xff])$/,
+    /(?:[^\x80-\xff]|[\x81-\x8d][\x80-\xff]|[\x90-\x9b][\x80-\xff]{2}|[\x9c\x9d][\x80-\xff]{3}|[\x80\x8e\x8f\x9e-\xff])*/y,
 }
 
 /**
@@ -47,14 +47,13 @@ export function validLength(bytes: Buffer, encoding: string): number {
 /** The same of bytes that the server has not seen. */
 export function validLengthUnseen(bytes: Buffer, encoding: string): number {
   const length = validLength(bytes, encoding)
-  const character = CHARACTERS[encoding]
-  if (character === undefined) return length
-  for (let at = 0; at < length; ) {
-    const next = at + characterLength(bytes, at, encoding)
-    if (next > at + 1 || (bytes[at] as number) >= 0x80) {
-      if (next > length || !character.test(bytes.toString('latin1', at, next))) return at
-    }
-    at = next
+  const valid = VALID[encoding]
+  if (valid === undefined) return length
+  // A block may end inside a character, with which the next one begins.
+  for (let at = 0; at < length; at += valid.lastIndex) {
+    valid.lastIndex = 0
+    valid.test(bytes.toString('latin1', at, Math.min(length, at + BLOCK_BYTES)))
+    if (valid.lastIndex === 0) return at
   }
   return length
 }

@@ -43,7 +43,8 @@ it.each(Object.keys(COMMANDS) as CommandName[])('helps with %s, and names all of
   expect(stdout).toMatch(/^Examples:\n/)
   for (const [, row] of optionsOf(name)) {
     expect(stdout).toContain(variableOf(row))
-    expect(stdout.includes(`--${row.name} <${row.value}>`)).toBe(row.secret !== true)
+    const value = row.alone === undefined ? `<${row.value}>` : `[${row.value}]`
+    expect(stdout.includes(`--${row.name} ${value}`)).toBe(row.secret !== true)
   }
 })
 

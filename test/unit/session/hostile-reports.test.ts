@@ -18,6 +18,7 @@ test.each([
   ['functions of ours', 'PL/pgSQL azure_storage_private.f(a,a)\n'],
   ['a long argument', `PL/pgSQL azure_storage_private.f(${'a'.repeat(900)}!\n`],
   ['many arguments', `PL/pgSQL blob_get(${'text,'.repeat(150)}!\n`],
+  ['halves of names', `${'PL/pgSQL'.repeat(45)}${'account_'.repeat(80)}\n`],
   ['open places', '/* azure_storage.blob_get: '],
   ['COPYs without a URL', 'copy '],
   ['statements', 'SQL\n'],

@@ -49,6 +49,9 @@ describe('ours', () => {
     ["SELECT pg_catalog.set_config('azure_storage.log_level', 'loud', true)", ['refuse']],
     ["ALTER DATABASE d SET azure_storage.credential_encryption_key = 'x'", ['with-secrets']],
     ["SELECT set_config('azure_storage.credential_encryption_key', $1, true)", ['with-secrets']],
+    ["SELECT set_config(E'azure_storage.credential_encryption_key', 'x', true)", ['with-secrets']],
+    ["SELECT set_config($n$azure_storage.credential_encryption_key$n$, 'x', true)", ['with-secrets']],
+    [`SELECT 1 FROM ${Array(100).fill('pg_settings')}`, ['edited']],
     ["SET azure_storage.credential_encryption_key = 'x'", ['set-passphrase']],
     ["SELECT 1; CREATE EXTENSION azure_storage; SELECT 'ü'", ['pass', 'extension', 'pass']],
     [
