@@ -105,11 +105,24 @@ async function* readAsText(
   }
 }
 
-/** Has PostgreSQL judge what a COPY TO says. @throws PgError */
+/** Has PostgreSQL judge what a COPY TO says; a standby, which takes no table, of a query instead. @throws PgError */
 export async function checkCopyTo({ server }: Services, copy: ServerCopy, signal: AbortSignal): Promise<void> {
-  await withTableAlike(server.backend, copy, signal, async admin => {
-    for await (const _ of admin.query(copyTo(`COPY ${tableAlike(copy)}${list(copy)} TO STDOUT ${options(copy)}`)));
-  })
+  const judge = async (admin: Client, source: string): Promise<void> => {
+    for await (const _ of admin.query(copyTo(`COPY ${source} TO STDOUT ${options(copy)}`)));
+  }
+  if (!server.isStandby) {
+    await withTableAlike(server.backend, copy, signal, admin => judge(admin, `${tableAlike(copy)}${list(copy)}`))
+    return
+  }
+  const values = columnNames(copy).map(name => `''::pg_catalog.text AS ${quoteIdent(name)}`)
+  const admin = await connectAdmin(server.backend, copy.call.database)
+  try {
+    await judge(admin, `(SELECT ${values.join(', ')} WHERE false)`)
+  } catch (error) {
+    throw fromDatabase(error)
+  } finally {
+    await admin.end()
+  }
 }
 
 async function copyIn(

@@ -69,6 +69,15 @@ describe.each([15, 18] as const)('A proxy in front of a standby of PostgreSQL %i
     expect(await first(client(), `SELECT path FROM azure_storage.blob_list(${args}, 'put')`)).toBe('put.csv')
   })
 
+  test('COPY TO a blob in a DO block, with options', async () => {
+    const text = `COPY t TO '${stack.blobUrl('inside.csv')}' (HEADER, FORCE_QUOTE *)`
+    await session.query(text)
+    const alone = await stack.get('inside.csv')
+    await stack.container.getBlobClient('inside.csv').deleteIfExists()
+    await session.query(`DO $$ BEGIN EXECUTE '${text.replaceAll("'", "''")}'; END $$`)
+    expect(await stack.get('inside.csv')).toBe(alone)
+  })
+
   test('blob_get reads no binary file', async () => {
     await session.query(`COPY t TO '${stack.blobUrl('t.bin')}' (FORMAT binary)`)
     const get = `SELECT * FROM azure_storage.blob_get(${args}, 't.bin', 'binary') AS t (a int)`
