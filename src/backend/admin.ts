@@ -68,6 +68,12 @@ function isWithoutTls(error: unknown): boolean {
   return error instanceof Error && error.message === 'The server does not support SSL connections'
 }
 
+/** Whether the server is a standby: nothing can be written. */
+export async function isInRecovery(admin: Client): Promise<boolean> {
+  const { rows } = await admin.query<{ recovery: boolean }>('SELECT pg_catalog.pg_is_in_recovery() AS recovery')
+  return rows[0]?.recovery ?? false
+}
+
 /** An advisory lock on a key of the caller's. When `admin` ends before it is confirmed, the backend's wait ends with an error. */
 export async function takeCommitLock(admin: Client, key: bigint): Promise<CommitLock> {
   await admin.query('SELECT pg_catalog.pg_advisory_lock($1)', [key])

@@ -1,9 +1,8 @@
 import type { Client } from 'pg'
 import type { BackendConfig, TargetSessionAttrs } from '../config/backend-url.ts'
-import { isInRecovery } from '../extension/install.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { connectAdmin } from './admin.ts'
+import { connectAdmin, isInRecovery } from './admin.ts'
 
 /** Whether a standby is asked for; undefined: it does not matter. */
 const WANTS_STANDBY: Readonly<Record<TargetSessionAttrs, readonly (boolean | undefined)[]>> = {

@@ -29,12 +29,6 @@ export async function readSealingKey(admin: Client): Promise<SealingKey> {
   return parseSealingKey(rows[0]?.rolpassword ?? '')
 }
 
-/** No installer can be made there. */
-export async function isInRecovery(admin: Client): Promise<boolean> {
-  const { rows } = await admin.query<{ recovery: boolean }>('SELECT pg_catalog.pg_is_in_recovery() AS recovery')
-  return rows[0]?.recovery ?? false
-}
-
 /**
  * Creates, in the database of `admin`, the function that lets a client's session run CREATE EXTENSION in its own
  * transaction. It is committed at once, because that session must see it; so drop it right after use.

@@ -12,7 +12,10 @@ const isReport = (code: number): boolean => code === BACKEND.errorResponse || co
 const MAX_REPORT = 64 * 1024
 
 export interface TrackerHooks {
-  /** A message's type when its header is complete, with the body where hasUsefulBody() says so (then when that is complete; it may be a view of the chunk). */
+  /**
+   * A message's type when its header is complete, with the body where hasUsefulBody() says so (then when that is complete;
+   * it may be a view of the chunk).
+   */
   readonly message: (code: number, body: Buffer | undefined) => void
   /** What an ErrorResponse or NoticeResponse is to be. */
   readonly edit: (report: Frame) => Buffer

@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
-import { type CommitLock, connectAdmin, takeCommitLock } from '../backend/admin.ts'
+import { type CommitLock, connectAdmin, isInRecovery, takeCommitLock } from '../backend/admin.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
-import { createInstaller, isInRecovery, mayCreateExtension } from '../extension/install.ts'
+import { createInstaller, mayCreateExtension } from '../extension/install.ts'
 import { SERVER_PARAMETERS, type ServerParameters } from './allow-list.ts'
 import { newCommitKey } from './script.ts'
 
