@@ -123,6 +123,13 @@ function repeated(name: string, size: number, random: Random): HostileText {
   return { name: `${name}, ${size} bytes, ${where}${isEscaped ? ', with escapes' : ''}`, messages }
 }
 
+/** A statement that fails in EXECUTE: the CONTEXT of its error has its text. */
+function failing(unit: string): HostileText {
+  const text = `SELECT 'azure_storage://'::int -- ${unit.repeat(60_000 / unit.length)}`
+  const messages = wire.query(`DO $a$ BEGIN EXECUTE $b$${text}$b$; END $a$`)
+  return { name: `an error with ${JSON.stringify(unit)}`, messages }
+}
+
 /** What is more than one message, or no text. */
 const SPECIAL: readonly ((random: Random) => HostileText)[] = [
   () => ({ name: '100,000 empty queries', messages: Buffer.concat(Array(100_000).fill(wire.query(''))) }),
@@ -140,6 +147,14 @@ const SPECIAL: readonly ((random: Random) => HostileText)[] = [
     name: '10,000 statements of ours that are prepared',
     messages: Buffer.concat([...Array(10_000).keys()].map(i => wire.parse(COPY, `p${i}`)).concat(wire.sync)),
   }),
+  ...[
+    'PL/pgSQL azure_storage_private.f(aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!',
+    'PL/pgSQL azure_storage_private.f(a,',
+    'PL/pgSQL account_account_account_',
+    '/* azure_storage.blob_get: ',
+    'azure_storage\n\n\n\n\n\n\n\n',
+    'copy ',
+  ].map(unit => () => failing(unit)),
   () => bound('a Bind with a large credential', ['acct', 'k'.repeat(1_000_000)]),
   () => bound('a Bind with a large name', ['a'.repeat(1_000_000), 'key']),
   () => bound('a Bind with a large credential of many characters', ['acct', 'é1'.repeat(300_000)]),
