@@ -74,7 +74,12 @@ async function statementsOf(
   { config, texts }: Services,
   signal: AbortSignal,
 ): Promise<Statement[] | undefined> {
-  const settings = { encoding: 'UTF8', standardConformingStrings, endpoints: config.storageEndpoints }
+  const settings = {
+    encoding: 'UTF8',
+    standardConformingStrings,
+    endpoints: config.storageEndpoints,
+    extras: config.extras === true,
+  }
   if (isSmall(text)) return classify(text, settings)
   try {
     return await texts.read({ text, settings, client: `backend ${pid}`, signal })

@@ -1,6 +1,6 @@
 import type { CopyStmt, RangeVar } from 'libpg-query'
 import { type ResolvedFormat, resolveFormat } from '../formats/format.ts'
-import { PgError } from '../protocol/pg-error.ts'
+import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type BlobUrl, parseBlobUrl, redactUrl } from '../storage/blob-url.ts'
 import { type CopyOption, readCopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
@@ -15,8 +15,11 @@ export interface CopyStatement {
   readonly direction: 'from' | 'to'
   readonly url: BlobUrl
   readonly format: ResolvedFormat
-  /** The table or view, quoted: what to_regclass() takes. */
-  readonly relation: string
+  /** The table or view, quoted: what to_regclass() takes. Undefined where it is a query. */
+  readonly relation: string | undefined
+  readonly query: CopyQuery | undefined
+  /** What Azure's own says of it, and the server where the session has no extras on. */
+  readonly extra: PgErrorFields | undefined
   /** The column list, without quotes. */
   readonly columns: readonly string[]
   /** The statement as it was written, without the secrets of its URL. */
@@ -28,6 +31,13 @@ export interface CopyStatement {
   /** What its WHERE is made of. */
   readonly condition: Condition | undefined
   readonly places: CopyPlaces
+}
+
+/** `COPY (query) TO`. */
+export interface CopyQuery {
+  readonly text: string
+  /** It can stand in a subquery. */
+  readonly isSelect: boolean
 }
 
 export interface Condition {
@@ -68,23 +78,27 @@ export function readCopyStatement(
     })
   }
   const url = parseBlobUrl(readUrl(node.filename ?? '', text.slice(file.start, file.end), settings), settings.endpoints)
-  if (node.query || node.relation === undefined) {
-    throw new PgError({
-      message: 'azure_storage: Query is not supported while copying data to blob storage',
-      code: SQLSTATE.featureNotSupported,
-      hint: 'Create a view for the query and copy the view.',
-    })
-  }
   const options = readCopyOptions(node.options ?? [], raw.offsetOf)
   const format = resolveFormat(url.path, options.format, options.compression)
+  if (node.query && !('SelectStmt' in node.query) && format.format === 'parquet') {
+    throw new PgError({
+      message: 'azure_storage: COPY to Parquet can take its rows from a SELECT alone',
+      code: SQLSTATE.featureNotSupported,
+    })
+  }
   const relation = relationToken(node, raw, text)
-  const columns = tokens.find(({ start, text }, i) => start > relation && i < keyword && text === '(')
+  const query = readQuery(node, tokens.slice(0, keyword), text)
+  const columns = query
+    ? undefined
+    : tokens.find(({ start, text }, i) => start > relation && i < keyword && text === '(')
   const where = topLevel(tokens, 'where', keyword)
   return {
     direction,
     url,
     format,
-    relation: relationName(node.relation),
+    relation: node.relation && relationName(node.relation),
+    query,
+    extra: query && !settings.extras ? noQuery() : undefined,
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
     options: writeCopyOptions(options, format.format),
@@ -101,6 +115,19 @@ export function readCopyStatement(
     },
   }
 }
+
+/** `words` are those before TO: COPY, the query in its parentheses. */
+function readQuery({ query }: CopyStmt, words: readonly Token[], text: string): CopyQuery | undefined {
+  if (query === undefined) return undefined
+  const [open, close] = [words[1], words.at(-1)] as [Token, Token]
+  return { text: text.slice(open.end, close.start), isSelect: 'SelectStmt' in query }
+}
+
+const noQuery = (): PgErrorFields => ({
+  message: 'azure_storage: Query is not supported while copying data to blob storage',
+  code: SQLSTATE.featureNotSupported,
+  hint: 'Create a view for the query and copy the view.',
+})
 
 function readCondition(root: object): Condition {
   const names: string[] = []
