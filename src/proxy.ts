@@ -1,6 +1,8 @@
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { createSecureContext } from 'node:tls'
+import { Sessions } from './activity/sessions.ts'
+import { Transfers } from './activity/transfers.ts'
 import { Conversions } from './backend/conversions.ts'
 import { ServerState } from './backend/server-state.ts'
 import type { Config } from './config/config.ts'
@@ -16,6 +18,8 @@ import { TextReader } from './sql/text-reader.ts'
 
 export interface RunningProxy {
   readonly address: { readonly host: string; readonly port: number }
+  readonly transfers: Transfers
+  readonly sessions: Sessions
   /** Refuses logins; ends sessions as they become idle, and after `drainMs` all that is still under way. */
   close(drainMs?: number): Promise<void>
 }
@@ -41,6 +45,8 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
   log.info({ host: address.address, port: address.port }, 'listening')
   return {
     address: { host: config.listen.host, port: address.port },
+    transfers: services.transfers,
+    sessions: services.sessions,
     async close(drainMs = config.drainTimeoutMs) {
       const deadline = performance.now() + drainMs
       loopback.stepBack()
@@ -71,5 +77,7 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     texts: new TextReader(),
     conversions: new Conversions(server),
     memory: new MemoryBudget(config),
+    sessions: new Sessions(),
+    transfers: new Transfers(log),
   }
 }

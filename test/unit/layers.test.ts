@@ -18,6 +18,7 @@ const LAYERS = [
   'session',
   'transfer',
   'services.ts',
+  'activity',
   'backend',
   'connection',
   'config',
