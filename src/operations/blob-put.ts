@@ -89,6 +89,7 @@ export class BlobRowsUpload {
     this.#transfer = transfer
     this.#writer = new BlobWriter(transfer.counting(blob), {
       format: coder,
+      extra: request.extra ?? {},
       columns: coder.format === 'parquet' ? parquetColumns(request) : [],
       spool: { ...services.config, backendPid: call.origin.pid },
       maxBlockBytes: request.call.blockSizeMb * MEBIBYTE,

@@ -61,6 +61,7 @@ export function copyTo({ copy }: Step & { kind: 'copy-to' }, run: ScriptRun): St
       run.account = account
       run.transfer = new BlobExport(wire, () => account.counting(blobOf(copy, opened, frame)), {
         format: copy.format,
+        extra: copy.extraOptions,
         columns: opened?.columns ?? [],
         spool: context.spool,
         maxBlockBytes: (opened?.blockSizeMb ?? 1) * MEBIBYTE,
@@ -132,6 +133,7 @@ function blobOf(copy: CopyStatement, opened: OpenedCopy | undefined, response: F
   if (copy.format.format === 'text' && columns !== 1) {
     throw needsSingleColumn(copy.direction === 'from' ? 'decoder' : 'encoder')
   }
+  if (copy.failure) throw new PgError(copy.failure)
   if (opened === undefined) throw new Error('copy_open() returned no row')
   const blob = opened.blob()
   if (copy.format.format === 'parquet' && columns !== opened.columns.length) {
