@@ -4,6 +4,7 @@ import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
 import type { RowDecoder } from '../formats/rows/row-decoder.ts'
 import { type Direction, type RowOptions, readRowOptions } from '../formats/rows/row-options.ts'
+import type { MemoryLease } from '../memory-budget.ts'
 import { asPgError, PgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
@@ -54,7 +55,7 @@ export async function* readBlobRows(
   let offset = 0
   let finished = false
   try {
-    for await (const chunk of openRows(services, request, blob, coder, signal)) {
+    for await (const chunk of openRows(services, request, blob, coder, memory, signal)) {
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
       offset += chunk.length
@@ -131,17 +132,21 @@ async function openDecoder(
 
 /** The blob's bytes as `textRows` says that they are, in the database's encoding. */
 async function* openRows(
-  { config, server, conversions }: Services,
+  { config, server, conversions, memory: { maxRowBytes } }: Services,
   request: RowsOfBlob,
   blob: Blob,
   coder: Coder,
+  memory: MemoryLease,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const conversion = conversionOnRead(textRows(coder, request.encoding).encoding, request.encoding)
-  if (conversion !== undefined) await checkConversion(conversions, conversion)
+  const { encoding } = request
+  const isBinary = coder.format === 'binary'
+  const asRead = conversionOnRead(isBinary ? coder.encoding : textRows(coder, encoding).encoding, encoding)
+  if (asRead !== undefined) await checkConversion(conversions, asRead)
   const columns = coder.format === 'parquet' ? parquetColumns(request) : []
   const spool = { ...config, backendPid: request.call.pid }
   const bytes = readBlob(blob, { format: coder, columns, spool, signal })
-  const rows = coder.format === 'binary' ? binaryAsText(server, request, coder.encoding, bytes, signal) : bytes
-  yield* conversion === undefined ? rows : transcode(rows, conversion, conversions)
+  if (isBinary)
+    yield* binaryAsText({ backend: server.backend, maxRowBytes, memory }, request, coder.encoding, bytes, signal)
+  else yield* asRead === undefined ? bytes : transcode(bytes, asRead, conversions)
 }
