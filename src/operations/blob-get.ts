@@ -77,12 +77,20 @@ export async function* readBlobRows(
   }
 }
 
-/** Codecs speak of "blob, line 2": which one it is they do not know. Who converts characters knows not even the line. */
-function inBlob({ container, path }: RowsOfBlob, error: PgError, line: number): PgError {
+/**
+ * Codecs speak of "blob, line 2", and who reads binary files of "COPY blob, line 2, column 1", on the last line: which one it
+ * is they do not know. Who converts characters knows not even the line.
+ */
+function inBlob(request: RowsOfBlob, error: PgError, line: number): PgError {
   const { message, code, detail, hint, cause } = error
-  const context = error.context ?? (isOfCharacter(error) ? `blob, line ${line}` : undefined)
-  if (!context?.startsWith('blob, ')) return error
-  return new PgError({ message, code, detail, hint, cause, context: `blob ${container}/${path}${context.slice(4)}` })
+  const context = error.context ?? (isOfCharacter(error) ? `blob, line ${line}` : '')
+  const at = context.lastIndexOf('\n') + 1
+  const place = /^(?:COPY )?blob(, [^,]+)(?:(, \S+ )(\d+))?$/.exec(context.slice(at))
+  if (place === null) return error
+  const [, inLine, column, number] = place
+  const inColumn = column === undefined ? '' : `${column}${columnNames(request)[Number(number) - 1]}`
+  const told = `${context.slice(0, at)}blob ${request.container}/${request.path}${inLine}${inColumn}`
+  return new PgError({ message, code, detail, hint, cause, context: told })
 }
 
 /**

@@ -113,6 +113,7 @@ describe.each([15, 18] as const)('Binary files on a standby of PostgreSQL %i', v
     await stack.put('b.bin', file)
     const [here, there] = [await errorOf(session.query(get(columns))), await errorOf(stack.client.query(get(columns)))]
     expect(told(here)).toEqual(told(there))
+    if (here.where) expect(here.where).toContain(`blob ${stack.container.containerName}/b.bin, line `)
   })
 
   test('rows of many columns, and large ones', async () => {
