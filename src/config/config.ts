@@ -20,6 +20,8 @@ export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
   readonly credentialKey?: string
   /** What Azure would not allow is refused. */
   readonly strictAzure?: boolean
+  /** What Azure's own does not have is on in every session. */
+  readonly extras?: boolean
   readonly logLevel: LogLevel
   readonly drainTimeoutMs: number
   /** Default: as many as there are cores. */

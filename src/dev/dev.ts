@@ -141,6 +141,7 @@ function proxyConfig(
     },
     azureCredential: 'emulated',
     strictAzure: config.strictAzure === true,
+    extras: config.extras === true,
     logLevel: config.logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   }
