@@ -34,8 +34,8 @@ describe.each(servers)('faults that are asked for, on PostgreSQL $version', serv
   })
   afterAll(() => stack.close())
 
-  const inject = (fault: string, times = 1, pattern = '*') =>
-    stack.client.query(`SELECT blobgres.inject($1, ${args}, $2, $3)`, [fault, pattern, times])
+  const inject = (fault: string, times = 1) =>
+    stack.client.query(`SELECT blobgres.inject($1, ${args}, '*', $2)`, [fault, times])
   const faults = async () => (await stack.client.query('SELECT * FROM blobgres.faults()')).rows
   const isReading = (way: string): boolean => /FROM|get/.test(way)
   const failure = (way: string, what: string): string => {
@@ -104,78 +104,6 @@ describe.each(servers)('faults that are asked for, on PostgreSQL $version', serv
       await cancel(stack)
       expect({ way, ...(await running) }).toMatchObject({ way, code: '57014' })
     }
-  })
-  it('in their order, for what matches, in this database, whatever is rolled back', async () => {
-    const other = await startCopyStack(server, { ownSchema: true })
-    await stack.client.query('BEGIN')
-    await inject('denied', 2, 'in*')
-    await stack.client.query('ROLLBACK')
-    await inject('not_found')
-    expect(await faults()).toEqual([
-      {
-        fault: 'denied',
-        account: account.name,
-        container: stack.container.containerName,
-        path_pattern: 'in*',
-        times: 2,
-      },
-      {
-        fault: 'not_found',
-        account: account.name,
-        container: stack.container.containerName,
-        path_pattern: '*',
-        times: 1,
-      },
-    ])
-    expect((await other.client.query('SELECT * FROM blobgres.faults()')).rows).toEqual([])
-    await other.close()
-    await stack.client.query(`COPY one TO '${stack.blobUrl('x.csv')}'`).catch(error => expect(error.code).toBe('58P01'))
-    const get = ways['COPY FROM'] as string
-    const codes = []
-    for (let i = 0; i < 3; i++)
-      codes.push(
-        await stack.client.query(get).then(
-          () => 'done',
-          error => error.code,
-        ),
-      )
-    expect(codes).toEqual(['42501', '42501', 'done'])
-  })
-
-  it('a procedure that tries again, as docs/extras.md has it', async () => {
-    await stack.client.query(`
-      CREATE PROCEDURE load_in() LANGUAGE plpgsql AS $$
-      BEGIN
-        FOR attempt IN 1 .. 3 LOOP
-          BEGIN
-            EXECUTE format('COPY t FROM %L', '${stack.blobUrl('in.csv')}');
-            EXIT;
-          EXCEPTION WHEN sqlclient_unable_to_establish_sqlconnection THEN
-            IF attempt = 3 THEN RAISE; END IF;
-          END;
-        END LOOP;
-      END
-      $$`)
-    await inject('unavailable', 2)
-    await stack.client.query('CALL load_in()')
-    expect((await stack.client.query('SELECT FROM t')).rowCount).toBe(ROWS)
-    await inject('unavailable', 3)
-    expect(await errorOf(stack.client.query('CALL load_in()'))).toMatchObject({ code: '08001' })
-    expect(await faults()).toEqual([])
-  })
-
-  it('only those who administer accounts, of names that there can be', async () => {
-    const anybody = await stack.connect(await stack.createStorageUser('anybody'))
-    for (const call of ['clear()', 'faults()', `inject('denied', ${args}, '*')`]) {
-      expect(await errorOf(anybody.query(`SELECT blobgres.${call}`))).toMatchObject({ code: '42501' })
-    }
-    const admin = await stack.connect(await stack.createRole('admin', 'IN ROLE azure_pg_admin'))
-    await admin.query(`SELECT blobgres.inject('denied', ${args}, '*'), blobgres.clear()`)
-    expect(await errorOf(inject('broken'))).toMatchObject({ code: '22023', message: 'blobgres: unknown fault: broken' })
-    expect(await errorOf(stack.client.query(`SELECT blobgres.inject('slow', ${args}, NULL)`))).toMatchObject({
-      code: '22004',
-      message: 'path_pattern argument is required',
-    })
   })
 })
 

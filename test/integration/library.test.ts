@@ -18,13 +18,21 @@ async function query({ connectionUri }: Blobgres, ...statements: readonly string
 
 it('starts stacks beside each other, each with servers and data of its own', async () => {
   const stacks = await Promise.all([startBlobgres(), startBlobgres({ accounts: ['mystorage'] })])
+  const url = 'https://pgquickstart.blob.core.windows.net/samples/number.csv'
   for (const [i, stack] of stacks.entries()) {
-    const url = 'https://pgquickstart.blob.core.windows.net/samples/number.csv'
     await query(stack, `CREATE TABLE number AS SELECT ${i} AS i`, `COPY number TO '${url}'`)
   }
   for (const [i, stack] of stacks.entries()) {
     const blob = `azure_storage.blob_get('pgquickstart', 'samples', 'number.csv')`
     expect(await query(stack, `SELECT i FROM number JOIN ${blob} AS b(i int) USING (i)`)).toEqual([{ i }])
+  }
+  // Faults are there, other extras are not.
+  const [first] = stacks as [Blobgres, Blobgres]
+  await query(first, `SELECT blobgres.inject('denied', 'pgquickstart', 'samples', 'number.*')`)
+  for (const [i, stack] of stacks.entries()) {
+    const copied = query(stack, `COPY number FROM '${url}'`).catch(error => error.code)
+    expect(await copied).toEqual(i === 0 ? '42501' : [])
+    await expect(query(stack, `COPY (SELECT 1) TO '${url}'`)).rejects.toMatchObject({ code: '0A000' })
   }
   const accounts = stacks.map(({ storageConnectionString }) =>
     BlobServiceClient.fromConnectionString(storageConnectionString),
