@@ -10,10 +10,13 @@ import { type Blobgres, startBlobgres } from '../../src/index.ts'
 async function query({ connectionUri }: Blobgres, ...statements: readonly string[]): Promise<unknown[]> {
   const client = new pg.Client(connectionUri)
   await client.connect()
-  const results = []
-  for (const statement of statements) results.push(await client.query(statement))
-  await client.end()
-  return results.at(-1)?.rows ?? []
+  try {
+    const results = []
+    for (const statement of statements) results.push(await client.query(statement))
+    return results.at(-1)?.rows ?? []
+  } finally {
+    await client.end()
+  }
 }
 
 it('starts stacks beside each other, each with servers and data of its own', async () => {

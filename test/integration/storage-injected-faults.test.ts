@@ -1,5 +1,5 @@
 import type { ContainerClient } from '@azure/storage-blob'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { openBlob } from '../../src/storage/blob-client.ts'
 import type { Fault, TakeFault, Use } from '../../src/storage/faults.ts'
 import { createContainer } from '../support/azurite.ts'
@@ -25,6 +25,17 @@ it('a truncated blob ends behind its first half', async () => {
   })()
   await expect(reading).rejects.toMatchObject({ code: '08001' })
   expect(Buffer.concat(chunks).equals(contents.subarray(0, 100_000))).toBe(true)
+})
+
+it('a slow one ends as any storage that is silent', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const reading = readBlob(blobWith(() => 'slow')).catch(error => error)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(await reading).toMatchObject({ code: '08001', detail: expect.stringContaining('no answer for 60 seconds') })
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 it('a blob is asked for a fault once, when it is first used', async () => {
