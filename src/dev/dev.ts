@@ -142,6 +142,7 @@ function proxyConfig(
     azureCredential: 'emulated',
     strictAzure: config.strictAzure === true,
     extras: config.extras === true,
+    ownSchema: true,
     logLevel: config.logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   }
