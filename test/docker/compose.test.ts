@@ -72,7 +72,7 @@ services:
     await expectReadmeSession(readmeUrl('127.0.0.1', port), 'admin')
 
     expect(await project.exec('blobgres', 'sh', '-c', 'test "$(id -u)" = 1000')).toBe(0)
-    const health = ['node', '/app/dist/cli.js', 'healthcheck']
+    const health = ['blobgres', 'healthcheck']
     expect(await project.exec('blobgres', ...health)).toBe(0)
     await project.stop('postgres')
     expect(await project.exec('blobgres', ...health)).toBe(1)
