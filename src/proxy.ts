@@ -5,7 +5,7 @@ import { Sessions } from './activity/sessions.ts'
 import { Transfers } from './activity/transfers.ts'
 import { Conversions } from './backend/conversions.ts'
 import { ServerState } from './backend/server-state.ts'
-import type { Config } from './config/config.ts'
+import { type Config, hasOwnSchema } from './config/config.ts'
 import { ManagedIdentity } from './credentials/managed-identity.ts'
 import { limitEngines } from './formats/parquet/engine-places.ts'
 import { sweepPrivateFolders } from './formats/parquet/private-folder.ts'
@@ -15,6 +15,7 @@ import { LoopbackService } from './loopback/service.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import type { Services } from './services.ts'
 import { TextReader } from './sql/text-reader.ts'
+import { Faults } from './storage/faults.ts'
 
 export interface RunningProxy {
   readonly address: { readonly host: string; readonly port: number }
@@ -79,5 +80,6 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     memory: new MemoryBudget(config),
     sessions: new Sessions(),
     transfers: new Transfers(log),
+    faults: hasOwnSchema(config) ? new Faults(log) : undefined,
   }
 }

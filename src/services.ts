@@ -7,6 +7,7 @@ import type { ManagedIdentity } from './credentials/managed-identity.ts'
 import type { SealingKey } from './credentials/sealing.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 import type { TextReader } from './sql/text-reader.ts'
+import type { Faults } from './storage/faults.ts'
 
 /** What every session of a proxy shares. */
 export interface Services {
@@ -21,4 +22,6 @@ export interface Services {
   readonly memory: MemoryBudget
   readonly sessions: Sessions
   readonly transfers: Transfers
+  /** Undefined where nobody may ask for any. */
+  readonly faults: Faults | undefined
 }

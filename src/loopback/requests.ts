@@ -1,7 +1,5 @@
 import type { Transfer } from '../activity/transfer.ts'
-import { rowTooLarge } from '../formats/rows/row-errors.ts'
 import type { Logger } from '../log.ts'
-import { COPIES_OF_ROW, type MemoryLease } from '../memory-budget.ts'
 import { sealForAccount, warningOf } from '../operations/account-add.ts'
 import { readBlobRows } from '../operations/blob-get.ts'
 import { LIST_COLUMNS, type ListRequest, listRows } from '../operations/blob-list.ts'
@@ -17,10 +15,12 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import type { Cancels } from './cancels.ts'
+import { answerFaults, FAULT_COLUMNS } from './fault-requests.ts'
 import { functionTransfer, transferred } from './function-transfer.ts'
 import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRows, rowDescription } from './rows.ts'
+import { RowsMemory } from './rows-memory.ts'
 import { readServerCopy, readText, type TextPart } from './server-copies.ts'
 
 /** What all loopback connections of a proxy share. */
@@ -36,9 +36,6 @@ export interface LoopbackServices extends Services {
   }
 }
 
-/** More than a block of small rows has. */
-const BLOCK_BYTES = 64 * 1024
-
 /** The requests of one loopback connection, and the uploads it has open. */
 export class Requests {
   readonly #services: LoopbackServices
@@ -46,9 +43,8 @@ export class Requests {
   readonly #closed = new AbortController()
   readonly #uploads = new Map<string, BlobRowsUpload>()
   readonly #handshake: Handshake
+  readonly #memory: RowsMemory
   #hasOpened = false
-  /** For the message that is on its way, or being worked on. */
-  #memory: MemoryLease | undefined
   #isOver = false
 
   /** The database's. */
@@ -60,6 +56,7 @@ export class Requests {
     this.#log = log
     this.#services = services
     this.#encoding = encoding
+    this.#memory = new RowsMemory(services.memory)
     this.#handshake = new Handshake(services.sealingKey, services.whereabouts)
   }
 
@@ -74,25 +71,14 @@ export class Requests {
     return this.#isOver
   }
 
-  /**
-   * A message of rows is on its way: a block of some KiB, of which the last row may be large. Undefined: let it come, unless
-   * `refuse` was called; else wait until there is memory for it. Rejects with the reason why its statement is to end.
-   */
+  /** A message of rows is on its way; see RowsMemory. The reasons are those why its statement is to end. */
   expectRows(length: number, refuse: (error: PgError) => void): Promise<void> | undefined {
-    if (length <= BLOCK_BYTES) return undefined
-    const { maxRowBytes } = this.#services.memory
-    if (length > maxRowBytes + BLOCK_BYTES) {
-      refuse(rowTooLarge(maxRowBytes))
-      return undefined
-    }
-    const calls = Array.from(this.#uploads.values(), ({ signal }) => signal)
-    this.#memory ??= this.#services.memory.open(AbortSignal.any([this.#closed.signal, ...calls]))
-    return this.#memory.hold(COPIES_OF_ROW * length)
+    const calls = (): AbortSignal[] => Array.from(this.#uploads.values(), ({ signal }) => signal)
+    return this.#memory.expect(length, refuse, () => AbortSignal.any([this.#closed.signal, ...calls()]))
   }
 
   messageAnswered(): void {
-    this.#memory?.end()
-    this.#memory = undefined
+    this.#memory.end()
   }
 
   get uploads(): Iterable<BlobRowsUpload> {
@@ -186,6 +172,12 @@ export class Requests {
         yield await this.#row([upload.id, upload.mode])
         break
       }
+      case 'INJECT':
+      case 'CLEAR':
+      case 'FAULTS':
+        yield rowDescription(FAULT_COLUMNS)
+        yield await dataRows(answerFaults(request, this.#services.faults), this.#encoding, this.#services.conversions)
+        break
       default:
         request satisfies never
     }
@@ -292,6 +284,6 @@ export class Requests {
   }
 
   #blob(request: RowsOfBlob | ServerCopy): Promise<Blob> {
-    return openBlobFor(this.#services, request, request.grant)
+    return openBlobFor(this.#services, request, request.grant, request.databaseName)
   }
 }

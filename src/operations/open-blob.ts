@@ -2,23 +2,37 @@ import { type CredentialAccess, credentialOf, type Grant } from '../credentials/
 import { parseCredential } from '../credentials/credential.ts'
 import { type Blob, openBlob } from '../storage/blob-client.ts'
 import type { StorageEndpoints } from '../storage/endpoints.ts'
+import type { Faults } from '../storage/faults.ts'
 
 /** What credentials are opened with, and where blobs are. */
 export interface BlobAccess extends CredentialAccess {
   readonly config: { readonly storageEndpoints: StorageEndpoints }
+  readonly faults?: Faults | undefined
 }
 
-/** With a shared access signature, as a URL has it, the grant is not used. */
-interface BlobAddress {
+export interface BlobToOpen {
   readonly account: string
   readonly container: string
   readonly path: string
+  /** A credential of the statement's own. */
   readonly sas?: string | undefined
 }
 
-/** @throws PgError where the credential cannot be used. */
-export async function openBlobFor(access: BlobAccess, blob: BlobAddress, grant: Grant | undefined): Promise<Blob> {
-  const { account, container, path, sas } = blob
+/** For a session of `database`; see databaseName(). @throws PgError where the credential cannot be used. */
+export async function openBlobFor(
+  access: BlobAccess,
+  url: BlobToOpen,
+  grant: Grant | undefined,
+  database: string,
+): Promise<Blob> {
+  const { account, container, path, sas } = url
   const credential = sas === undefined ? await credentialOf(account, grant, access) : parseCredential(sas)
-  return openBlob(access.config.storageEndpoints, account, credential, container, path)
+  return openBlob(
+    access.config.storageEndpoints,
+    account,
+    credential,
+    container,
+    path,
+    access.faults?.takerFor(database),
+  )
 }
