@@ -17,7 +17,7 @@ import { checkStartupSettings } from './connection/startup-settings.ts'
 import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'
 import type { Calls } from './operations/calls.ts'
-import { fatalError } from './protocol/messages.ts'
+import { fatalError, notice } from './protocol/messages.ts'
 import { PgError, ProtocolError } from './protocol/pg-error.ts'
 import { SQLSTATE } from './protocol/sqlstate.ts'
 import type { Services } from './services.ts'
@@ -237,6 +237,7 @@ function liveSession(facts: SessionFacts, session: Session, calls: Calls): LiveS
       calls.cancel(session.backendPid)
       session.cancelled()
     },
+    notify: text => session.notify(notice(text)),
   }
 }
 

@@ -5,6 +5,7 @@ import { ADMIN_OPTIONS } from './admin-options.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import type { CommandName } from './commands.ts'
 import { CREDENTIAL_KEY_LENGTH, parseAccounts, parseCredentialKey, parseRowSize } from './option-values.ts'
+import { SESSION_OPTIONS } from './session-options.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
 import { readCertificates } from './tls-files.ts'
 import { type Environment, usualAccountName, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
@@ -16,7 +17,6 @@ import {
   parseOneOf,
   parsePort,
   parseSeconds,
-  parseSwitch,
   parseText,
 } from './values.ts'
 
@@ -228,36 +228,7 @@ export const OPTIONS = {
     parse: parseText,
     description: '`*.sql` and `*.sh` in it run once, in order, when the data is made, before anyone can connect',
   },
-  strictAzure: {
-    name: 'strict-azure',
-    commands: ['serve', 'dev'],
-    value: 'on|off',
-    alone: 'on',
-    parse: parseSwitch,
-    otherwise: 'off',
-    description:
-      'refuse `CREATE` and `DROP EXTENSION` of what the setting `azure.extensions` lacks, as Azure does; and of ' +
-      '`azure_storage` where `shared_preload_libraries` lacks it',
-  },
-  extras: {
-    name: 'extras',
-    commands: ['serve', 'dev'],
-    value: 'on|off',
-    alone: 'on',
-    parse: parseSwitch,
-    otherwise: 'off',
-    description:
-      "what Azure's own does not have, in every session: [docs/extras.md](docs/extras.md); without it, in those that " +
-      '`SET blobgres.extras = on`',
-  },
-  azureExtensions: {
-    name: 'azure-extensions',
-    commands: ['dev'],
-    value: 'names',
-    parse: parseText,
-    default: 'azure_storage',
-    description: 'the setting `azure.extensions`: what `--strict-azure` allows',
-  },
+  ...SESSION_OPTIONS,
   logLevel: {
     name: 'log-level',
     commands: ['serve', 'dev'],

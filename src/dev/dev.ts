@@ -161,6 +161,7 @@ function proxyConfig(
     azureCredential: 'emulated',
     strictAzure: config.strictAzure === true,
     extras: config.extras === true,
+    progress: config.progress === true,
     ownSchema: true,
     logLevel: config.logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,

@@ -1,4 +1,4 @@
-import { readGrant } from '../credentials/access.ts'
+import { readGrant, readWish } from '../credentials/access.ts'
 import { databaseName } from '../credentials/sealing.ts'
 import type { Shape } from '../formats/parquet/shape.ts'
 import { readSealRequest, type SealRequest } from '../operations/account-add.ts'
@@ -100,7 +100,7 @@ function readColumn(column: unknown): Column {
 
 function readTarget(fields: Fields): Target {
   const call = fields.call as Record<
-    'pid' | 'session' | 'statement' | 'timeout_ms' | 'user_in_hex' | 'database' | 'block_size_mb',
+    'pid' | 'session' | 'statement' | 'timeout_ms' | 'user_in_hex' | 'database' | 'block_size_mb' | 'progress',
     unknown
   >
   const account = text(fields.account)
@@ -113,6 +113,7 @@ function readTarget(fields: Fields): Target {
       user: decodeText(Buffer.from(String(call.user_in_hex), 'hex').toString('latin1'), String(fields.encoding)),
       database: String(call.database),
       blockSizeMb: Number(call.block_size_mb),
+      progress: readWish(call.progress),
     },
     databaseName: databaseOf(fields),
     account,

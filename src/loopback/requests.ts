@@ -16,7 +16,7 @@ import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import type { Cancels } from './cancels.ts'
 import { answerFaults, FAULT_COLUMNS } from './fault-requests.ts'
-import { functionTransfer, transferred } from './function-transfer.ts'
+import { beginTransfer, transferred } from './function-transfer.ts'
 import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRows, rowDescription } from './rows.ts'
@@ -206,7 +206,7 @@ export class Requests {
     yield* this.#during(request, signal => {
       // A second reading, for the place of a mistake, is none that would be shown.
       if (request.withLine) return this.#read(request, copy, signal)
-      const transfer = this.#beginTransfer(request, copy)
+      const transfer = beginTransfer(this.#services, request.verb, copy ?? request, copy !== undefined)
       return transferred(transfer, signal, this.#read(request, copy, signal, transfer))
     })
   }
@@ -224,11 +224,6 @@ export class Requests {
     else yield* readBlobRows(services, request, blob, services.interruptedReads, signal, transfer)
   }
 
-  #beginTransfer(request: Request & { verb: 'GET' | 'OPEN' }, copy: ServerCopy | undefined): Transfer {
-    const { transfers, proxyId } = this.#services
-    return transfers.begin(functionTransfer(request.verb, copy ?? request, copy !== undefined, proxyId))
-  }
-
   async #open(request: Request & { verb: 'OPEN' }): Promise<BlobRowsUpload> {
     const call = this.#begin(request)
     let transfer: Transfer | undefined
@@ -236,7 +231,7 @@ export class Requests {
       const copy = request.copy && readServerCopy(request.copy, request, this.#services.sealingKey)
       if (copy) await checkCopyTo(this.#services, copy, AbortSignal.any([call.signal, this.#closed.signal]))
       const rows = copy ?? request
-      transfer = this.#beginTransfer(request, copy)
+      transfer = beginTransfer(this.#services, request.verb, copy ?? request, copy !== undefined)
       const belongings = { call, transfer, closed: this.#closed.signal }
       const upload = await BlobRowsUpload.open(this.#services, rows, await this.#blob(rows), belongings)
       this.#uploads.set(upload.id, upload)

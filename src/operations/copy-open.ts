@@ -12,6 +12,8 @@ export interface OpenedCopy {
   readonly blob: () => Blob
   readonly statementTimeoutMs: number
   readonly blockSizeMb: number
+  /** See Access. */
+  readonly progress?: boolean | undefined
   /** Asked for where the blob is Parquet. */
   readonly columns: readonly ParquetColumn[]
 }
@@ -30,7 +32,7 @@ export async function openCopy(
   origin: CopyOrigin,
 ): Promise<OpenedCopy> {
   const [access = '', proof = '', columnsInHex = ''] = readValues(row)
-  let told: Access = { grant: undefined, statementTimeoutMs: 0, blockSizeMb: 1 }
+  let told: Access = { grant: undefined, statementTimeoutMs: 0, blockSizeMb: 1, progress: undefined }
   let columns: ParquetColumn[] = []
   try {
     const question = { account: copy.url.account, challenge, ...origin }

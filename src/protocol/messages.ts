@@ -67,6 +67,15 @@ export function errorFields(error: Omit<PgError, 'name'>, severity: 'ERROR' | 'F
   return fields
 }
 
+/** A NoticeResponse. */
+export function notice(text: string): Buffer {
+  const fields = { S: 'NOTICE', V: 'NOTICE', C: '00000', M: text }
+  return errorResponse(
+    new Map(Object.entries(fields).map(([type, value]) => [type, Buffer.from(value)])),
+    BACKEND.noticeResponse,
+  )
+}
+
 /** An ErrorResponse that is the last message of its connection. */
 export const fatalError = (fields: PgErrorFields): Buffer => errorResponse(errorFields(new PgError(fields), 'FATAL'))
 

@@ -23,7 +23,7 @@ export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun)
     take(frame) {
       if (frame.code !== BACKEND.copyInResponse) return wire.reply(frame)
       const { opened } = run
-      const account = context.beginTransfer(copy)
+      const account = context.beginTransfer(copy, opened)
       run.account = account
       run.transfer = new BlobImport(wire, () => account.counting(blobOf(copy, opened, frame)), {
         format: copy.format,
@@ -57,7 +57,7 @@ export function copyTo({ copy }: Step & { kind: 'copy-to' }, run: ScriptRun): St
       if (frame.code === BACKEND.copyDone) return
       if (frame.code !== BACKEND.copyOutResponse) return wire.reply(frame)
       const { opened } = run
-      const account = context.beginTransfer(copy)
+      const account = context.beginTransfer(copy, opened)
       run.account = account
       run.transfer = new BlobExport(wire, () => account.counting(blobOf(copy, opened, frame)), {
         format: copy.format,
