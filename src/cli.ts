@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { type Invocation, parseCommandLine } from './config/command-line.ts'
 import { readConfig } from './config/config.ts'
@@ -11,6 +10,7 @@ import { ConfigError } from './config/values.ts'
 import { isAnswering } from './healthcheck.ts'
 import { createLogger } from './log.ts'
 import { DumpUnwrapper } from './sql/unwrap-dump.ts'
+import { version } from './version.ts'
 
 /** Something that runs until it is told to end, or fails on its own. */
 interface Service {
@@ -113,10 +113,6 @@ async function run(start: (flags: Flags) => Promise<Service>, flags: Flags): Pro
     await service.close()
   }
   return 0
-}
-
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 
 /** Resolves with the exit status. */

@@ -21,6 +21,14 @@ export const parse = (name: Buffer, text: string, tail: Buffer): Buffer =>
 
 export const commandComplete = (tag: string): Buffer => message(BACKEND.commandComplete, cstring(tag))
 
+export const parseComplete = (): Buffer => message(BACKEND.parseComplete)
+export const bindComplete = (): Buffer => message(BACKEND.bindComplete)
+export const closeComplete = (): Buffer => message(BACKEND.closeComplete)
+export const noData = (): Buffer => message(BACKEND.noData)
+export const emptyQueryResponse = (): Buffer => message(BACKEND.emptyQueryResponse)
+/** A ParameterDescription. */
+export const noParameters = (): Buffer => message(BACKEND.parameterDescription, Buffer.alloc(2))
+
 export const parameterStatus = (name: string, value: string): Buffer =>
   message(BACKEND.parameterStatus, cstring(name), cstring(value))
 

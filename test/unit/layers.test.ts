@@ -13,6 +13,7 @@ const LAYERS = [
   'usual-account.ts',
   'proxy.ts',
   'listener.ts',
+  'admin',
   'loopback',
   'statements',
   'operations',
@@ -32,6 +33,7 @@ const LAYERS = [
   'memory-budget.ts',
   'thread.ts',
   'protocol',
+  'version.ts',
 ]
 
 const SRC = join(import.meta.dirname, '../../src')
