@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { AZURE_CREDENTIALS } from '../credentials/managed-identity.ts'
 import { LOG_LEVELS } from '../log.ts'
+import { ADMIN_OPTIONS } from './admin-options.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import type { CommandName } from './commands.ts'
 import { CREDENTIAL_KEY_LENGTH, parseAccounts, parseCredentialKey, parseRowSize } from './option-values.ts'
@@ -219,6 +220,7 @@ export const OPTIONS = {
     default: '.blobgres',
     description: 'what is kept between runs',
   },
+  ...ADMIN_OPTIONS,
   initScripts: {
     name: 'init-scripts',
     commands: ['dev'],
