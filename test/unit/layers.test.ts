@@ -19,6 +19,7 @@ const LAYERS = [
   'session',
   'transfer',
   'services.ts',
+  'activity',
   'backend',
   'connection',
   'config',
