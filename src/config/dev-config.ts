@@ -1,7 +1,10 @@
 import { resolve } from 'node:path'
 import type { LogLevel } from '../log.ts'
+import type { StorageEndpoints } from '../storage/endpoints.ts'
 import { type Environment, type Flags, readOptions } from './read-options.ts'
 import type { Address } from './values.ts'
+
+const AZURITE_PORT = 10000
 
 /** Everything `blobgres dev` can be told. */
 export interface DevConfig {
@@ -10,7 +13,15 @@ export interface DevConfig {
   readonly azuritePort: number
   /** Storage accounts that Azurite is to have besides its usual ones. */
   readonly accounts: readonly string[]
+  /** In each of the accounts. */
+  readonly containers: readonly string[]
+  /** Where other accounts are; without it, nowhere. */
+  readonly storageEndpoints?: StorageEndpoints
   readonly dataDir: string
+  /** Nothing outlives the stack. */
+  readonly inMemory?: boolean
+  /** Files that become blobs, and SQL. */
+  readonly seed?: string
   /** Scripts for the first start. */
   readonly initScripts?: string
   readonly strictAzure?: boolean
@@ -21,6 +32,15 @@ export interface DevConfig {
 
 /** @throws ConfigError */
 export function readDevConfig(flags: Flags, ...environments: readonly Environment[]): DevConfig {
-  const { accounts = [], dataDir, ...others } = readOptions('dev', flags, ...environments)
-  return Object.freeze({ ...others, accounts, dataDir: resolve(dataDir) })
+  const options = readOptions('dev', flags, ...environments)
+  const { accounts = [], containers = [], dataDir, port, azuritePort, listen, seed, ...others } = options
+  return Object.freeze({
+    ...others,
+    listen: port === undefined ? listen : { ...listen, port },
+    azuritePort: azuritePort ?? (port === 0 ? 0 : AZURITE_PORT),
+    accounts,
+    containers,
+    dataDir: resolve(dataDir),
+    ...(seed !== undefined && { seed: resolve(seed) }),
+  })
 }

@@ -8,6 +8,8 @@ import { initCluster, startPostgres } from './postgres.ts'
 import { preloadStandIn } from './stand-in-library.ts'
 
 const VERSION = '18'
+/** Of data that nobody wants any more when its server has gone. */
+const WITHOUT_CARE = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }
 const PID_FILE = 'postmaster.pid'
 
 /** Runs the dev stack's PostgreSQL on its data in `dataDir`, which is created the first time. */
@@ -16,6 +18,7 @@ export async function startDevPostgres(
   azureExtensions: string,
   port: number,
   onOutput: (chunk: Buffer) => void,
+  inMemory = false,
 ): Promise<Child> {
   const [binaries, osUser] = await Promise.all([embeddedBinaries(), postgresOsUser()])
   const files = await readdir(dataDir).catch(() => undefined)
@@ -35,6 +38,7 @@ export async function startDevPostgres(
     port,
     unix_socket_directories: '',
     'azure.extensions': azureExtensions,
+    ...(inMemory && WITHOUT_CARE),
     ...(await preloadStandIn(binaries, `${dataDir}-lib`)),
   }
   try {
