@@ -1,7 +1,7 @@
 import type { Format, ResolvedFormat } from '../formats/format.ts'
 import type { PgErrorFields } from '../protocol/pg-error.ts'
 import type { OptionValue } from './copy-option.ts'
-import type { Condition, CopyQuery, CopyStatement } from './copy-statement.ts'
+import type { Condition, CopyQuery, CopyStatement, FilePattern } from './copy-statement.ts'
 import { decodeText } from './encoding.ts'
 import type { ExtraOptions } from './extra-options.ts'
 
@@ -20,6 +20,7 @@ export interface CopyPlan {
   readonly extra: PgErrorFields | null
   readonly extraOptions: ExtraOptions
   readonly failure: PgErrorFields | null
+  readonly files: FilePattern | null
   readonly columns: readonly string[]
   /** `WHERE …` as it was written. */
   readonly where: string | null
@@ -44,6 +45,7 @@ export function planCopy(copy: CopyStatement, text: string, encoding: string): C
     extra: copy.extra ?? null,
     extraOptions: copy.extraOptions,
     failure: copy.failure ?? null,
+    files: copy.files ?? null,
     columns: copy.columns.map(decode),
     where: places.where === undefined ? null : decode(text.slice(places.where, places.end)),
     condition: condition === undefined ? null : { ...condition, names: condition.names.map(decode) },

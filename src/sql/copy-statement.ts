@@ -25,6 +25,8 @@ export interface CopyStatement {
   readonly extraOptions: ExtraOptions
   /** What is wrong with them, where extras are on. */
   readonly failure: PgErrorFields | undefined
+  /** Of COPY FROM whose name may be a pattern, where extras are on. */
+  readonly files: FilePattern | undefined
   /** The column list, without quotes. */
   readonly columns: readonly string[]
   /** The statement as it was written, without the secrets of its URL. */
@@ -36,6 +38,12 @@ export interface CopyStatement {
   /** What its WHERE is made of. */
   readonly condition: Condition | undefined
   readonly places: CopyPlaces
+}
+
+export interface FilePattern {
+  readonly pattern: string
+  /** As it is asked for, perhaps `auto`: of each by its name. */
+  readonly compression: string
 }
 
 /** `COPY (query) TO`. */
@@ -107,6 +115,10 @@ export function readCopyStatement(
     extra: settings.extras ? undefined : (query && noQuery()) || extraOptions.unknown,
     extraOptions: extraOptions.read,
     failure: extraOptions.failure,
+    files:
+      node.is_from && url.pattern !== undefined
+        ? { pattern: url.pattern, compression: options.compression }
+        : undefined,
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
     options: writeCopyOptions(options, format.format),
