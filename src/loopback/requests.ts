@@ -1,5 +1,3 @@
-import { credentialOf } from '../credentials/access.ts'
-import { parseCredential } from '../credentials/credential.ts'
 import { rowTooLarge } from '../formats/rows/row-errors.ts'
 import type { Logger } from '../log.ts'
 import { COPIES_OF_ROW, type MemoryLease } from '../memory-budget.ts'
@@ -9,13 +7,14 @@ import { LIST_COLUMNS, type ListRequest, listRows } from '../operations/blob-lis
 import { BlobRowsUpload } from '../operations/blob-put.ts'
 import type { Call, Calls } from '../operations/calls.ts'
 import type { InterruptedReads } from '../operations/interrupted-reads.ts'
-import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
-import { checkCopyTo, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
+import { filesOf } from '../operations/matching-files.ts'
+import { openContainer } from '../operations/open-blob.ts'
+import type { Target } from '../operations/rows-of-blob.ts'
+import { checkCopyTo, readCopyRows } from '../operations/server-copy.ts'
 import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
-import { type Blob, openBlob } from '../storage/blob-client.ts'
 import type { Cancels } from './cancels.ts'
 import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
@@ -211,12 +210,15 @@ export class Requests {
     const { interruptedReads } = this.#services
     yield rowDescription(request.withLine ? ['line', ...names] : names)
     const copy = request.copy && readServerCopy(request.copy, request, this.#services.sealingKey)
-    const blob = await this.#blob(copy ?? request)
-    yield* this.#during(request, signal =>
-      copy === undefined
-        ? readBlobRows(this.#services, request, blob, interruptedReads, signal)
-        : readCopyRows(this.#services, copy, blob, signal),
-    )
+    const container = await openContainer(this.#services, copy ?? request, request.grant)
+    const services = this.#services
+    yield* this.#during(request, async function* (signal) {
+      const pattern = copy === undefined ? request.path : copy.plan.files?.pattern
+      const files = await filesOf(services, container, { ...request, pattern }, signal)
+      yield* copy === undefined
+        ? readBlobRows(services, request, files, interruptedReads, signal)
+        : readCopyRows(services, copy, files, signal)
+    })
   }
 
   async #open(request: Request & { verb: 'OPEN' }): Promise<BlobRowsUpload> {
@@ -225,7 +227,8 @@ export class Requests {
       const copy = request.copy && readServerCopy(request.copy, request, this.#services.sealingKey)
       if (copy) await checkCopyTo(this.#services, copy, AbortSignal.any([call.signal, this.#closed.signal]))
       const rows = copy ?? request
-      const blob = await this.#blob(rows)
+      const container = await openContainer(this.#services, rows, rows.grant)
+      const blob = container.blob(rows.path)
       const upload = await BlobRowsUpload.open(this.#services, rows, blob, call, this.#closed.signal)
       this.#uploads.set(upload.id, upload)
       this.#hasOpened = true
@@ -268,12 +271,5 @@ export class Requests {
     this.#waitingSince = Number.POSITIVE_INFINITY
     this.#log.debug({ serves: call.session, backend: call.pid }, 'function call')
     return this.#services.calls.begin(call, since)
-  }
-
-  async #blob(request: RowsOfBlob | ServerCopy): Promise<Blob> {
-    const { account, container, path, grant } = request
-    const sas = 'sas' in request ? request.sas : undefined
-    const credential = sas === undefined ? await credentialOf(account, grant, this.#services) : parseCredential(sas)
-    return openBlob(this.#services.config.storageEndpoints, account, credential, container, path)
   }
 }

@@ -11,6 +11,7 @@ import { readBlob } from '../transfer/read-blob.ts'
 import { checkConversion, checkedEncoding, conversionOnRead, isOfCharacter, transcode } from '../transfer/transcode.ts'
 import { binaryAsText } from './binary-rows.ts'
 import type { InterruptedReads } from './interrupted-reads.ts'
+import { type FilesOfRequest, inFile } from './matching-files.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
 
 /** COPY's text format as PostgreSQL writes it. */
@@ -38,49 +39,80 @@ export const parquetColumns = (request: RowsOfBlob): ParquetColumn[] => {
 export const columnNames = ({ columns }: RowsOfBlob): string[] =>
   columns.map((column, i) => column.name ?? String(i + 1))
 
-/** The rows of a blob, as DataRow messages of text values. @throws PgError */
+/** The rows of blobs, as DataRow messages of text values. @throws PgError */
 export async function* readBlobRows(
   services: Services,
   request: RowsOfBlob,
-  blob: Blob,
+  files: FilesOfRequest,
   interruptedReads: InterruptedReads,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const { format } = readCoder(request, 'get')
+  const progress = { offset: 0, start: request.withLine ? interruptedReads.takeStart(request) : 0 }
+  let finished = false
+  try {
+    for (const path of files.paths) {
+      const file = { ...request, path, coder: format, namesFile: files.isPattern }
+      yield* readFileRows(services, file, files.open(path), progress, signal)
+    }
+    finished = true
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    if (!request.withLine) throw error
+  } finally {
+    if (!finished && !request.withLine) interruptedReads.add(request, progress.offset)
+  }
+}
+
+/** One of the blobs that a request is for. */
+interface FileRequest extends RowsOfBlob {
+  /** Which one it is has to be told. */
+  readonly namesFile: boolean
+}
+
+/** How many bytes of all blobs have been read, and from where on their rows are wanted. */
+interface Progress {
+  offset: number
+  readonly start: number
+}
+
+async function* readFileRows(
+  services: Services,
+  request: FileRequest,
+  blob: Blob,
+  progress: Progress,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const coder = readCoder(request, 'get')
   const writer = new DataRowWriter(services.memory.maxRowBytes)
   const decoder = await openDecoder(services, request, coder, writer)
-  const start = request.withLine ? interruptedReads.takeStart(request) : 0
   const memory = services.memory.open(signal)
-  let offset = 0
-  let finished = false
   try {
     for await (const chunk of openRows(services, request, blob, coder, signal)) {
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
-      offset += chunk.length
+      progress.offset += chunk.length
       const rows = writer.take()
-      if (offset > start) yield* rows
+      if (progress.offset > progress.start) yield* rows
       if (decoder.ended) break
     }
     decoder.end()
     yield* writer.take()
-    finished = true
   } catch (error) {
     if (signal.aborted) throw signal.reason
     // What is wrong with a value before it comes first, as with COPY; a second reading is for that alone.
     yield* writer.take()
-    if (!request.withLine) throw inBlob(request, asPgError(error), decoder.line)
+    throw inBlob(request, asPgError(error), decoder.line)
   } finally {
     memory.end()
-    if (!finished && !request.withLine) interruptedReads.add(request, offset)
   }
 }
 
 /** Codecs speak of "blob, line 2": which one it is they do not know. Who converts characters knows not even the line. */
-function inBlob({ container, path }: RowsOfBlob, error: PgError, line: number): PgError {
+function inBlob({ container, path, namesFile }: FileRequest, error: PgError, line: number): unknown {
   const { message, code, detail, hint, cause } = error
   const context = error.context ?? (isOfCharacter(error) ? `blob, line ${line}` : undefined)
-  if (!context?.startsWith('blob, ')) return error
+  if (!context?.startsWith('blob, ')) return namesFile ? inFile(error, container, path) : error
   return new PgError({ message, code, detail, hint, cause, context: `blob ${container}/${path}${context.slice(4)}` })
 }
 
@@ -110,7 +142,7 @@ export async function textsOf(
 
 async function openDecoder(
   services: Services,
-  request: RowsOfBlob,
+  request: FileRequest,
   coder: Coder,
   writer: DataRowWriter,
 ): Promise<RowDecoder> {
@@ -124,9 +156,17 @@ async function openDecoder(
   const shape = {
     columns: columnNames(request),
     withLine: request.withLine,
+    ...(request.withLine && request.namesFile && { afterLine: await nameOf(services, request) }),
     domains: request.columns.map(({ isDomain }) => isDomain),
   }
   return createRowDecoder(format, options, shape, target, writer)
+}
+
+/** As far as the database's encoding has its characters. */
+async function nameOf({ conversions }: Services, { path, encoding }: FileRequest): Promise<Buffer> {
+  const text = ` of ${path}`
+  const encoded = await conversions.encodeAll([text], encoding).catch(() => [Buffer.from(encodeURI(text))])
+  return Buffer.from(encoded[0] as Uint8Array)
 }
 
 /** The blob's bytes as `textRows` says that they are, in the database's encoding. */

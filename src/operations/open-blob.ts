@@ -1,17 +1,40 @@
 import { type CredentialAccess, credentialOf, type Grant } from '../credentials/access.ts'
 import { parseCredential } from '../credentials/credential.ts'
-import { type Blob, openBlob } from '../storage/blob-client.ts'
-import type { BlobUrl } from '../storage/blob-url.ts'
+import { type Blob, type ListedBlob, listBlobs, openBlob } from '../storage/blob-client.ts'
 import type { StorageEndpoints } from '../storage/endpoints.ts'
 
 /** What credentials are opened with, and where blobs are. */
 export interface BlobAccess extends CredentialAccess {
-  readonly config: { readonly storageEndpoints: StorageEndpoints }
+  readonly config: { readonly storageEndpoints: StorageEndpoints; readonly extras?: boolean }
+}
+
+/** A container, seen with one credential. */
+export interface Container {
+  readonly name: string
+  /** @throws PgError */
+  blob(path: string): Blob
+  /** Those whose name begins with `prefix`, in name order, in pages. */
+  list(prefix: string, signal: AbortSignal): AsyncGenerator<ListedBlob[]>
+}
+
+/** With `sas`, that is the credential. */
+export interface ContainerPlace {
+  readonly account: string
+  readonly container: string
+  readonly sas?: string | undefined
 }
 
 /** @throws PgError where the credential cannot be used. */
-export async function openBlobFor(access: BlobAccess, url: BlobUrl, grant: Grant | undefined): Promise<Blob> {
-  const { account, container, path, sas } = url
+export async function openContainer(
+  access: BlobAccess,
+  { account, container, sas }: ContainerPlace,
+  grant: Grant | undefined,
+): Promise<Container> {
   const credential = sas === undefined ? await credentialOf(account, grant, access) : parseCredential(sas)
-  return openBlob(access.config.storageEndpoints, account, credential, container, path)
+  const { storageEndpoints } = access.config
+  return {
+    name: container,
+    blob: path => openBlob(storageEndpoints, account, credential, container, path),
+    list: (prefix, signal) => listBlobs(storageEndpoints, account, credential, container, prefix, signal),
+  }
 }

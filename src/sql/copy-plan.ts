@@ -1,9 +1,10 @@
 import type { Format, ResolvedFormat } from '../formats/format.ts'
 import type { PgErrorFields } from '../protocol/pg-error.ts'
 import type { OptionValue } from './copy-option.ts'
-import type { Condition, CopyQuery, CopyStatement, FilePattern } from './copy-statement.ts'
+import type { Condition, CopyQuery, CopyStatement } from './copy-statement.ts'
 import { decodeText } from './encoding.ts'
 import type { ExtraOptions } from './extra-options.ts'
+import type { FilePattern } from './file-pattern.ts'
 
 /** A COPY that a function of the server runs, without the proxy seeing it there: all that it says, as JSON has it. */
 export interface CopyPlan {

@@ -55,8 +55,9 @@ async function run(steps: Step[], lines: Line[], { blob = '', broken, confirm, r
   }
   let confirmed = false
   await runScript(wire, steps, {
-    openCopy: async () => ({ blob: () => store, statementTimeoutMs: 0, blockSizeMb: 1, columns: [] }),
+    openCopy: async () => ({ blob: () => store, statementTimeoutMs: 0, blockSizeMb: 1, columns: [], files: undefined }),
     spool: {},
+    serverMajorVersion: 18,
     confirmCommit: async () => {
       await confirm?.()
       confirmed = true
