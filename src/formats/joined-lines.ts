@@ -29,8 +29,8 @@ const LINE_ENDS: Readonly<Record<LineEnd, Buffer>> = {
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Files as one, as each alone would be read: without the headers of all but the first, whose line ends all get; a last line that has
- * none gets one before the next file's; and an end marker ends its file alone.
+ * Files as one, as each alone would be read: with an empty header for all of theirs, and the line ends of the first; a last line
+ * that has none gets one before the next file's; and an end marker ends its file alone.
  */
 export class JoinedLines implements FileJoiner {
   lines = 0
@@ -43,9 +43,8 @@ export class JoinedLines implements FileJoiner {
   /** Of all that was sent, and of the file. */
   #lineEnd: LineEnd | undefined
   #fileLineEnd: LineEnd | undefined
-  #sentAny = false
-  /** The last line has no end. */
-  #owesEnd = false
+  /** The last line has no end, or there is no header yet. */
+  #owesEnd: boolean
   #inHeader = false
   #inQuotes = false
   #wasEscape = false
@@ -55,11 +54,15 @@ export class JoinedLines implements FileJoiner {
   // Of what is being looked at: whether nothing follows, what of it goes on, and up to where.
   #bytes: Buffer = NOTHING
   #isFinal = false
+  readonly #isCsv: boolean
   #out: Buffer[] = []
   #sent = 0
 
   constructor(rules: LineRules) {
     this.#rules = rules
+    this.#owesEnd = rules.header
+    this.lines = rules.header ? 1 : 0
+    this.#isCsv = rules.format === 'csv'
     const { format, quote, escape: escapeByte, strictEndMarker, isLead } = rules
     const [outside, inside] = this.#special
     for (let byte = 0x80; byte < 0x100; byte++) outside[byte] = inside[byte] = isLead(byte) ? 1 : 0
@@ -70,7 +73,7 @@ export class JoinedLines implements FileJoiner {
 
   beginFile(): void {
     this.#fileLineEnd = undefined
-    this.#inHeader = this.#rules.header && this.#sentAny
+    this.#inHeader = this.#rules.header
     this.#atStart = true
     this.#rest = NOTHING
     this.fileEnded = false
@@ -83,8 +86,9 @@ export class JoinedLines implements FileJoiner {
 
   endFile(): Buffer[] {
     const last = this.fileEnded || this.isOver ? [] : this.#take(this.#rest, true)
-    // The server has an error for it, if nothing follows.
-    if (this.#inQuotes) this.isOver = true
+    // The server has an error for it, if nothing follows; but not in a header.
+    if (this.#inQuotes && !this.#inHeader) this.isOver = true
+    this.#inQuotes = false
     if (!this.#atStart && !this.#inHeader) {
       this.#owesEnd = true
       this.lines++
@@ -101,7 +105,6 @@ export class JoinedLines implements FileJoiner {
     this.#send(end)
     this.#rest = bytes.subarray(end)
     if (this.#out.length === 0) return []
-    this.#sentAny = true
     if (!this.#owesEnd) return this.#out
     this.#owesEnd = false
     this.#lineEnd ??= 'LF'
@@ -118,8 +121,7 @@ export class JoinedLines implements FileJoiner {
   #scan(): number {
     const bytes = this.#bytes
     const end = bytes.length
-    const { quote, isLead, format } = this.#rules
-    const isText = format === 'text'
+    const { quote, isLead } = this.#rules
     let i = 0
     while (i < end && !this.isOver) {
       const special = this.#inQuotes ? this.#special[1] : this.#special[0]
@@ -134,7 +136,7 @@ export class JoinedLines implements FileJoiner {
         continue
       } else if (isLead(byte)) {
         length = 2
-      } else if (byte === BACKSLASH && !this.#inQuotes && quote !== BACKSLASH && (isText || this.#atStart)) {
+      } else if (byte === BACKSLASH && !this.#inQuotes && quote !== BACKSLASH && (!this.#isCsv || this.#atStart)) {
         length = this.#takeBackslash(i)
         if (this.fileEnded) return end
       } else {
@@ -181,54 +183,73 @@ export class JoinedLines implements FileJoiner {
     if (this.#inHeader) {
       this.#sent = at + length
       this.#inHeader = false
+      this.#lineEnd ??= found
       this.skipped++
       return length
     }
     this.#lineEnd ??= found
     this.lines++
-    if (found !== this.#fileLineEnd && this.#lineEnd !== this.#fileLineEnd) throw this.#otherLineEnd(byte)
-    if (found === this.#fileLineEnd && this.#lineEnd !== found) {
+    if (found !== this.#fileLineEnd) throw this.#otherLineEnd(byte)
+    if (found !== this.#lineEnd) {
       this.#send(at, at + length)
       this.#out.push(LINE_ENDS[this.#lineEnd])
     }
     return length
   }
 
-  /** Where the server would not see it, as all have the first one's. */
+  /** What the server would say; but it sees the line ends of the first file. */
   #otherLineEnd(byte: number): PgError {
     const [name, letter] = byte === LF ? ['newline', 'n'] : ['carriage return', 'r']
-    const isCsv = this.#rules.format === 'csv'
-    return new PgError({
-      message: `${isCsv ? 'unquoted' : 'literal'} ${name} found in data`,
-      code: SQLSTATE.badCopyFileFormat,
-      hint: isCsv ? `Use quoted CSV field to represent ${name}.` : `Use "\\${letter}" to represent ${name}.`,
-    })
+    return this.#isCsv
+      ? badFile(`unquoted ${name} found in data`, `Use quoted CSV field to represent ${name}.`)
+      : badFile(`literal ${name} found in data`, `Use "\\${letter}" to represent ${name}.`)
   }
 
   /** It may begin an end marker. */
   #takeBackslash(at: number): number {
-    const [next, after] = [this.#bytes[at + 1], this.#bytes[at + 2]]
-    const { format, strictEndMarker, quote, isLead } = this.#rules
-    const isText = format === 'text'
-    const isLineEnd = after === LF || after === CR
-    if (next === undefined) return this.#isFinal && isText ? this.#leaveOut(at) : this.#isFinal ? 1 : 0
-    if (next !== DOT) return isText ? (isLead(next) ? 3 : 2) : 1
-    if (after === undefined && !this.#isFinal) return 0
-    if (isLineEnd && (!isText || this.#atStart || !strictEndMarker)) {
-      this.#send(at)
-      this.fileEnded = true
-      return this.#leaveOut(at)
+    const next = this.#bytes[at + 1]
+    if (next === undefined) {
+      if (!this.#isFinal) return 0
+      return this.#isCsv ? 1 : this.#leaveOutLast(at)
     }
-    if (isText) {
-      this.isOver = true // the server says what is wrong with it
-      this.#inHeader = false
-    } else if (after === undefined) {
-      // A value: the line end that will follow would make it a marker.
-      this.#send(at, at + 2)
-      this.#out.push(Buffer.from([quote, BACKSLASH, DOT, quote]))
-      return 2
+    if (next !== DOT) return this.#isCsv ? 1 : this.#rules.isLead(next) ? 3 : 2
+    const lineEnd = this.#fileLineEnd
+    const after = this.#bytes[at + 2]
+    const last = this.#bytes[lineEnd === 'CRLF' ? at + 3 : at + 2]
+    if (last === undefined && !this.#isFinal) return 0
+    const isMarker = isLineEnd(last) && (lineEnd !== 'CRLF' || after === CR)
+    if (this.#isCsv && !isMarker) return after === undefined ? this.#quoteMarker(at) : 1
+    const found = last === CR ? 'CR' : lineEnd === 'CRLF' ? 'CRLF' : 'LF'
+    const isOther = lineEnd !== undefined && found !== lineEnd
+    if ((isMarker && isOther) || (lineEnd === 'CRLF' && after === LF)) {
+      throw badFile('end-of-copy marker does not match previous newline style')
     }
-    return isText ? this.#bytes.length - at : 1
+    const { strictEndMarker } = this.#rules
+    if (!isMarker || (strictEndMarker && !this.#atStart)) {
+      throw badFile(`end-of-copy marker ${strictEndMarker ? 'is not alone on its line' : 'corrupt'}`)
+    }
+    this.fileEnded = true
+    return this.#leaveOut(at)
+  }
+
+  /** At the end of a file it is a value; but the line end that will follow would make it a marker. */
+  #quoteMarker(at: number): number {
+    const { quote } = this.#rules
+    if (this.#inHeader) return 2
+    this.#send(at, at + 2)
+    this.#out.push(Buffer.from([quote, BACKSLASH, DOT, quote]))
+    return 2
+  }
+
+  /** A backslash that nothing follows is none; but a line with it alone is one. */
+  #leaveOutLast(at: number): number {
+    const length = this.#leaveOut(at)
+    if (this.#inHeader || !this.#atStart) return length
+    this.#lineEnd ??= 'LF'
+    this.#out.push(LINE_ENDS[this.#lineEnd])
+    this.lines++
+    this.fileEnded = true
+    return length
   }
 
   /** Of the file, from here on. */
@@ -236,4 +257,10 @@ export class JoinedLines implements FileJoiner {
     this.#send(at, this.#bytes.length)
     return this.#bytes.length - at
   }
+}
+
+const isLineEnd = (byte: number | undefined): boolean => byte === LF || byte === CR
+
+function badFile(message: string, hint?: string): PgError {
+  return new PgError({ message, code: SQLSTATE.badCopyFileFormat, hint })
 }
