@@ -1,9 +1,11 @@
+import type { Transfer } from '../activity/transfer.ts'
 import { type Format, type ResolvedFormat, resolveFormat } from '../formats/format.ts'
 import { type ParquetColumn, readColumns } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
 import type { RowDecoder } from '../formats/rows/row-decoder.ts'
 import { type Direction, type RowOptions, readRowOptions } from '../formats/rows/row-options.ts'
+import type { MemoryLease } from '../memory-budget.ts'
 import { asPgError, PgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
@@ -46,9 +48,11 @@ export async function* readBlobRows(
   files: FilesOfRequest,
   interruptedReads: InterruptedReads,
   signal: AbortSignal,
+  transfer?: Transfer,
 ): AsyncGenerator<Buffer> {
   const { format } = readCoder(request, 'get')
-  const progress = { offset: 0, start: request.withLine ? interruptedReads.takeStart(request) : 0 }
+  const writer = new DataRowWriter(services.memory.maxRowBytes)
+  const progress = { writer, transfer, offset: 0, start: request.withLine ? interruptedReads.takeStart(request) : 0 }
   let finished = false
   try {
     for (const path of files.paths) {
@@ -70,8 +74,10 @@ interface FileRequest extends RowsOfBlob {
   readonly namesFile: boolean
 }
 
-/** How many bytes of all blobs have been read, and from where on their rows are wanted. */
+/** Through all blobs: how many bytes have been read, and from where on their rows are wanted. */
 interface Progress {
+  readonly writer: DataRowWriter
+  readonly transfer: Transfer | undefined
   offset: number
   readonly start: number
 }
@@ -84,19 +90,21 @@ async function* readFileRows(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const coder = readCoder(request, 'get')
-  const writer = new DataRowWriter(services.memory.maxRowBytes)
+  const { writer, transfer } = progress
   const decoder = await openDecoder(services, request, coder, writer)
   const memory = services.memory.open(signal)
   try {
-    for await (const chunk of openRows(services, request, blob, coder, signal)) {
+    for await (const chunk of openRows(services, request, blob, coder, memory, signal)) {
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
       progress.offset += chunk.length
+      transfer?.rowsSoFar(writer.rows)
       const rows = writer.take()
       if (progress.offset > progress.start) yield* rows
       if (decoder.ended) break
     }
     decoder.end()
+    transfer?.rowsSoFar(writer.rows)
     yield* writer.take()
   } catch (error) {
     if (signal.aborted) throw signal.reason
@@ -108,12 +116,20 @@ async function* readFileRows(
   }
 }
 
-/** Codecs speak of "blob, line 2": which one it is they do not know. Who converts characters knows not even the line. */
-function inBlob({ container, path, namesFile }: FileRequest, error: PgError, line: number): unknown {
+/**
+ * Codecs speak of "blob, line 2", and who reads binary files of "COPY blob, line 2, column 1", on the last line: which one it
+ * is they do not know. Who converts characters knows not even the line.
+ */
+function inBlob(request: FileRequest, error: PgError, line: number): unknown {
   const { message, code, detail, hint, cause } = error
-  const context = error.context ?? (isOfCharacter(error) ? `blob, line ${line}` : undefined)
-  if (!context?.startsWith('blob, ')) return namesFile ? inFile(error, container, path) : error
-  return new PgError({ message, code, detail, hint, cause, context: `blob ${container}/${path}${context.slice(4)}` })
+  const context = error.context ?? (isOfCharacter(error) ? `blob, line ${line}` : '')
+  const at = context.lastIndexOf('\n') + 1
+  const place = /^(?:COPY )?blob(, [^,]+)(?:(, \S+ )(\d+))?$/.exec(context.slice(at))
+  if (place === null) return request.namesFile ? inFile(error, request.container, request.path) : error
+  const [, inLine, column, number] = place
+  const inColumn = column === undefined ? '' : `${column}${columnNames(request)[Number(number) - 1]}`
+  const told = `${context.slice(0, at)}blob ${request.container}/${request.path}${inLine}${inColumn}`
+  return new PgError({ message, code, detail, hint, cause, context: told })
 }
 
 /**
@@ -171,17 +187,21 @@ async function nameOf({ conversions }: Services, { path, encoding }: FileRequest
 
 /** The blob's bytes as `textRows` says that they are, in the database's encoding. */
 async function* openRows(
-  { config, server, conversions }: Services,
+  { config, server, conversions, memory: { maxRowBytes } }: Services,
   request: RowsOfBlob,
   blob: Blob,
   coder: Coder,
+  memory: MemoryLease,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const conversion = conversionOnRead(textRows(coder, request.encoding).encoding, request.encoding)
-  if (conversion !== undefined) await checkConversion(conversions, conversion)
+  const { encoding } = request
+  const isBinary = coder.format === 'binary'
+  const asRead = conversionOnRead(isBinary ? coder.encoding : textRows(coder, encoding).encoding, encoding)
+  if (asRead !== undefined) await checkConversion(conversions, asRead)
   const columns = coder.format === 'parquet' ? parquetColumns(request) : []
   const spool = { ...config, backendPid: request.call.pid }
   const bytes = readBlob(blob, { format: coder, columns, spool, signal })
-  const rows = coder.format === 'binary' ? binaryAsText(server, request, coder.encoding, bytes, signal) : bytes
-  yield* conversion === undefined ? rows : transcode(rows, conversion, conversions)
+  if (isBinary)
+    yield* binaryAsText({ backend: server.backend, maxRowBytes, memory }, request, coder.encoding, bytes, signal)
+  else yield* asRead === undefined ? bytes : transcode(bytes, asRead, conversions)
 }

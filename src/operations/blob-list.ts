@@ -25,7 +25,7 @@ export async function* listRows(
   request: ListRequest,
   signal: AbortSignal,
 ): AsyncGenerator<ListRow[]> {
-  const container = await openContainer(access, request, request.grant)
+  const container = await openContainer(access, request, request.grant, request.databaseName)
   for await (const blobs of container.list(request.prefix, signal)) yield blobs.map(listRow)
 }
 

@@ -1,3 +1,4 @@
+import type { Transfer } from '../activity/transfer.ts'
 import type { FileJoiner } from '../formats/file-joiner.ts'
 import type { ResolvedFormat } from '../formats/format.ts'
 import type { Pattern } from '../storage/glob.ts'
@@ -26,9 +27,11 @@ interface BegunFile {
 export class CopyFiles {
   readonly #search: FileSearch
   readonly #joiner: FileJoiner
+  readonly #transfer: Transfer
   readonly #begun: BegunFile[] = []
 
-  constructor(search: FileSearch, joiner: FileJoiner) {
+  constructor(search: FileSearch, joiner: FileJoiner, transfer: Transfer) {
+    this.#transfer = transfer
     this.#search = search
     this.#joiner = joiner
   }
@@ -40,9 +43,12 @@ export class CopyFiles {
     stages: () => Parameters<typeof readBlob>[2][],
   ): AsyncGenerator<Buffer> {
     const { container, pattern, written, maxFiles } = this.#search
-    for (const path of await findFiles(container, pattern, written, maxFiles, options.signal)) {
+    const { paths, bytes } = await findFiles(container, pattern, written, maxFiles, options.signal)
+    this.#transfer.willHave(bytes)
+    for (const path of paths) {
       try {
-        yield* this.#readFile(path, readBlob(container.blob(path), { ...options, format: formatOf(path) }, ...stages()))
+        const blob = this.#transfer.counting(container.blob(path))
+        yield* this.#readFile(path, readBlob(blob, { ...options, format: formatOf(path) }, ...stages()))
       } catch (error) {
         throw inFile(error, container.name, path)
       }

@@ -10,6 +10,15 @@ const DRIP_INTERVAL_MS = 500
 const DRIPS = 120
 const NEWLINE = 0x0a
 
+export type ReadFiles = (signal: AbortSignal) => AsyncIterable<Buffer>
+
+export interface ImportOptions {
+  /** The session's statement_timeout, 0 for none: a backend that waits for rows does not act on it. */
+  readonly timeoutMs: number
+  /** Shown what is read. */
+  readonly onRows?: (bytes: Buffer) => void
+}
+
 /**
  * Feeds what is read of blobs into a COPY FROM STDIN that waits for its data. Ends with CopyDone, or with CopyFail and the reason in
  * `failure`; `stop` ends it early, when the backend has ended the COPY itself.
@@ -30,8 +39,7 @@ export class BlobImport {
   #dripBytes = 0
   #sentSinceDrip = false
 
-  /** `timeoutMs`: the session's statement_timeout, 0 for none. A backend that waits for rows does not act on it. */
-  constructor(wire: CopyInWire, read: (signal: AbortSignal) => AsyncIterable<Buffer>, timeoutMs: number) {
+  constructor(wire: CopyInWire, read: ReadFiles, { timeoutMs, onRows }: ImportOptions) {
     this.#wire = wire
     this.#drip = setInterval(() => {
       if (!this.#sentSinceDrip) this.#sendHeldBack(this.#dripBytes)
@@ -39,7 +47,7 @@ export class BlobImport {
     }, DRIP_INTERVAL_MS)
     if (timeoutMs > 0) this.#timer = setTimeout(() => this.#fail(queryCanceled('statement timeout')), timeoutMs)
     wire.onCancel(() => this.#fail(queryCanceled('user request')))
-    this.#done = this.#run(read)
+    this.#done = this.#run(read, onRows)
   }
 
   async stop(): Promise<void> {
@@ -47,11 +55,12 @@ export class BlobImport {
     await this.#done
   }
 
-  async #run(read: (signal: AbortSignal) => AsyncIterable<Buffer>): Promise<void> {
+  async #run(read: ReadFiles, onRows: ImportOptions['onRows']): Promise<void> {
     const signal = AbortSignal.any([this.#abort.signal, this.#wire.signal])
     try {
       for await (const chunk of read(signal)) {
         if (signal.aborted) return
+        onRows?.(chunk)
         this.#sentSinceDrip = true
         const more = this.#sendHeldBack()
         this.#heldBack = chunk

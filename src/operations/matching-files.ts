@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Transfer } from '../activity/transfer.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Blob } from '../storage/blob-client.ts'
@@ -45,14 +46,16 @@ export async function filesOf(
   { config }: BlobAccess,
   container: Container,
   request: { readonly path: string; readonly pattern: string | undefined; readonly files?: unknown },
+  transfer: Transfer | undefined,
   signal: AbortSignal,
 ): Promise<FilesOfRequest> {
   const { path, pattern, files } = request
-  const open = (path: string): Blob => container.blob(path)
+  const open = (path: string): Blob => transfer?.counting(container.blob(path)) ?? container.blob(path)
   const settings = files === undefined ? undefined : readFileSettings(files, config)
   const name = readName(path, pattern, settings?.extras === true)
   if (typeof name === 'string' || settings === undefined) return { paths: [String(name)], isPattern: false, open }
-  const paths = await findFiles(container, name, pattern ?? path, settings.maxFiles, signal)
+  const { paths, bytes } = await findFiles(container, name, pattern ?? path, settings.maxFiles, signal)
+  transfer?.willHave(bytes)
   return { paths, isPattern: true, open }
 }
 
@@ -63,6 +66,12 @@ export function readName(path: string, pattern: string | undefined, extras: bool
   return parsePattern(pattern)
 }
 
+/** Names, and how many bytes all have together. */
+interface FoundFiles {
+  readonly paths: readonly string[]
+  readonly bytes: number
+}
+
 /** The names that match, in the order of their bytes. @throws PgError where there are none, or too many. */
 export async function findFiles(
   container: Container,
@@ -70,12 +79,13 @@ export async function findFiles(
   written: string,
   maxFiles: number,
   signal: AbortSignal,
-): Promise<string[]> {
+): Promise<FoundFiles> {
   const found: string[] = []
+  let bytes = 0
   let turn = performance.now()
   try {
     for await (const page of container.list(pattern.prefix, signal)) {
-      for (const { path } of page) {
+      for (const { path, bytes: size } of page) {
         if (performance.now() - turn > TURN_MS) {
           await nextTurn()
           signal.throwIfAborted()
@@ -84,13 +94,14 @@ export async function findFiles(
         if (!pattern.matches(path)) continue
         if (found.length === maxFiles) throw tooMany(container, written, maxFiles)
         found.push(path)
+        bytes += size
       }
     }
   } catch (error) {
     throw signal.aborted ? signal.reason : withHint(error)
   }
   if (found.length === 0) throw none(container, written)
-  return isInOrder(found) ? found : inOrder(found)
+  return { paths: isInOrder(found) ? found : inOrder(found), bytes }
 }
 
 /** As the service lists them, but for what is beyond ASCII. */

@@ -2,10 +2,12 @@ import { type CredentialAccess, credentialOf, type Grant } from '../credentials/
 import { parseCredential } from '../credentials/credential.ts'
 import { type Blob, type ListedBlob, listBlobs, openBlob } from '../storage/blob-client.ts'
 import type { StorageEndpoints } from '../storage/endpoints.ts'
+import type { Faults } from '../storage/faults.ts'
 
 /** What credentials are opened with, and where blobs are. */
 export interface BlobAccess extends CredentialAccess {
   readonly config: { readonly storageEndpoints: StorageEndpoints; readonly extras?: boolean }
+  readonly faults?: Faults | undefined
 }
 
 /** A container, seen with one credential. */
@@ -17,24 +19,26 @@ export interface Container {
   list(prefix: string, signal: AbortSignal): AsyncGenerator<ListedBlob[]>
 }
 
-/** With `sas`, that is the credential. */
 export interface ContainerPlace {
   readonly account: string
   readonly container: string
+  /** A credential of the statement's own. */
   readonly sas?: string | undefined
 }
 
-/** @throws PgError where the credential cannot be used. */
+/** For a session of `database`; see databaseName(). @throws PgError where the credential cannot be used. */
 export async function openContainer(
   access: BlobAccess,
   { account, container, sas }: ContainerPlace,
   grant: Grant | undefined,
+  database: string,
 ): Promise<Container> {
   const credential = sas === undefined ? await credentialOf(account, grant, access) : parseCredential(sas)
   const { storageEndpoints } = access.config
+  const takeFault = access.faults?.takerFor(database)
   return {
     name: container,
-    blob: path => openBlob(storageEndpoints, account, credential, container, path),
-    list: (prefix, signal) => listBlobs(storageEndpoints, account, credential, container, prefix, signal),
+    blob: path => openBlob(storageEndpoints, account, credential, container, path, takeFault),
+    list: (prefix, signal) => listBlobs(storageEndpoints, account, credential, container, prefix, signal, takeFault),
   }
 }

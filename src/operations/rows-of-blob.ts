@@ -6,6 +6,8 @@ import type { CallOrigin } from './calls.ts'
 /** Which account, with which credential; without `grant`: anonymously. */
 export interface Target {
   readonly call: CallOrigin
+  /** Of the session that calls; see databaseName(). */
+  readonly databaseName: string
   readonly account: string
   readonly container: string
   readonly grant: Grant | undefined

@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import type { Client } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import type { Transfer } from '../activity/transfer.ts'
 import { connectAdmin } from '../backend/admin.ts'
 import { fromDatabase } from '../backend/database-error.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
@@ -8,6 +9,7 @@ import { encodeCopyText } from '../formats/copy-text.ts'
 import { needsSingleColumn, resolveFormat } from '../formats/format.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
+import type { MemoryLease } from '../memory-budget.ts'
 import { asPgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { CopyPlan } from '../sql/copy-plan.ts'
@@ -50,18 +52,21 @@ export async function* readCopyRows(
   copy: ServerCopy,
   files: FilesOfRequest,
   signal: AbortSignal,
+  transfer?: Transfer,
 ): AsyncGenerator<Buffer> {
   const writer = new DataRowWriter(services.memory.maxRowBytes)
   const target = { majorVersion: services.serverMajorVersion, encoding: copy.encoding }
   const decoder = createRowDecoder('tsv', TEXT_OPTIONS, { columns: columnNames(copy), withLine: false }, target, writer)
   const memory = services.memory.open(signal)
   try {
-    for await (const chunk of readAsText(services, copy, files, signal)) {
+    for await (const chunk of readAsText(services, copy, files, memory, signal)) {
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
+      transfer?.rowsSoFar(writer.rows)
       yield* writer.take()
     }
     decoder.end()
+    transfer?.rowsSoFar(writer.rows)
     yield* writer.take()
   } catch (error) {
     throw signal.aborted ? signal.reason : asPgError(error)
@@ -72,9 +77,10 @@ export async function* readCopyRows(
 
 /** In COPY's text format and the database's encoding. */
 async function* readAsText(
-  { config, server }: Services,
+  { config, server, memory: { maxRowBytes } }: Services,
   copy: ServerCopy,
   files: FilesOfRequest,
+  memory: MemoryLease,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const { plan, call, columns } = copy
@@ -92,9 +98,10 @@ async function* readAsText(
     files.isPattern ? inFile(fromDatabase(error), copy.container, path) : error
   if (plan.format === 'binary') {
     await withTableAlike(server.backend, copy, signal, admin => copyIn(admin, copy, [NO_BINARY_ROWS], signal))
+    const binary = { backend: server.backend, maxRowBytes, memory }
     for (const path of files.paths) {
       try {
-        yield* binaryAsText(server, copy, copy.clientEncoding, bytesOf(path), signal)
+        yield* binaryAsText(binary, copy, copy.clientEncoding, bytesOf(path), signal)
       } catch (error) {
         throw told(error, path)
       }

@@ -1,3 +1,4 @@
+import type { Transfer } from '../activity/transfer.ts'
 import { encodeCopyText } from '../formats/copy-text.ts'
 import { needsSingleColumn, resolveFormat } from '../formats/format.ts'
 import { CopyFiles } from '../operations/copy-files.ts'
@@ -5,6 +6,7 @@ import { BlobImport } from '../operations/copy-from.ts'
 import type { OpenedCopy } from '../operations/copy-open.ts'
 import { BlobExport } from '../operations/copy-to.ts'
 import { BACKEND } from '../protocol/codes.ts'
+import { cstring } from '../protocol/cstring.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError } from '../protocol/pg-error.ts'
@@ -22,14 +24,15 @@ const MEBIBYTE = 1024 * 1024
 export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun): StepHandler {
   const { wire, context } = run
   let files: CopyFiles | undefined
-  const read = (response: Frame, signal: AbortSignal): AsyncIterable<Buffer> => {
+  const read = (response: Frame, account: Transfer, signal: AbortSignal): AsyncIterable<Buffer> => {
     const { opened } = run
     const blob = blobOf(copy, opened, response)
     const options = { columns: opened?.columns ?? [], spool: context.spool, signal }
     // PostgreSQL parses the rows.
     const stages = () => (copy.format.format === 'text' ? [encodeCopyText()] : [])
-    if (opened?.files === undefined) return readBlob(blob, { ...options, format: copy.format }, ...stages())
-    files = new CopyFiles(opened.files, joinerOf(copy, context.serverMajorVersion))
+    if (opened?.files === undefined)
+      return readBlob(account.counting(blob), { ...options, format: copy.format }, ...stages())
+    files = new CopyFiles(opened.files, joinerOf(copy, context.serverMajorVersion), account)
     return files.read(
       options,
       path => resolveFormat(path, copy.format.format, copy.files?.compression ?? 'auto'),
@@ -40,10 +43,16 @@ export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun)
     isOurs: false,
     take(frame) {
       if (frame.code !== BACKEND.copyInResponse) return wire.reply(frame)
-      run.transfer = new BlobImport(wire, signal => read(frame, signal), run.opened?.statementTimeoutMs ?? 0)
+      const account = context.beginTransfer(copy)
+      run.account = account
+      run.transfer = new BlobImport(wire, signal => read(frame, account, signal), {
+        timeoutMs: run.opened?.statementTimeoutMs ?? 0,
+        onRows: bytes => account.sawRows(bytes),
+      })
     },
     async complete(frame) {
       await run.transfer?.stop()
+      run.account?.done(rowsOf(frame))
       delete run.transfer
       wire.reply(frame)
     },
@@ -55,7 +64,11 @@ export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun)
     },
     placeOf(fields) {
       const { transfer } = run
-      if (transfer?.failure) return fields.get('W') === undefined ? undefined : transfer.failure.context
+      if (failureOf(run, fields)) {
+        return transfer instanceof BlobImport && transfer.begun && fields.has('W')
+          ? transfer.failure?.context
+          : undefined
+      }
       const line = LINE.exec(fields.get('W')?.toString('latin1') ?? '')?.[1]
       return line === undefined ? undefined : files?.placeOf(Number(line))
     },
@@ -74,18 +87,22 @@ export function copyTo({ copy }: Step & { kind: 'copy-to' }, run: ScriptRun): St
       if (frame.code === BACKEND.copyDone) return
       if (frame.code !== BACKEND.copyOutResponse) return wire.reply(frame)
       const { opened } = run
-      run.transfer = new BlobExport(wire, () => blobOf(copy, opened, frame), {
+      const account = context.beginTransfer(copy)
+      run.account = account
+      run.transfer = new BlobExport(wire, () => account.counting(blobOf(copy, opened, frame)), {
         format: copy.format,
         extra: copy.extraOptions,
         columns: opened?.columns ?? [],
         spool: context.spool,
         maxBlockBytes: (opened?.blockSizeMb ?? 1) * MEBIBYTE,
         timeoutMs: opened?.statementTimeoutMs ?? 0,
+        onRows: bytes => account.sawRows(bytes),
       })
     },
     complete(frame) {
       if (!(run.transfer instanceof BlobExport)) return wire.reply(frame)
       wire.setCopyDataSink(undefined)
+      run.account?.committing()
       const done = commit(run.transfer, () => context.confirmCommit(copy))
       // A failure comes back as the error of the statement that the backend is in; it may also fail by itself.
       done.catch(() => {})
@@ -109,7 +126,10 @@ export function awaitCommit(run: ScriptRun): StepHandler {
     complete() {
       const { transfer, commit } = run
       if (transfer?.failure) throw new Error('the backend did not wait for the blob', { cause: transfer.failure })
-      if (commit) wire.reply(commit.completion)
+      if (commit) {
+        run.account?.done(rowsOf(commit.completion))
+        wire.reply(commit.completion)
+      }
       delete run.transfer
       delete run.commit
     },
@@ -122,6 +142,9 @@ function failureOf({ transfer }: ScriptRun, fields: ErrorFields): ErrorFields | 
   const isCancelled = fields.get('C')?.toString() === SQLSTATE.queryCanceled
   return transfer?.failure && isCancelled ? errorFields(transfer.failure) : undefined
 }
+
+/** A CommandComplete's tag is `COPY 1000`. */
+const rowsOf = (complete: Frame): number => Number(cstring(frameBody(complete), 0).split(' ')[1])
 
 async function commit(transfer: BlobExport, confirm: () => Promise<void>): Promise<void> {
   try {

@@ -21,7 +21,7 @@ function start(blob: Blob | PgError, { wire = new ScriptedWire([]), timeoutMs = 
     if (blob instanceof PgError) throw blob
     return readBlob(blob, { format, columns: [], spool: {}, signal })
   }
-  const feed = new BlobImport(wire, read, timeoutMs)
+  const feed = new BlobImport(wire, read, { timeoutMs })
   return { wire, feed, until: (letter: string) => wire.until(() => wire.sent.includes(letter)) }
 }
 
