@@ -39,11 +39,12 @@ describe('a stack in memory', () => {
     await stack.reset()
     const facts = `SELECT pg_has_role('myadmin', 'pg_monitor', 'MEMBER') AS monitor,
       (SELECT rolpassword IS NOT NULL FROM pg_authid WHERE rolname = 'myadmin') AS password,
-      ARRAY(SELECT setconfig::text FROM pg_db_role_setting WHERE setconfig::text LIKE '%work_mem%') AS settings,
-      (SELECT datacl::text FROM pg_database WHERE datname = 'app') AS rights,
+      ARRAY(SELECT setconfig::text FROM pg_db_role_setting
+        WHERE setconfig::text LIKE '%work_mem%' AND setdatabase IN (0, d.oid)) AS settings,
+      datacl::text AS rights,
       ARRAY(SELECT datname::text FROM pg_database WHERE datallowconn ORDER BY 1) AS databases,
       to_regrole('bob') AS bob, to_regclass('mine') AS mine, pg_get_userbyid(datdba) AS owner
-      FROM pg_database WHERE datname = 'app'`
+      FROM pg_database AS d WHERE datname = 'app'`
     const nothing = { monitor: false, password: false, settings: [], rights: null, bob: null, mine: null }
     const databases = ['app', 'blobgres', 'postgres', 'template1']
     expect(await query(stack.superuserUri, facts)).toEqual([{ ...nothing, databases, owner: 'myadmin' }])
