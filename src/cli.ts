@@ -52,7 +52,10 @@ async function dev(flags: Flags): Promise<Service> {
   const config = readDevConfig(flags, ...environments())
   // Loaded only here: it needs packages that a production install has not.
   const { startDevStack } = await import('./dev/dev.ts')
-  const stack = await startDevStack(config, createLogger(config.logLevel))
+  const progress = (step: string): void => {
+    if (config.logLevel !== 'silent') process.stderr.write(`${step} …\n`)
+  }
+  const stack = await startDevStack(config, createLogger(config.logLevel), progress)
   process.stdout.write(stack.banner)
   return stack
 }
@@ -134,6 +137,8 @@ async function execute({ command, flags, args }: Invocation): Promise<number> {
     case 'snapshot':
     case 'restore':
       return (await import('./dev/stack-commands.ts'))[command](args[0] ?? '', flags, ...environments())
+    case 'sql':
+      return (await import('./dev/sql-command.ts')).sqlCommand(args[0], flags, ...environments())
     case 'certificate':
       return certificate(args)
     case 'healthcheck':

@@ -73,6 +73,7 @@ function createProgram(version: string, invoke: Invoke): Command {
     const command = program.command(name).description(description).addHelpText('before', examples(name))
     if (name === 'certificate') command.argument('<directory>').argument('<host...>', 'hosts that it is for')
     if (name === 'snapshot' || name === 'restore') command.argument('<name>', 'of the snapshot')
+    if (name === 'sql') command.argument('[text]', 'statements; those of standard input without it')
     addOptions(command, name)
     command.action(() => invoke(name, flagsOf(command), command.args))
   }

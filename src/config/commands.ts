@@ -8,6 +8,7 @@ export const COMMANDS = {
   snapshot: 'Keep its databases and blobs under a name',
   restore: 'Make them what they were at a snapshot',
   seed: 'Put the files of its seed folder in place once more, and run the SQL there',
+  sql: 'Run SQL from the command line, or from standard input, and print what psql would',
   certificate: 'Make server.crt and server.key in a directory, for an emulator, unless they are there',
   healthcheck: 'Exit with status 0 if a server answers through the proxy',
   unwrap: 'Filter a dump of pg_dump: functions as they were written, without what lets COPY with URLs work in them',
@@ -43,6 +44,10 @@ export const EXAMPLES: Readonly<Record<CommandName | 'blobgres', readonly string
   snapshot: ['blobgres snapshot before-migration  # ends the sessions in its databases'],
   restore: ['blobgres restore before-migration'],
   seed: ['blobgres seed', 'blobgres seed --seed ./more'],
+  sql: [
+    `blobgres sql "SELECT path, bytes FROM azure_storage.blob_list('pgquickstart', 'samples')"`,
+    'blobgres sql <script.sql',
+  ],
   certificate: ['blobgres certificate certificates azurite localhost 127.0.0.1'],
   healthcheck: ['blobgres healthcheck --listen 127.0.0.1:5433'],
   unwrap: ['pg_dump mydb | blobgres unwrap     # the dump as it goes to Azure'],

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { AZURE_CREDENTIALS } from '../credentials/managed-identity.ts'
 import { LOG_LEVELS } from '../log.ts'
+import { ADMIN_OPTIONS } from './admin-options.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import type { CommandName } from './commands.ts'
 import { CREDENTIAL_KEY_LENGTH, parseCredentialKey, parseRowSize } from './option-values.ts'
@@ -199,6 +200,7 @@ export const OPTIONS = {
     description: 'its key (PEM)',
   },
   ...STACK_OPTIONS,
+  ...ADMIN_OPTIONS,
   strictAzure: {
     name: 'strict-azure',
     commands: ['serve', 'dev'],
@@ -209,6 +211,17 @@ export const OPTIONS = {
     description:
       'refuse `CREATE` and `DROP EXTENSION` of what the setting `azure.extensions` lacks, as Azure does; and of ' +
       '`azure_storage` where `shared_preload_libraries` lacks it',
+  },
+  extras: {
+    name: 'extras',
+    commands: ['serve', 'dev'],
+    value: 'on|off',
+    alone: 'on',
+    parse: parseSwitch,
+    otherwise: 'off',
+    description:
+      "what Azure's own does not have, in every session: [docs/extras.md](docs/extras.md); without it, in those that " +
+      '`SET blobgres.extras = on`',
   },
   azureExtensions: {
     name: 'azure-extensions',

@@ -42,7 +42,7 @@ export const STACK_OPTIONS = {
   dataDir: {
     name: 'data-dir',
     short: '--data',
-    commands: ['dev', 'status', 'stop', 'reset', 'snapshot', 'restore', 'seed'],
+    commands: ['dev', 'status', 'stop', 'reset', 'snapshot', 'restore', 'seed', 'sql'],
     value: 'directory',
     parse: parseText,
     default: '.blobgres',
@@ -63,6 +63,14 @@ export const STACK_OPTIONS = {
     otherwise: { seed: 'that of the running stack' },
     description:
       'files `<account>/<container>/…` in it become blobs, and `*.sql` run in order, as the admin, when the data is made',
+  },
+  url: {
+    name: 'url',
+    commands: ['sql'],
+    value: 'url',
+    parse: parseText,
+    otherwise: 'of the stack that runs on the data, or else what DATABASE_URL says',
+    description: 'the database: `postgres://user:password@host:port/database`',
   },
   output: {
     name: 'output',

@@ -1,6 +1,7 @@
+import type { Admin } from '../config/dev-config.ts'
 import { type Address, reachableHost } from '../config/values.ts'
 import type { StorageAccount } from './azurite.ts'
-import { ADMIN, SUPERUSER } from './set-up.ts'
+import { SUPERUSER } from './set-up.ts'
 
 /** How to reach a stack. */
 export interface StackAccess {
@@ -17,12 +18,13 @@ export function accessTo(
   storage: Address,
   accounts: readonly StorageAccount[],
   account: StorageAccount,
+  admin: Admin,
 ): StackAccess {
   const uri = ({ user, database }: { readonly user: string; readonly database: string }) =>
-    `postgres://${user}@${hostOf(proxy)}:${proxy.port}/${database}`
+    `postgres://${user}@${hostOf(proxy)}:${proxy.port}/${encodeURIComponent(database)}`
   const { name, key } = account
   return {
-    connectionUri: uri(ADMIN),
+    connectionUri: uri(admin),
     superuserUri: uri(SUPERUSER),
     storageConnectionString:
       `DefaultEndpointsProtocol=http;AccountName=${name};AccountKey=${key};` +

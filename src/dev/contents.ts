@@ -9,10 +9,12 @@ import { setUp } from './set-up.ts'
 /** Azurite's usual account, for the tools that expect it. */
 const AZURITE_ACCOUNT = 'devstoreaccount1'
 
-export async function accountsOf({ accounts, seed }: DevConfig): Promise<StorageAccount[]> {
+/** The samples' first. */
+export async function accountsOf({ accounts, accountKey, seed }: DevConfig): Promise<StorageAccount[]> {
   const seeded = seed === undefined ? [] : await seedAccounts(seed)
   const names = new Set([SAMPLE_ACCOUNT.name, AZURITE_ACCOUNT, ...accounts, ...seeded])
-  return [...names].map(name => ({ ...SAMPLE_ACCOUNT, name }))
+  const key = (name: string) => (accounts.includes(name) && accountKey) || SAMPLE_ACCOUNT.key
+  return [...names].map(name => ({ name, key: key(name) }))
 }
 
 /** What a stack has in place for its user. */
@@ -35,14 +37,15 @@ export class Contents {
   }
 
   async fillStorage(isFirst: boolean): Promise<void> {
-    await uploadSamples(`${this.#storage}/${SAMPLE_ACCOUNT.name}`)
+    const [samples = SAMPLE_ACCOUNT] = this.#accounts
+    await uploadSamples(`${this.#storage}/${samples.name}`, samples)
     await makeContainers(this.#config.containers, this.#storage, this.#accounts)
     const { seed } = this.#config
     if (isFirst && seed !== undefined) await uploadSeed(seed, this.#storage, this.#accounts)
   }
 
   fillDatabases(proxy: Address): Promise<void> {
-    return setUp(proxy, this.#accounts)
+    return setUp(proxy, this.#config.admin, this.#accounts)
   }
 
   /** Whatever is missing. */
@@ -52,13 +55,13 @@ export class Contents {
   }
 
   async runSeed(proxy: Address): Promise<void> {
-    if (this.#config.seed !== undefined) await runSeed(this.#config.seed, proxy)
+    if (this.#config.seed !== undefined) await runSeed(this.#config.seed, proxy, this.#config.admin)
   }
 
   /** Blobs and SQL of a seed folder, without one the configured one, once more. */
   async seedAgain(proxy: Address, dir = this.#config.seed): Promise<void> {
     if (dir === undefined) throw new Error('this stack has no seed folder: say which with --seed')
     await uploadSeed(dir, this.#storage, this.#accounts)
-    await runSeed(dir, proxy)
+    await runSeed(dir, proxy, this.#config.admin)
   }
 }

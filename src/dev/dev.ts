@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backendConfig } from '../config/backend-url.ts'
 import type { Config } from '../config/config.ts'
-import type { DevConfig } from '../config/dev-config.ts'
+import type { Admin, DevConfig } from '../config/dev-config.ts'
 import { type Address, reachableHost } from '../config/values.ts'
 import type { Logger } from '../log.ts'
 import { startProxy } from '../proxy.ts'
@@ -51,7 +51,11 @@ export interface DevStack {
 }
 
 /** Starts PostgreSQL, Azurite and the proxy, with the extension, accounts and samples in place. */
-export async function startDevStack(config: DevConfig, log: Logger): Promise<DevStack> {
+export async function startDevStack(
+  config: DevConfig,
+  log: Logger,
+  progress = (_step: string) => {},
+): Promise<DevStack> {
   azuriteProgram()
   await embeddedBinaries()
   const { dataDir } = config
@@ -69,13 +73,15 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     const hasSeed = config.seed !== undefined
     const initScripts = await prepareInitScripts(config.initScripts, dataDir, join(dataDir, 'postgres'), hasSeed)
     const accounts = await accountsOf(config)
+    progress(initScripts.isFirst ? 'Making a database with initdb' : 'Starting PostgreSQL and Azurite')
     const servers = await startServers(config, accounts, child => parts.push(() => child.stop()))
     parts.push(servers.front.close)
     const serving = proxyConfig(config, servers, accounts)
     const snapshots = await Snapshots.open(serving.backend, servers.azurite, config.inMemory === true)
     parts.push(() => snapshots.close())
     const contents = new Contents(config, servers.front.url, accounts)
-    await prepareContents(serving, contents, initScripts, log)
+    progress(`Preparing samples and the database ${config.admin.database}`)
+    await prepareContents(serving, contents, config.admin, initScripts, log)
     const setup = await contents.describe()
     if (!(await snapshots.has(INITIAL))) await snapshots.take(INITIAL, setup)
     else await snapshots.prepare(INITIAL)
@@ -86,9 +92,11 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
       if ((await snapshots.restore(name)) !== setup) await contents.complete(reachable)
     }
     const account = accounts.find(({ name }) => name === config.accounts[0]) ?? SAMPLE_ACCOUNT
+    const access = accessTo(proxy.address, servers.front, accounts, account, config.admin)
+    const addresses = { listen: proxy.address, azurite: servers.front }
     const stack = {
-      banner: banner({ ...config, listen: proxy.address, azurite: servers.front, account: SAMPLE_ACCOUNT.name }),
-      access: accessTo(proxy.address, servers.front, accounts, account),
+      banner: banner({ ...config, ...addresses, access, account: SAMPLE_ACCOUNT.name }),
+      access,
       failure: failureOf(servers),
       reset: () => restore(INITIAL),
       snapshot: (name: string) => snapshots.take(name, setup),
@@ -143,7 +151,7 @@ async function startServers(
   accounts: readonly StorageAccount[],
   keep: (child: Child) => void,
 ): Promise<Servers> {
-  const { dataDir, azureExtensions, inMemory = false } = config
+  const { dataDir, inMemory = false } = config
   const port = await freePort()
   const certificate = ensureCertificate(dataDir, 'azurite', ['localhost', '127.0.0.1'])
   const kept = <T extends Child>(child: T): T => {
@@ -152,7 +160,7 @@ async function startServers(
   }
   const postgresLog = logFile(dataDir, 'postgres.log')
   const starts = [
-    startDevPostgres(join(dataDir, 'postgres'), azureExtensions, port, postgresLog, inMemory).then(kept),
+    startDevPostgres(join(dataDir, 'postgres'), config, port, postgresLog).then(kept),
     certificate.then(files =>
       startAzurite({
         accounts,
@@ -200,6 +208,8 @@ function proxyConfig(config: DevConfig, servers: Servers, accounts: readonly Sto
     },
     azureCredential: 'emulated',
     strictAzure: config.strictAzure === true,
+    extras: config.extras === true,
+    ownSchema: true,
     logLevel: config.logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   }
@@ -209,6 +219,7 @@ function proxyConfig(config: DevConfig, servers: Servers, accounts: readonly Sto
 async function prepareContents(
   config: Config,
   contents: Contents,
+  admin: Admin,
   initScripts: InitScripts,
   log: Logger,
 ): Promise<void> {
@@ -217,7 +228,7 @@ async function prepareContents(
   const proxy = await startProxy({ ...config, listen: { host: '127.0.0.1', port: 0 } }, log)
   try {
     await Promise.all([storage, contents.fillDatabases(proxy.address)])
-    await initScripts.run(proxy.address, () => contents.runSeed(proxy.address))
+    await initScripts.run(proxy.address, admin, () => contents.runSeed(proxy.address))
   } finally {
     await proxy.close(0)
   }

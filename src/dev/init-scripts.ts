@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { access, readdir, rm, writeFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
+import type { Admin } from '../config/dev-config.ts'
 import type { Address } from '../config/values.ts'
-import { ADMIN } from './set-up.ts'
 
 /** What runs a script, by the ending of its name. */
 const RUNNERS: Readonly<Record<string, readonly [command: string, ...args: string[]]>> = {
@@ -15,7 +15,7 @@ export interface InitScripts {
   /** The data is new, and so whatever is done once is to be done. */
   readonly isFirst: boolean
   /** Runs them and then `more`, if they have not been run to their end before. */
-  run(proxy: Address, more: () => Promise<void>): Promise<void>
+  run(proxy: Address, admin: Admin, more: () => Promise<void>): Promise<void>
 }
 
 /**
@@ -36,8 +36,8 @@ export async function prepareInitScripts(
   else await rm(unfinished, { force: true })
   return {
     isFirst,
-    async run(proxy, more) {
-      for (const script of scripts) await runScript(script, proxy)
+    async run(proxy, admin, more) {
+      for (const script of scripts) await runScript(script, proxy, admin)
       if (isFirst) await more()
       await rm(unfinished, { force: true })
     },
@@ -50,15 +50,22 @@ async function listScripts(dir: string): Promise<string[]> {
 }
 
 /** Its variables are libpq's, so that a bare psql in it reaches the proxy, and those that scripts for the public image use. */
-async function runScript(script: string, { host, port }: Address): Promise<void> {
+async function runScript(script: string, { host, port }: Address, admin: Admin): Promise<void> {
   const [command, ...args] = RUNNERS[extname(script)] as readonly [string]
-  const { user, database } = ADMIN
+  const { user, database, password } = admin
   const others = Object.entries(process.env).filter(([variable]) => !variable.startsWith('PG'))
-  const admin = { PGUSER: user, PGDATABASE: database, POSTGRES_USER: user, POSTGRES_DB: database }
+  const login = { PGUSER: user, PGDATABASE: database, ...(password && { PGPASSWORD: password }) }
   // All that it prints is for standard error, as the log is.
   const child = spawn(command, [...args, script], {
     stdio: ['ignore', process.stderr, process.stderr],
-    env: { ...Object.fromEntries(others), PGHOST: host, PGPORT: String(port), ...admin },
+    env: {
+      ...Object.fromEntries(others),
+      PGHOST: host,
+      PGPORT: String(port),
+      ...login,
+      POSTGRES_USER: user,
+      POSTGRES_DB: database,
+    },
   })
   const [status, signal] = await once(child, 'close').catch(error => {
     throw new Error(`${command} is needed to run ${script}`, { cause: error })

@@ -2,11 +2,12 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob'
 import type { DatabaseError } from 'pg'
+import type { Admin } from '../config/dev-config.ts'
 import type { Address } from '../config/values.ts'
 import { isAccountName, isContainerName } from '../storage/names.ts'
 import type { StorageAccount } from './azurite.ts'
 import { headersOf } from './samples.ts'
-import { ADMIN, withClient } from './set-up.ts'
+import { loginOf, withClient } from './set-up.ts'
 
 /** The accounts that a seed folder has folders for. */
 export async function seedAccounts(dir: string): Promise<string[]> {
@@ -37,9 +38,9 @@ export async function uploadSeed(dir: string, storage: string, accounts: readonl
 }
 
 /** Runs `*.sql` in the order of their names, each as a whole or not at all, as the admin in its database. */
-export async function runSeed(dir: string, proxy: Address): Promise<void> {
+export async function runSeed(dir: string, proxy: Address, admin: Admin): Promise<void> {
   const scripts = (await entries(dir)).filter(({ isFolder, name }) => !isFolder && name.endsWith('.sql'))
-  await withClient({ ...proxy, ...ADMIN, options: '' }, async client => {
+  await withClient({ ...proxy, ...loginOf(admin), options: '' }, async client => {
     for (const { path } of scripts) {
       const text = (await readFile(path, 'utf8')).replace(/^\ufeff/, '')
       await client.query(text).catch((error: DatabaseError) => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BlobServiceClient } from '@azure/storage-blob'
 import { expect, it } from 'vitest'
-import { startBlobgres } from '../../src/index.ts'
+import { type Blobgres, startBlobgres } from '../../src/index.ts'
 import { query } from '../support/library.ts'
 
 it('starts stacks beside each other, each with servers and data of its own', async () => {
@@ -12,13 +12,21 @@ it('starts stacks beside each other, each with servers and data of its own', asy
     startBlobgres(),
     startBlobgres({ accounts: ['mystorage'], containers: ['first', 'second'] }),
   ])
+  const url = 'https://pgquickstart.blob.core.windows.net/samples/number.csv'
   for (const [i, { connectionUri }] of stacks.entries()) {
-    const url = 'https://pgquickstart.blob.core.windows.net/samples/number.csv'
     await query(connectionUri, `CREATE TABLE number AS SELECT ${i} AS i`, `COPY number TO '${url}'`)
   }
   for (const [i, { connectionUri }] of stacks.entries()) {
     const blob = `azure_storage.blob_get('pgquickstart', 'samples', 'number.csv')`
     expect(await query(connectionUri, `SELECT i FROM number JOIN ${blob} AS b(i int) USING (i)`)).toEqual([{ i }])
+  }
+  // Faults are there, other extras are not.
+  const [first] = stacks as [Blobgres, Blobgres]
+  await query(first.connectionUri, `SELECT blobgres.inject('denied', 'pgquickstart', 'samples', 'number.*')`)
+  for (const [i, { connectionUri }] of stacks.entries()) {
+    const copied = query(connectionUri, `COPY number FROM '${url}'`).catch(error => error.code)
+    expect(await copied).toEqual(i === 0 ? '42501' : [])
+    await expect(query(connectionUri, `COPY (SELECT 1) TO '${url}'`)).rejects.toMatchObject({ code: '0A000' })
   }
   await stacks[0]?.reset()
   expect(await query(stacks[1]?.connectionUri ?? '', 'SELECT i FROM number')).toEqual([{ i: 1 }])
@@ -26,8 +34,8 @@ it('starts stacks beside each other, each with servers and data of its own', asy
     BlobServiceClient.fromConnectionString(storageConnectionString),
   )
   expect(accounts.map(({ accountName }) => accountName)).toEqual(['pgquickstart', 'mystorage'])
-  const url = 'https://mystorage.blob.core.windows.net/second/a.csv'
-  await query(stacks[1]?.connectionUri ?? '', `COPY number TO '${url}'`)
+  const second = 'https://mystorage.blob.core.windows.net/second/a.csv'
+  await query(stacks[1]?.connectionUri ?? '', `COPY number TO '${second}'`)
   expect(await accounts[1]?.getContainerClient('second').getBlobClient('a.csv').exists()).toBe(true)
   await Promise.all(stacks.map(stack => stack.stop()))
   for (const { connectionUri } of stacks) await expect(query(connectionUri, 'SELECT 1')).rejects.toThrow(/ECONNREFUSED/)
