@@ -15,6 +15,8 @@ import { version } from './version.ts'
 /** Something that runs until it is told to end, or fails on its own. */
 interface Service {
   readonly failure?: Promise<never>
+  /** Resolves when it is told to end by another way than a signal. */
+  readonly stopped?: Promise<void>
   close(): Promise<void>
 }
 
@@ -108,7 +110,7 @@ async function run(start: (flags: Flags) => Promise<Service>, flags: Flags): Pro
   })
   const service = await start(flags)
   try {
-    await Promise.race([signalled, ...(service.failure ? [service.failure] : [])])
+    await Promise.race([signalled, service.stopped ?? signalled, service.failure ?? signalled])
   } finally {
     await service.close()
   }
@@ -123,6 +125,16 @@ async function execute({ command, flags, args }: Invocation): Promise<number> {
       return run(serve, flags)
     case 'dev':
       return run(dev, flags)
+    case 'status':
+    case 'stop':
+    case 'reset':
+    case 'seed':
+      return (await import('./dev/stack-commands.ts'))[command](flags, ...environments())
+    case 'snapshot':
+    case 'restore':
+      return (await import('./dev/stack-commands.ts'))[command](args[0] ?? '', flags, ...environments())
+    case 'sql':
+      return (await import('./dev/sql-command.ts')).sqlCommand(args[0], flags, ...environments())
     case 'certificate':
       return certificate(args)
     case 'healthcheck':

@@ -40,18 +40,23 @@ export async function uploadSamples(endpoint: string, account: StorageAccount): 
   for (const [name, content] of samples()) {
     if (present.has(name)) continue
     const bytes = await content()
-    const contentType = CONTENT_TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream'
-    await container.getBlockBlobClient(name).uploadData(bytes, { blobHTTPHeaders: { blobContentType: contentType } })
+    await container.getBlockBlobClient(name).uploadData(bytes, { blobHTTPHeaders: headersOf(name) })
   }
 }
 
+export function headersOf(blob: string): { blobContentType: string } {
+  return { blobContentType: CONTENT_TYPES[blob.split('.').at(-1) ?? ''] ?? 'application/octet-stream' }
+}
+
 function samples(): Map<string, () => Promise<Buffer>> {
+  let made: Promise<Buffer> | undefined
+  const parquet = (): Promise<Buffer> => (made ??= sampleParquet())
   return new Map([
     ['storage_extension_sample.csv', async () => sampleCsv()],
     ['storage_extension_sample.csv.gz', async () => gzipSync(sampleCsv())],
     ['csv_without_extension', async () => sampleCsv()],
-    ['storage_extension_sample.parquet', sampleParquet],
-    ['parquet_without_extension', sampleParquet],
+    ['storage_extension_sample.parquet', parquet],
+    ['parquet_without_extension', parquet],
     ...publicSamples(),
   ])
 }

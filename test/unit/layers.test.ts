@@ -10,6 +10,7 @@ const LAYERS = [
   'testcontainers.ts',
   'dev',
   'healthcheck.ts',
+  'console',
   'usual-account.ts',
   'proxy.ts',
   'listener.ts',
