@@ -10,7 +10,7 @@ import { ConfigError } from './config/values.ts'
 import { isAnswering } from './healthcheck.ts'
 import { createLogger } from './log.ts'
 import { DumpUnwrapper } from './sql/unwrap-dump.ts'
-import { version } from './version.ts'
+import { packageVersion } from './version.ts'
 
 /** Something that runs until it is told to end, or fails on its own. */
 interface Service {
@@ -152,7 +152,7 @@ function describe(error: unknown): string {
 }
 
 try {
-  const asked = parseCommandLine(process.argv.slice(2), version())
+  const asked = parseCommandLine(process.argv.slice(2), packageVersion())
   process.exit('status' in asked ? asked.status : await execute(asked))
 } catch (error) {
   process.stderr.write(`blobgres: ${describe(error)}\n`)

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts'
 import { optionsOf } from '../config/options.ts'
 import type { Address } from '../config/values.ts'
 import type { Services } from '../services.ts'
-import { version } from '../version.ts'
+import { packageVersion } from '../version.ts'
 import { registeredAccounts } from './registered-accounts.ts'
 
 type Row = readonly (string | undefined)[]
@@ -62,7 +62,7 @@ export const SHOWN: ReadonlyMap<string, Shown> = new Map(
       columns: ['key', 'value'],
       rows: s => config(s.config),
     },
-    version: { about: 'of Blobgres', columns: ['version'], rows: () => [[`Blobgres ${version()}`]] },
+    version: { about: 'of Blobgres', columns: ['version'], rows: () => [[`Blobgres ${packageVersion()}`]] },
     help: { about: 'this', columns: ['command', 'shows'], rows: () => help() },
   }),
 )

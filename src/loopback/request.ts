@@ -13,7 +13,7 @@ import { readTextToRead, type TextToRead } from './server-copies.ts'
 type Fields = ProvedRequest['fields']
 
 export type Request =
-  | { readonly verb: 'PING' }
+  | { readonly verb: 'PING' | 'TRANSFERS' }
   | { readonly verb: 'CANCEL'; readonly sessions: readonly string[] }
   | ({ readonly verb: 'LIST'; readonly prefix: string } & Target)
   | ({ readonly verb: 'GET' } & RowsRequest)
@@ -48,6 +48,7 @@ export function readMessage(body: Buffer): Message {
 export function readRequest({ verb, fields }: ProvedRequest): Request {
   switch (verb) {
     case 'PING':
+    case 'TRANSFERS':
       return { verb }
     case 'CANCEL':
       return { verb, sessions: list(fields.sessions).map(text) }

@@ -22,6 +22,7 @@ import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRows, rowDescription } from './rows.ts'
 import { RowsMemory } from './rows-memory.ts'
 import { readServerCopy, readText, type TextPart } from './server-copies.ts'
+import { transferRows } from './transfer-rows.ts'
 
 /** What all loopback connections of a proxy share. */
 export interface LoopbackServices extends Services {
@@ -142,6 +143,10 @@ export class Requests {
       case 'PING':
         yield rowDescription(['proxy'])
         yield await this.#row([this.#services.proxyId])
+        break
+      case 'TRANSFERS':
+        yield rowDescription(['transfer'])
+        for (const row of transferRows(this.#services.transfers)) yield await this.#row(row)
         break
       case 'CANCEL':
         yield rowDescription(['session'])

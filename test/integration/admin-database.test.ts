@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { version } from '../../src/version.ts'
+import { packageVersion } from '../../src/version.ts'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { adminQuery } from '../support/database.ts'
@@ -53,7 +53,7 @@ describe.each(servers)('The admin database, on PostgreSQL $version', server => {
       key: 'backend',
       value: `${server.superuser}@${server.host}:${server.port}/postgres`,
     })
-    expect(await show('VERSION')).toEqual([{ version: `Blobgres ${version()}` }])
+    expect(await show('VERSION')).toEqual([{ version: `Blobgres ${packageVersion()}` }])
     expect((await show('HELP')).map(({ command }) => command)).toEqual(
       ['TRANSFERS', 'SESSIONS', 'ACCOUNTS', 'STATS', 'CONFIG', 'VERSION', 'HELP'].map(name => `SHOW ${name}`),
     )
@@ -95,7 +95,7 @@ describe.each(servers)('The admin database, on PostgreSQL $version', server => {
       code: '42601',
     })
     for (const text of ['BEGIN', "SET application_name = 'x'", 'COMMIT', '']) await admin.query(text)
-    expect((await admin.query(prepared)).rows).toEqual([{ version: `Blobgres ${version()}` }])
+    expect((await admin.query(prepared)).rows).toEqual([{ version: `Blobgres ${packageVersion()}` }])
   })
 
   it("is psql's to use", async () => {
