@@ -11,6 +11,7 @@ import { ConfigError } from './config/values.ts'
 import { isAnswering } from './healthcheck.ts'
 import { createLogger } from './log.ts'
 import { DumpUnwrapper } from './sql/unwrap-dump.ts'
+import { trusting } from './storage/endpoints.ts'
 
 /** Something that runs until it is told to end, or fails on its own. */
 interface Service {
@@ -66,6 +67,43 @@ async function certificate([dir = '', ...hosts]: readonly string[]): Promise<num
 async function healthcheck(flags: Flags): Promise<number> {
   const { listen, backend } = readOptions('healthcheck', flags, ...environments())
   return (await isAnswering(listen, backend)) ? 0 : 1
+}
+
+async function doctor(flags: Flags): Promise<number> {
+  const [env, file] = environments()
+  const { json = false, dataDir } = readOptions('doctor', flags, env, file)
+  const [{ examine }, { printFindings }, { configOfRunning }] = await Promise.all([
+    import('./doctor/doctor.ts'),
+    import('./doctor/print.ts'),
+    import('./dev/running-stack.ts'),
+  ])
+  // A server that is named goes before the stack that runs here, and that before variables for whatever programs.
+  const isNamed = flags.backend ?? env.BLOBGRES_BACKEND ?? file.BLOBGRES_BACKEND
+  const stack = isNamed ? undefined : await configOfRunning(dataDir)
+  takeAzureVariables(file)
+  const findings = await examine(stack ?? readConfig(flags, env, file))
+  process.stdout.write(printFindings(findings, json))
+  return findings.some(({ result }) => result === 'failed') ? 1 : 0
+}
+
+/** Where blobs are, and what opens them, is what a dev stack that runs here says, or variables. */
+async function infer(flags: Flags, [source = '']: readonly string[]): Promise<number> {
+  const [env, file] = environments()
+  const { dataDir, storageEndpoints, storageCa, ...options } = readOptions('infer', flags, env, file)
+  const account = usualAccount(env) ?? usualAccount(file)
+  const [{ inferCommand }, { storageOfRunning }] = await Promise.all([
+    import('./infer/command.ts'),
+    import('./dev/running-stack.ts'),
+  ])
+  const stack = await storageOfRunning(dataDir)
+  const endpoints = {
+    ...storageEndpoints,
+    accounts: new Map([...(stack?.accounts ?? []), ...storageEndpoints.accounts]),
+    ...(storageCa ? { trust: trusting(storageCa) } : stack?.trust && { trust: stack.trust }),
+  }
+  const secretOf = (name: string) => (name === account?.name ? account.secret : stack?.secretOf(name))
+  process.stdout.write(await inferCommand(source, { ...options, endpoints, secretOf }))
+  return 0
 }
 
 /** From standard input to standard output. */
@@ -126,8 +164,12 @@ async function execute({ command, flags, args }: Invocation): Promise<number> {
       return run(dev, flags)
     case 'certificate':
       return certificate(args)
+    case 'doctor':
+      return doctor(flags)
     case 'healthcheck':
       return healthcheck(flags)
+    case 'infer':
+      return infer(flags, args)
     case 'unwrap':
       return unwrap()
   }

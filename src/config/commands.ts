@@ -2,6 +2,8 @@
 export const COMMANDS = {
   serve: 'The proxy, in front of your PostgreSQL',
   dev: 'PostgreSQL 18, Azurite and the proxy, with sample data, to try it on this machine',
+  doctor: 'Look at all that the proxy needs, and say what to do about what is wrong',
+  infer: 'Print the table, and the COPY, for a blob or a local file',
   certificate: 'Make server.crt and server.key in a directory, for an emulator, unless they are there',
   healthcheck: 'Exit with status 0 if a server answers through the proxy',
   unwrap: 'Filter a dump of pg_dump: functions as they were written, without what lets COPY with URLs work in them',
@@ -26,6 +28,14 @@ export const EXAMPLES: Readonly<Record<CommandName | 'blobgres', readonly string
     'BLOBGRES_BACKEND=postgres://postgres:secret@db.example/postgres blobgres serve',
     'DATABASE_URL=postgres://postgres:secret@db.example/postgres blobgres serve --listen 0.0.0.0:5433',
     "blobgres serve --backend postgres://postgres@localhost --storage-endpoint 'http://127.0.0.1:10000/{account}'",
+  ],
+  doctor: [
+    'blobgres doctor                     # with what serve is given, or in the folder of a running dev stack',
+    'blobgres doctor --json',
+  ],
+  infer: [
+    'blobgres infer zipcodes.csv.gz      # a local file',
+    'blobgres infer --full https://pgquickstart.blob.core.windows.net/samples/zipcodes.csv',
   ],
   certificate: ['blobgres certificate certificates azurite localhost 127.0.0.1'],
   healthcheck: ['blobgres healthcheck --listen 127.0.0.1:5433'],

@@ -3,10 +3,12 @@ import { AZURE_CREDENTIALS } from '../credentials/managed-identity.ts'
 import { LOG_LEVELS } from '../log.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import type { CommandName } from './commands.ts'
+import type { ByCommand, OptionRow } from './option-row.ts'
 import { CREDENTIAL_KEY_LENGTH, parseAccounts, parseCredentialKey, parseRowSize } from './option-values.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
 import { readCertificates } from './tls-files.ts'
-import { type Environment, usualAccountName, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
+import { TOOL_OPTIONS } from './tool-options.ts'
+import { usualAccountName, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
 import {
   type Given,
   parseAddress,
@@ -19,29 +21,8 @@ import {
   parseText,
 } from './values.ts'
 
-type ByCommand = string | Readonly<Partial<Record<CommandName, string>>>
-
-/** One option: a flag and a variable, `--log-level` and `BLOBGRES_LOG_LEVEL`. */
-export interface OptionRow<T> {
-  readonly name: string
-  readonly commands: readonly CommandName[]
-  /** Stands for the value in the help. */
-  readonly value: string
-  /** What the flag means without a value. */
-  readonly alone?: string
-  /** @throws ConfigError */
-  readonly parse: (given: Given) => T
-  /** As a user would write it; by command where they differ. */
-  readonly default?: ByCommand
-  /** What a variable that is not ours says of it. @throws ConfigError */
-  readonly usual?: (env: Environment) => Given | undefined
-  /** What holds without it, where that is no value that a user could write. */
-  readonly otherwise?: ByCommand
-  /** Has a variable and no flag: that would show in the list of processes. */
-  readonly secret?: true
-  /** Markdown; the help shows it without backticks. */
-  readonly description: string
-}
+/** What looks at a server as the proxy does. */
+const SERVING = ['serve', 'doctor'] as const
 
 /**
  * All options, under the names that the configuration has for their values. Flags, variables, the help and the README's
@@ -50,11 +31,15 @@ export interface OptionRow<T> {
 export const OPTIONS = {
   backend: {
     name: 'backend',
-    commands: ['serve', 'healthcheck'],
+    commands: [...SERVING, 'healthcheck'],
     value: 'url',
     parse: parseBackend,
     usual: usualBackend,
-    otherwise: { serve: 'required', healthcheck: 'user and database postgres' },
+    otherwise: {
+      serve: 'required',
+      doctor: 'that of the dev stack that runs here',
+      healthcheck: 'user and database postgres',
+    },
     description:
       `the server, and a superuser there, for the proxy's own work: \`${BACKEND_FORM}\`; a Unix socket as \`?host=/dir\`. ` +
       'Several hosts as with libpq: `host:port,host:port/database?target_session_attrs=primary`. ' +
@@ -64,7 +49,7 @@ export const OPTIONS = {
   },
   backendPassword: {
     name: 'backend-password',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'password',
     parse: parseText,
     usual: usualPassword,
@@ -73,7 +58,7 @@ export const OPTIONS = {
   },
   listen: {
     name: 'listen',
-    commands: ['serve', 'dev', 'healthcheck'],
+    commands: [...SERVING, 'dev', 'healthcheck'],
     value: 'host:port',
     parse: parseAddress,
     default: '127.0.0.1:5433',
@@ -81,7 +66,7 @@ export const OPTIONS = {
   },
   loopback: {
     name: 'loopback',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'host:port',
     parse: parseAddress,
     otherwise: 'found by trying',
@@ -89,7 +74,7 @@ export const OPTIONS = {
   },
   storageEndpoints: {
     name: 'storage-endpoint',
-    commands: ['serve'],
+    commands: [...SERVING, 'infer'],
     value: 'url',
     parse: parseEndpoints,
     usual: usualEndpoint,
@@ -100,14 +85,14 @@ export const OPTIONS = {
   },
   storageCa: {
     name: 'storage-ca',
-    commands: ['serve'],
+    commands: [...SERVING, 'infer'],
     value: 'file',
     parse: readCertificates,
     description: 'certificates (PEM) of storage endpoints to trust besides those of the well-known authorities',
   },
   azureCredential: {
     name: 'azure-credential',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'kind',
     parse: (given: Given) => parseOneOf(given, AZURE_CREDENTIALS),
     default: 'managed-identity',
@@ -119,7 +104,7 @@ export const OPTIONS = {
   },
   managedIdentityClientId: {
     name: 'managed-identity-client-id',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'id',
     parse: parseText,
     otherwise: 'system-assigned',
@@ -127,7 +112,7 @@ export const OPTIONS = {
   },
   credentialKey: {
     name: 'credential-key',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'characters',
     parse: parseCredentialKey,
     secret: true,
@@ -137,7 +122,7 @@ export const OPTIONS = {
   },
   tempDir: {
     name: 'temp-dir',
-    commands: ['serve'],
+    commands: [...SERVING, 'infer'],
     value: 'directory',
     parse: given => resolve(parseText(given)),
     otherwise: "the system's",
@@ -145,7 +130,7 @@ export const OPTIONS = {
   },
   spoolLimitBytes: {
     name: 'parquet-spool-limit',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'size',
     parse: parseBytes,
     default: '32GB',
@@ -153,7 +138,7 @@ export const OPTIONS = {
   },
   parquetEngines: {
     name: 'parquet-engines',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'number',
     parse: parseCount,
     otherwise: 'as many as cores',
@@ -161,7 +146,7 @@ export const OPTIONS = {
   },
   maxRowBytes: {
     name: 'max-row-size',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'size',
     parse: parseRowSize,
     default: '64MB',
@@ -171,7 +156,7 @@ export const OPTIONS = {
   },
   memoryLimitBytes: {
     name: 'memory-limit',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'size',
     parse: parseBytes,
     default: '512MB',
@@ -181,7 +166,7 @@ export const OPTIONS = {
   },
   tlsCert: {
     name: 'tls-cert',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'file',
     parse: (given: Given) => given,
     otherwise: 'no TLS',
@@ -189,7 +174,7 @@ export const OPTIONS = {
   },
   tlsKey: {
     name: 'tls-key',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'file',
     parse: (given: Given) => given,
     description: 'its key (PEM)',
@@ -213,7 +198,7 @@ export const OPTIONS = {
   },
   dataDir: {
     name: 'data-dir',
-    commands: ['dev'],
+    commands: ['dev', 'doctor', 'infer'],
     value: 'directory',
     parse: parseText,
     default: '.blobgres',
@@ -228,7 +213,7 @@ export const OPTIONS = {
   },
   strictAzure: {
     name: 'strict-azure',
-    commands: ['serve', 'dev'],
+    commands: [...SERVING, 'dev'],
     value: 'on|off',
     alone: 'on',
     parse: parseSwitch,
@@ -247,21 +232,24 @@ export const OPTIONS = {
   },
   logLevel: {
     name: 'log-level',
-    commands: ['serve', 'dev'],
+    commands: [...SERVING, 'dev'],
     value: 'level',
     parse: (given: Given) => parseOneOf(given, LOG_LEVELS),
-    default: { serve: 'info', dev: 'warn' },
+    default: { serve: 'info', doctor: 'silent', dev: 'warn' },
     description: `${LOG_LEVELS.map(level => `\`${level}\``).join(', ')}; to standard error, as JSON lines, or pretty on a terminal`,
   },
+  ...TOOL_OPTIONS,
   drainTimeoutMs: {
     name: 'drain-timeout',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'seconds',
     parse: parseSeconds,
     default: '30',
     description: 'how long a shutdown waits for what is under way',
   },
 } as const satisfies Readonly<Record<string, OptionRow<unknown>>>
+
+export type { OptionRow }
 
 /** The environment variable of an option. */
 export function variableOf({ name }: Pick<OptionRow<unknown>, 'name'>): string {

@@ -2,13 +2,12 @@ import { createWriteStream } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { backendConfig } from '../config/backend-url.ts'
 import type { Config } from '../config/config.ts'
 import type { DevConfig } from '../config/dev-config.ts'
 import type { Address } from '../config/values.ts'
 import type { Logger } from '../log.ts'
 import { type RunningProxy, startProxy } from '../proxy.ts'
-import { ACCOUNT_PLACEHOLDER, trusting } from '../storage/endpoints.ts'
+import { ACCOUNT_PLACEHOLDER } from '../storage/endpoints.ts'
 import { type Azurite, azuriteProgram, startAzurite } from './azurite.ts'
 import { banner } from './banner.ts'
 import { type CertificateFiles, ensureCertificate } from './certificate.ts'
@@ -18,13 +17,13 @@ import { embeddedBinaries } from './embedded-postgres.ts'
 import { freePort, isFree } from './free-port.ts'
 import { type InitScripts, prepareInitScripts } from './init-scripts.ts'
 import { isRunning, lockDataDir } from './lock.ts'
+import { DRAIN_TIMEOUT_MS, stackConfig, tellOfStack } from './running-stack.ts'
 import { SAMPLE_ACCOUNT, uploadSamples } from './samples.ts'
-import { SUPERUSER, setUp } from './set-up.ts'
+import { setUp } from './set-up.ts'
 import { type StorageFront, startStorageFront } from './storage-front.ts'
 
 /** Azurite's usual account, for the tools that expect it. */
 const AZURITE_ACCOUNT = 'devstoreaccount1'
-const DRAIN_TIMEOUT_MS = 2000
 /** An earlier run that was killed leaves servers that notice it and stop: the time they may take. */
 const LEFTOVERS_TIMEOUT_MS = 8000
 
@@ -78,9 +77,11 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     const ca = await readFile(certificate.cert)
     front = await startStorageFront(azuriteAddress, azurite, ca)
     await uploadSamples(`${front.url}/${SAMPLE_ACCOUNT.name}`)
-    const serving = proxyConfig(config, port, storageTemplate(front, azurite), names, ca)
+    const servers = { listen, postgresPort: port, endpoint: storageTemplate(front, azurite), accounts: names }
+    const serving = stackConfig(servers, ca, config)
     await prepareDatabase(serving, initScripts, log)
     proxy = await startProxy(serving, log)
+    await tellOfStack(dataDir, { ...servers, listen: proxy.address })
     return {
       banner: banner({ ...config, listen: proxy.address, azurite: front, account: SAMPLE_ACCOUNT.name }),
       listen: proxy.address,
@@ -121,29 +122,6 @@ async function startServers(
 function storageTemplate({ host, port }: StorageFront, { endpointTemplate }: Azurite): string {
   const isHere = ['127.0.0.1', 'localhost', '0.0.0.0', '::'].includes(host)
   return isHere ? `https://127.0.0.1:${port}/${ACCOUNT_PLACEHOLDER}` : endpointTemplate
-}
-
-/** PostgreSQL is on `port`. */
-function proxyConfig(
-  config: DevConfig,
-  port: number,
-  endpointTemplate: string,
-  accounts: readonly string[],
-  ca: Buffer,
-): Config {
-  return {
-    listen: config.listen,
-    backend: backendConfig({ host: '127.0.0.1', port, ...SUPERUSER, password: undefined }),
-    storageEndpoints: {
-      defaultTemplate: 'https://{account}.blob.core.windows.net',
-      accounts: new Map(accounts.map(name => [name, endpointTemplate.replace(ACCOUNT_PLACEHOLDER, name)])),
-      trust: trusting(ca),
-    },
-    azureCredential: 'emulated',
-    strictAzure: config.strictAzure === true,
-    logLevel: config.logLevel,
-    drainTimeoutMs: DRAIN_TIMEOUT_MS,
-  }
 }
 
 /** What others are to find in place: done through a proxy that they do not know of, before there is theirs. */

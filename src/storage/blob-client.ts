@@ -138,7 +138,12 @@ function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
 }
 
-function pipelineFor(endpoints: StorageEndpoints, url: string, account: string, credential: Credential): Pipeline {
+export function pipelineFor(
+  endpoints: StorageEndpoints,
+  url: string,
+  account: string,
+  credential: Credential,
+): Pipeline {
   // The SDK's types know only of the first of these. Redirects lead where nobody has configured that requests may go.
   const options = {
     retryOptions: RETRIES,

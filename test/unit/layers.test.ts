@@ -10,6 +10,8 @@ const LAYERS = [
   'dev',
   'healthcheck.ts',
   'usual-account.ts',
+  'doctor',
+  'infer',
   'proxy.ts',
   'listener.ts',
   'loopback',
