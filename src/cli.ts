@@ -51,7 +51,10 @@ async function dev(flags: Flags): Promise<Service> {
   const config = readDevConfig(flags, ...environments())
   // Loaded only here: it needs packages that a production install has not.
   const { startDevStack } = await import('./dev/dev.ts')
-  const stack = await startDevStack(config, createLogger(config.logLevel))
+  const progress = (step: string): void => {
+    if (config.logLevel !== 'silent') process.stderr.write(`${step} …\n`)
+  }
+  const stack = await startDevStack(config, createLogger(config.logLevel), progress)
   process.stdout.write(stack.banner)
   return stack
 }

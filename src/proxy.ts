@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { createSecureContext } from 'node:tls'
 import { Conversions } from './backend/conversions.ts'
 import { ServerState } from './backend/server-state.ts'
-import type { Config } from './config/config.ts'
+import { type Config, hasOwnSchema } from './config/config.ts'
 import { ManagedIdentity } from './credentials/managed-identity.ts'
 import { limitEngines } from './formats/parquet/engine-places.ts'
 import { sweepPrivateFolders } from './formats/parquet/private-folder.ts'
@@ -13,6 +13,7 @@ import { LoopbackService } from './loopback/service.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import type { Services } from './services.ts'
 import { TextReader } from './sql/text-reader.ts'
+import { Faults } from './storage/faults.ts'
 
 export interface RunningProxy {
   readonly address: { readonly host: string; readonly port: number }
@@ -71,5 +72,6 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     texts: new TextReader(),
     conversions: new Conversions(server),
     memory: new MemoryBudget(config),
+    faults: hasOwnSchema(config) ? new Faults(log) : undefined,
   }
 }

@@ -5,6 +5,7 @@ import type { ManagedIdentity } from './credentials/managed-identity.ts'
 import type { SealingKey } from './credentials/sealing.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 import type { TextReader } from './sql/text-reader.ts'
+import type { Faults } from './storage/faults.ts'
 
 /** What every session of a proxy shares. */
 export interface Services {
@@ -17,4 +18,6 @@ export interface Services {
   readonly conversions: Conversions
   /** For large rows of the functions. */
   readonly memory: MemoryBudget
+  /** Undefined where nobody may ask for any. */
+  readonly faults: Faults | undefined
 }

@@ -17,6 +17,19 @@ export function parseCredentialKey({ name, value }: Given): string {
   throw new ConfigError(`${name}: expected at least ${CREDENTIAL_KEY_LENGTH} random characters`)
 }
 
+/** Of the roles that PostgreSQL takes, those that need no quoting in its files, and that Azure takes too. */
+export function parseAdminUser(given: Given): string {
+  const { value } = given
+  if (/^(?!pg_|postgres$)[A-Za-z_][\w$.-]{0,62}$/.test(value)) return value
+  throw badValue(given, 'a name for a new role')
+}
+
+/** A secret: no error quotes it. */
+export function parseAccountKey({ name, value }: Given): string {
+  if (/^[A-Za-z0-9+/]+={0,2}$/.test(value) && value.length % 4 === 0) return value
+  throw new ConfigError(`${name}: expected a key in base64`)
+}
+
 export function parseAccounts({ name, value }: Given): readonly string[] {
   return value.split(',').map(each => {
     const account = each.trim()

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { AZURE_CREDENTIALS } from '../credentials/managed-identity.ts'
 import { LOG_LEVELS } from '../log.ts'
+import { ADMIN_OPTIONS } from './admin-options.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import type { CommandName } from './commands.ts'
 import type { ByCommand, OptionRow } from './option-row.ts'
@@ -204,6 +205,7 @@ export const OPTIONS = {
     default: '.blobgres',
     description: 'what is kept between runs',
   },
+  ...ADMIN_OPTIONS,
   initScripts: {
     name: 'init-scripts',
     commands: ['dev'],
@@ -221,6 +223,17 @@ export const OPTIONS = {
     description:
       'refuse `CREATE` and `DROP EXTENSION` of what the setting `azure.extensions` lacks, as Azure does; and of ' +
       '`azure_storage` where `shared_preload_libraries` lacks it',
+  },
+  extras: {
+    name: 'extras',
+    commands: ['serve', 'dev'],
+    value: 'on|off',
+    alone: 'on',
+    parse: parseSwitch,
+    otherwise: 'off',
+    description:
+      "what Azure's own does not have, in every session: [docs/extras.md](docs/extras.md); without it, in those that " +
+      '`SET blobgres.extras = on`',
   },
   azureExtensions: {
     name: 'azure-extensions',

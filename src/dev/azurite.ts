@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import type { Address } from '../config/values.ts'
 import type { CertificateFiles } from './certificate.ts'
 import { type Child, startChild } from './child.ts'
 import { resolveOptional } from './optional-package.ts'
@@ -7,6 +8,12 @@ export interface StorageAccount {
   readonly name: string
   /** Base64. */
   readonly key: string
+}
+
+/** What clients of the storage are given to find an account by; not of the certificate, which they do not trust. */
+export function connectionString({ name, key }: StorageAccount, { host, port }: Address): string {
+  const endpoint = `http://${host}:${port}/${name}`
+  return `DefaultEndpointsProtocol=http;AccountName=${name};AccountKey=${key};BlobEndpoint=${endpoint};`
 }
 
 export interface Azurite extends Child {

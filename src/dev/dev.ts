@@ -1,14 +1,14 @@
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
-import type { DevConfig } from '../config/dev-config.ts'
+import type { Admin, DevConfig } from '../config/dev-config.ts'
 import type { Address } from '../config/values.ts'
 import type { Logger } from '../log.ts'
 import { type RunningProxy, startProxy } from '../proxy.ts'
 import { ACCOUNT_PLACEHOLDER } from '../storage/endpoints.ts'
-import { type Azurite, azuriteProgram, startAzurite } from './azurite.ts'
+import { type Azurite, azuriteProgram, type StorageAccount, startAzurite } from './azurite.ts'
 import { banner } from './banner.ts'
 import { type CertificateFiles, ensureCertificate } from './certificate.ts'
 import type { Child } from './child.ts'
@@ -39,7 +39,11 @@ export interface DevStack {
 }
 
 /** Starts PostgreSQL, Azurite and the proxy, with the extension, an account and samples in place. */
-export async function startDevStack(config: DevConfig, log: Logger): Promise<DevStack> {
+export async function startDevStack(
+  config: DevConfig,
+  log: Logger,
+  progress = (_step: string) => {},
+): Promise<DevStack> {
   azuriteProgram()
   await embeddedBinaries()
   const { dataDir, listen } = config
@@ -70,20 +74,23 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
     await assertFree(azuriteAddress, '--azurite-port')
     const initScripts = await prepareInitScripts(config.initScripts, dataDir, postgresDir)
     const port = await freePort()
-    const names = [...new Set([SAMPLE_ACCOUNT.name, AZURITE_ACCOUNT, ...config.accounts])]
+    const accounts = storageAccounts(config)
+    progress(existsSync(postgresDir) ? 'Starting PostgreSQL and Azurite' : 'Making a database with initdb')
     const certificate = await ensureCertificate(dataDir, 'azurite', ['localhost', '127.0.0.1'])
-    const [postgres, azurite] = await startServers(config, port, names, certificate, keep)
+    const [postgres, azurite] = await startServers(config, port, accounts, certificate, keep)
     await writeFile(azuritePid, `${azurite.pid}\n`)
     const ca = await readFile(certificate.cert)
     front = await startStorageFront(azuriteAddress, azurite, ca)
-    await uploadSamples(`${front.url}/${SAMPLE_ACCOUNT.name}`)
-    const servers = { listen, postgresPort: port, endpoint: storageTemplate(front, azurite), accounts: names }
+    progress('Looking after the samples')
+    await uploadSamples(`${front.url}/${accounts[0].name}`, accounts[0])
+    const servers = { listen, postgresPort: port, endpoint: storageTemplate(front, azurite), accounts }
     const serving = stackConfig(servers, ca, config)
-    await prepareDatabase(serving, initScripts, log)
+    progress(`Preparing the database ${config.admin.database}`)
+    await prepareDatabase(serving, config.admin, accounts, initScripts, log)
     proxy = await startProxy(serving, log)
     await tellOfStack(dataDir, { ...servers, listen: proxy.address })
     return {
-      banner: banner({ ...config, listen: proxy.address, azurite: front, account: SAMPLE_ACCOUNT.name }),
+      banner: banner({ ...config, listen: proxy.address, azurite: front, account: accounts[0] }),
       listen: proxy.address,
       storage: front,
       failure: Promise.race([ended('PostgreSQL', postgres), ended('Azurite', azurite)]),
@@ -95,18 +102,30 @@ export async function startDevStack(config: DevConfig, log: Logger): Promise<Dev
   }
 }
 
+/** The samples' first. */
+function storageAccounts({
+  accounts,
+  accountKey = SAMPLE_ACCOUNT.key,
+}: DevConfig): [StorageAccount, ...StorageAccount[]] {
+  const names = new Set([AZURITE_ACCOUNT, ...accounts])
+  names.delete(SAMPLE_ACCOUNT.name)
+  const withKey = (name: string) => ({ name, key: accounts.includes(name) ? accountKey : SAMPLE_ACCOUNT.key })
+  return [withKey(SAMPLE_ACCOUNT.name), ...[...names].map(withKey)]
+}
+
 /** PostgreSQL on `port`, and Azurite with these accounts; `keep` gets each that has started, whatever becomes of the other. */
 async function startServers(
-  { dataDir, azureExtensions }: DevConfig,
+  config: DevConfig,
   port: number,
-  accounts: readonly string[],
+  accounts: readonly StorageAccount[],
   certificate: CertificateFiles,
   keep: <T extends Child>(child: T) => T,
 ): Promise<readonly [Child, Azurite]> {
+  const { dataDir } = config
   const starts = [
-    startDevPostgres(join(dataDir, 'postgres'), azureExtensions, port, logFile(dataDir, 'postgres.log')).then(keep),
+    startDevPostgres(join(dataDir, 'postgres'), config, port, logFile(dataDir, 'postgres.log')).then(keep),
     startAzurite({
-      accounts: accounts.map(name => ({ ...SAMPLE_ACCOUNT, name })),
+      accounts,
       port: 0,
       certificate,
       location: join(dataDir, 'azurite'),
@@ -125,11 +144,17 @@ function storageTemplate({ host, port }: StorageFront, { endpointTemplate }: Azu
 }
 
 /** What others are to find in place: done through a proxy that they do not know of, before there is theirs. */
-async function prepareDatabase(config: Config, initScripts: InitScripts, log: Logger): Promise<void> {
+async function prepareDatabase(
+  config: Config,
+  admin: Admin,
+  accounts: readonly StorageAccount[],
+  initScripts: InitScripts,
+  log: Logger,
+): Promise<void> {
   const proxy = await startProxy({ ...config, listen: { host: '127.0.0.1', port: 0 } }, log)
   try {
-    await setUp(proxy.address)
-    await initScripts.run(proxy.address)
+    await setUp(proxy.address, admin, accounts)
+    await initScripts.run(proxy.address, admin)
   } finally {
     await proxy.close(0)
   }

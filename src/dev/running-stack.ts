@@ -5,8 +5,8 @@ import type { Config } from '../config/config.ts'
 import type { DevConfig } from '../config/dev-config.ts'
 import type { Address } from '../config/values.ts'
 import { ACCOUNT_PLACEHOLDER, type StorageEndpoints, trusting } from '../storage/endpoints.ts'
+import type { StorageAccount } from './azurite.ts'
 import { isRunning } from './lock.ts'
-import { SAMPLE_ACCOUNT } from './samples.ts'
 import { SUPERUSER } from './set-up.ts'
 
 /** The servers of a dev stack. */
@@ -15,7 +15,7 @@ export interface RunningStack {
   readonly postgresPort: number
   /** With `{account}`. */
   readonly endpoint: string
-  readonly accounts: readonly string[]
+  readonly accounts: readonly StorageAccount[]
 }
 
 export const DRAIN_TIMEOUT_MS = 2000
@@ -24,9 +24,9 @@ const fileIn = (dataDir: string): string => join(dataDir, 'stack.json')
 /** What clients of its storage are to trust. */
 const certificateIn = (dataDir: string): string => join(dataDir, 'azurite.crt')
 
-/** For `runningStack` of other processes. */
+/** For other processes of the same user: the keys guard what is in the same folder. */
 export async function tellOfStack(dataDir: string, stack: RunningStack): Promise<void> {
-  await writeFile(fileIn(dataDir), `${JSON.stringify({ ...stack, pid: process.pid })}\n`)
+  await writeFile(fileIn(dataDir), `${JSON.stringify({ ...stack, pid: process.pid })}\n`, { mode: 0o600 })
 }
 
 /** Undefined where no stack runs on this data. */
@@ -44,39 +44,43 @@ async function runningStack(dataDir: string): Promise<RunningStack | undefined> 
 export function stackConfig(
   { listen, postgresPort: port, endpoint, accounts }: RunningStack,
   ca: Buffer,
-  { strictAzure, logLevel }: Pick<DevConfig, 'strictAzure' | 'logLevel'>,
+  { strictAzure, extras, logLevel }: Pick<DevConfig, 'strictAzure' | 'extras' | 'logLevel'>,
 ): Config {
   return {
     listen,
     backend: backendConfig({ host: '127.0.0.1', port, ...SUPERUSER, password: undefined }),
     storageEndpoints: {
       defaultTemplate: 'https://{account}.blob.core.windows.net',
-      accounts: new Map(accounts.map(name => [name, endpoint.replace(ACCOUNT_PLACEHOLDER, name)])),
+      accounts: new Map(accounts.map(({ name }) => [name, endpoint.replace(ACCOUNT_PLACEHOLDER, name)])),
       trust: trusting(ca),
     },
     azureCredential: 'emulated',
     strictAzure: strictAzure === true,
+    extras: extras === true,
+    ownSchema: true,
     logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   }
 }
 
 export interface StackStorage extends StorageEndpoints {
-  /** All of its accounts have one key. */
+  /** The key of an account. */
   secretOf(account: string): string | undefined
 }
 
 /** The storage of the stack that runs on this data. */
 export async function storageOfRunning(dataDir: string): Promise<StackStorage | undefined> {
-  const config = await configOfRunning(dataDir)
-  if (config === undefined) return undefined
-  const { accounts } = config.storageEndpoints
-  return { ...config.storageEndpoints, secretOf: name => (accounts.has(name) ? SAMPLE_ACCOUNT.key : undefined) }
+  const stack = await runningStack(dataDir)
+  if (stack === undefined) return undefined
+  const { storageEndpoints } = await configOf(stack, dataDir)
+  return { ...storageEndpoints, secretOf: name => stack.accounts.find(each => each.name === name)?.key }
 }
 
 /** The configuration of the proxy of the stack that runs on this data. */
 export async function configOfRunning(dataDir: string): Promise<Config | undefined> {
   const stack = await runningStack(dataDir)
-  if (stack === undefined) return undefined
-  return stackConfig(stack, await readFile(certificateIn(dataDir)), { logLevel: 'silent' })
+  return stack && configOf(stack, dataDir)
 }
+
+const configOf = async (stack: RunningStack, dataDir: string): Promise<Config> =>
+  stackConfig(stack, await readFile(certificateIn(dataDir)), { logLevel: 'silent' })

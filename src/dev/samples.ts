@@ -31,11 +31,8 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 }
 
 /** Puts into the container `samples` what is missing there; a blob that the user changed stays as it is. */
-export async function uploadSamples(endpoint: string): Promise<void> {
-  const service = new BlobServiceClient(
-    endpoint,
-    new StorageSharedKeyCredential(SAMPLE_ACCOUNT.name, SAMPLE_ACCOUNT.key),
-  )
+export async function uploadSamples(endpoint: string, account: StorageAccount): Promise<void> {
+  const service = new BlobServiceClient(endpoint, new StorageSharedKeyCredential(account.name, account.key))
   const container = service.getContainerClient(CONTAINER)
   await container.createIfNotExists()
   const present = new Set<string>()

@@ -1,5 +1,3 @@
-import { credentialOf } from '../credentials/access.ts'
-import { parseCredential } from '../credentials/credential.ts'
 import { rowTooLarge } from '../formats/rows/row-errors.ts'
 import type { Logger } from '../log.ts'
 import { COPIES_OF_ROW, type MemoryLease } from '../memory-budget.ts'
@@ -9,14 +7,16 @@ import { LIST_COLUMNS, type ListRequest, listRows } from '../operations/blob-lis
 import { BlobRowsUpload } from '../operations/blob-put.ts'
 import type { Call, Calls } from '../operations/calls.ts'
 import type { InterruptedReads } from '../operations/interrupted-reads.ts'
+import { openBlobFor } from '../operations/open-blob.ts'
 import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
 import { checkCopyTo, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
 import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
-import { type Blob, openBlob } from '../storage/blob-client.ts'
+import type { Blob } from '../storage/blob-client.ts'
 import type { Cancels } from './cancels.ts'
+import { answerFaults, FAULT_COLUMNS } from './fault-requests.ts'
 import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRows, rowDescription } from './rows.ts'
@@ -185,6 +185,12 @@ export class Requests {
         yield await this.#row([upload.id, upload.mode])
         break
       }
+      case 'INJECT':
+      case 'CLEAR':
+      case 'FAULTS':
+        yield rowDescription(FAULT_COLUMNS)
+        yield await dataRows(answerFaults(request, this.#services.faults), this.#encoding, this.#services.conversions)
+        break
       default:
         request satisfies never
     }
@@ -270,10 +276,7 @@ export class Requests {
     return this.#services.calls.begin(call, since)
   }
 
-  async #blob(request: RowsOfBlob | ServerCopy): Promise<Blob> {
-    const { account, container, path, grant } = request
-    const sas = 'sas' in request ? request.sas : undefined
-    const credential = sas === undefined ? await credentialOf(account, grant, this.#services) : parseCredential(sas)
-    return openBlob(this.#services.config.storageEndpoints, account, credential, container, path)
+  #blob(request: RowsOfBlob | ServerCopy): Promise<Blob> {
+    return openBlobFor(this.#services, request, request.grant, request.databaseName)
   }
 }

@@ -52,8 +52,9 @@ export class BlobRowsUpload {
     // What record_send() gives is as it is to be.
     const isBinary = coder.format === 'binary'
     const rows = isBinary ? coder : textRows(coder, request.encoding)
-    const conversion = isBinary ? undefined : conversionOnWrite(request.encoding, rows.encoding)
-    if (conversion !== undefined) await checkConversion(services.conversions, conversion)
+    const asWritten = conversionOnWrite(request.encoding, rows.encoding)
+    if (asWritten !== undefined) await checkConversion(services.conversions, asWritten)
+    const conversion = isBinary ? undefined : asWritten
     const encoderOptions: EncoderOptions = [rows.format, rows.options, columnNames(request), target]
     return new BlobRowsUpload(services, request, { coder, encoderOptions, conversion }, blob, call, closed)
   }
@@ -74,6 +75,7 @@ export class BlobRowsUpload {
     this.#call = call
     this.#writer = new BlobWriter(blob, {
       format: coder,
+      extra: request.extra ?? {},
       columns: coder.format === 'parquet' ? parquetColumns(request) : [],
       spool: { ...services.config, backendPid: call.origin.pid },
       maxBlockBytes: request.call.blockSizeMb * MEBIBYTE,

@@ -8,6 +8,7 @@ import { encodeCopyText } from '../formats/copy-text.ts'
 import { needsSingleColumn } from '../formats/format.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
+import type { MemoryLease } from '../memory-budget.ts'
 import { asPgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { CopyPlan } from '../sql/copy-plan.ts'
@@ -56,7 +57,7 @@ export async function* readCopyRows(
   const decoder = createRowDecoder('tsv', TEXT_OPTIONS, { columns: columnNames(copy), withLine: false }, target, writer)
   const memory = services.memory.open(signal)
   try {
-    for await (const chunk of readAsText(services, copy, blob, signal)) {
+    for await (const chunk of readAsText(services, copy, blob, memory, signal)) {
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
       yield* writer.take()
@@ -72,9 +73,10 @@ export async function* readCopyRows(
 
 /** In COPY's text format and the database's encoding. */
 async function* readAsText(
-  { config, server }: Services,
+  { config, server, memory: { maxRowBytes } }: Services,
   copy: ServerCopy,
   blob: Blob,
+  memory: MemoryLease,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const { plan, call, columns } = copy
@@ -88,7 +90,8 @@ async function* readAsText(
   const bytes = readBlob(blob, read, ...(plan.format === 'text' ? [encodeCopyText()] : []))
   if (plan.format === 'binary') {
     await withTableAlike(server.backend, copy, signal, admin => copyIn(admin, copy, [NO_BINARY_ROWS], signal))
-    yield* binaryAsText(server, copy, copy.clientEncoding, bytes, signal)
+    const binary = { backend: server.backend, maxRowBytes, memory }
+    yield* binaryAsText(binary, copy, copy.clientEncoding, bytes, signal)
     return
   }
   const table = await openTableAlike(server.backend, copy, signal)

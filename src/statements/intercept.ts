@@ -1,5 +1,6 @@
 import { serialize } from 'pg-protocol'
 import type { BackendConfig } from '../config/backend-url.ts'
+import { hasOwnSchema } from '../config/config.ts'
 import { openCopy } from '../operations/copy-open.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { cstring } from '../protocol/cstring.ts'
@@ -229,7 +230,7 @@ export class StatementInterceptor implements Interceptor {
     const session = this.#session
     const began = performance.now()
     session.log.debug({ message, statements }, 'operation begun')
-    const owner = new ResourceOwner(this.#login.backend, this.#login.database)
+    const owner = new ResourceOwner(this.#login.backend, this.#login.database, hasOwnSchema(this.#services.config))
     try {
       await session.withBackend(backend => work(backend, owner))
     } catch (error) {

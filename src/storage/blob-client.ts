@@ -21,6 +21,8 @@ import {
   type RequestContext,
   toPgError,
 } from './errors.ts'
+import { faultPolicy } from './fault-policy.ts'
+import type { TakeFault } from './faults.ts'
 import { FIRST_PAGE_BLOBS, nextPageSize } from './list-pages.ts'
 import { nameReferences } from './listed-names.ts'
 import { checkAccountName, checkBlobPath, checkContainerName } from './names.ts'
@@ -53,13 +55,15 @@ export function openBlob(
   credential: Credential,
   container: string,
   path: string,
+  takeFault?: TakeFault,
 ): Blob {
   checkAccountName(account)
   checkContainerName(container)
   checkBlobPath(path)
   const url = `${endpointFor(endpoints, account)}/${encodeURIComponent(container)}/${encodePath(path)}`
   const query = credential.kind === 'sas' ? `?${credential.query}` : ''
-  const client = new BlockBlobClient(url + query, pipelineFor(endpoints, url, account, credential))
+  const fault = takeFault && faultPolicy(false, operation => takeFault({ operation, account, container, path }))
+  const client = new BlockBlobClient(url + query, pipelineFor(endpoints, url, account, credential, fault))
   const anonymous = credential.kind === 'anonymous'
   return {
     download: options => download(client, { account, anonymous, operation: 'download' }, options),
@@ -87,12 +91,14 @@ export async function* listBlobs(
   container: string,
   prefix: string,
   callerSignal: AbortSignal,
+  takeFault?: TakeFault,
 ): AsyncGenerator<ListedBlob[]> {
   checkAccountName(account)
   checkContainerName(container)
   const query = credential.kind === 'sas' ? `?${credential.query}` : ''
   const url = `${endpointFor(endpoints, account)}/${encodeURIComponent(container)}${query}`
-  const client = new ContainerClient(url, pipelineFor(endpoints, url, account, credential))
+  const fault = takeFault && faultPolicy(true, operation => takeFault({ operation, account, container, path: prefix }))
+  const client = new ContainerClient(url, pipelineFor(endpoints, url, account, credential, fault))
   const context: RequestContext = { account, anonymous: credential.kind === 'anonymous', operation: 'list' }
   const guard = new RequestGuard(callerSignal, SILENCE_LIMIT_MS, () => noAnswer(context, SILENCE_LIMIT_MS / 1000))
   try {
@@ -143,13 +149,17 @@ export function pipelineFor(
   url: string,
   account: string,
   credential: Credential,
+  fault?: ReturnType<typeof faultPolicy> | undefined,
 ): Pipeline {
   // The SDK's types know only of the first of these. Redirects lead where nobody has configured that requests may go.
   const options = {
     retryOptions: RETRIES,
     redirectOptions: { maxRetries: 0 },
     ...(endpoints.trust && { tlsOptions: endpoints.trust }),
-    additionalPolicies: [{ policy: nameReferences, position: 'perRetry' }],
+    additionalPolicies: [
+      { policy: nameReferences, position: 'perRetry' },
+      ...(fault ? [{ policy: fault, position: 'perCall' }] : []),
+    ],
   }
   switch (credential.kind) {
     case 'shared-key':

@@ -29,6 +29,17 @@ describe('blobgres dev', () => {
     await rm(dataDir, { recursive: true, force: true })
   })
 
+  it('tells what it does while it starts', async () => {
+    const steps = ['Making a database with initdb …', 'Looking after the samples …', 'Preparing the database app …']
+    expect(await dev.logged(/Preparing/)).toBe(`${steps.join('\n')}\n`)
+  })
+
+  it('tells clients of the storage how to connect', async () => {
+    const [connectionString = ''] = /^ *(DefaultEndpoints\S+)$/m.exec(dev.banner)?.slice(1) ?? []
+    const service = BlobServiceClient.fromConnectionString(connectionString)
+    expect(await service.getContainerClient('samples').exists()).toBe(true)
+  })
+
   it('announces the extension as Azure does', async () => {
     const { url } = parseBanner(dev.banner)
     expect(await psql(url, 'SHOW azure.extensions')).toMatchObject({ stdout: 'azure_storage\n', stderr: '' })
@@ -42,6 +53,7 @@ describe('blobgres dev', () => {
       FROM pg_roles AS u, pg_database, pg_extension
       WHERE rolname = current_user AND datname = current_database() AND extname = 'azure_storage'`
     expect(await psql(url, facts)).toMatchObject({ stdout: 'f|t|t|t|t|t|t\n', stderr: '' })
+    expect(await psql(url, 'SELECT * FROM blobgres.faults()')).toMatchObject({ stdout: '', stderr: '' })
     expect(await psql(url, 'SHOW shared_preload_libraries')).toMatchObject({ stdout: 'azure_storage\n', stderr: '' })
   })
 

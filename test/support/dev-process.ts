@@ -15,6 +15,7 @@ export const CLI = [
 export interface CliResult {
   readonly status: number | null
   readonly stdout: string
+  /** Without the steps of a start. */
   readonly stderr: string
 }
 
@@ -56,7 +57,7 @@ export function startProgram(
     stdout += chunk
   })
   const ended = new Promise<CliResult>(resolve => {
-    child.once('close', status => resolve({ status, stdout, stderr }))
+    child.once('close', status => resolve({ status, stdout, stderr: withoutProgress(stderr) }))
   })
   const shown = async (stream: Readable, all: () => string, pattern: RegExp): Promise<string> => {
     const over = ended.then(({ status }) => {
@@ -79,6 +80,9 @@ export function startProgram(
     kill: signal => void child.kill(signal),
   }
 }
+
+/** `blobgres dev` tells each step as it begins. */
+const withoutProgress = (stderr: string): string => stderr.replace(/^.* …\n/gm, '')
 
 /** Runs `blobgres` to its end. */
 export function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliResult> {

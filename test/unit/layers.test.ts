@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 const LAYERS = [
   'cli.ts',
   'index.ts',
+  'testcontainers.ts',
   'dev',
   'healthcheck.ts',
   'usual-account.ts',
