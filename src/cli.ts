@@ -16,6 +16,8 @@ import { trusting } from './storage/endpoints.ts'
 /** Something that runs until it is told to end, or fails on its own. */
 interface Service {
   readonly failure?: Promise<never>
+  /** Resolves when it is told to end by another way than a signal. */
+  readonly stopped?: Promise<void>
   close(): Promise<void>
 }
 
@@ -75,16 +77,16 @@ async function healthcheck(flags: Flags): Promise<number> {
 async function doctor(flags: Flags): Promise<number> {
   const [env, file] = environments()
   const { json = false, dataDir } = readOptions('doctor', flags, env, file)
-  const [{ examine }, { printFindings }, { configOfRunning }] = await Promise.all([
+  const [{ examine }, { printFindings }, { runningStack }] = await Promise.all([
     import('./doctor/doctor.ts'),
     import('./doctor/print.ts'),
     import('./dev/running-stack.ts'),
   ])
   // A server that is named goes before the stack that runs here, and that before variables for whatever programs.
   const isNamed = flags.backend ?? env.BLOBGRES_BACKEND ?? file.BLOBGRES_BACKEND
-  const stack = isNamed ? undefined : await configOfRunning(dataDir)
+  const stack = isNamed ? undefined : await runningStack(dataDir)
   takeAzureVariables(file)
-  const findings = await examine(stack ?? readConfig(flags, env, file))
+  const findings = await examine(stack?.config ?? readConfig(flags, env, file))
   process.stdout.write(printFindings(findings, json))
   return findings.some(({ result }) => result === 'failed') ? 1 : 0
 }
@@ -94,15 +96,17 @@ async function infer(flags: Flags, [source = '']: readonly string[]): Promise<nu
   const [env, file] = environments()
   const { dataDir, storageEndpoints, storageCa, ...options } = readOptions('infer', flags, env, file)
   const account = usualAccount(env) ?? usualAccount(file)
-  const [{ inferCommand }, { storageOfRunning }] = await Promise.all([
+  const [{ inferCommand }, { runningStack }] = await Promise.all([
     import('./infer/command.ts'),
     import('./dev/running-stack.ts'),
   ])
-  const stack = await storageOfRunning(dataDir)
+  const stack = await runningStack(dataDir)
+  const known = stack?.config.storageEndpoints
+  const trust = storageCa ? trusting(storageCa) : known?.trust
   const endpoints = {
     ...storageEndpoints,
-    accounts: new Map([...(stack?.accounts ?? []), ...storageEndpoints.accounts]),
-    ...(storageCa ? { trust: trusting(storageCa) } : stack?.trust && { trust: stack.trust }),
+    accounts: new Map([...(known?.accounts ?? []), ...storageEndpoints.accounts]),
+    ...(trust && { trust }),
   }
   const secretOf = (name: string) => (name === account?.name ? account.secret : stack?.secretOf(name))
   process.stdout.write(await inferCommand(source, { ...options, endpoints, secretOf }))
@@ -146,7 +150,7 @@ async function run(start: (flags: Flags) => Promise<Service>, flags: Flags): Pro
   })
   const service = await start(flags)
   try {
-    await Promise.race([signalled, ...(service.failure ? [service.failure] : [])])
+    await Promise.race([signalled, service.stopped ?? signalled, service.failure ?? signalled])
   } finally {
     await service.close()
   }
@@ -165,6 +169,16 @@ async function execute({ command, flags, args }: Invocation): Promise<number> {
       return run(serve, flags)
     case 'dev':
       return run(dev, flags)
+    case 'status':
+    case 'stop':
+    case 'reset':
+    case 'seed':
+      return (await import('./dev/stack-commands.ts'))[command](flags, ...environments())
+    case 'snapshot':
+    case 'restore':
+      return (await import('./dev/stack-commands.ts'))[command](args[0] ?? '', flags, ...environments())
+    case 'sql':
+      return (await import('./dev/sql-command.ts')).sqlCommand(args[0], flags, ...environments())
     case 'certificate':
       return certificate(args)
     case 'doctor':

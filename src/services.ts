@@ -1,3 +1,5 @@
+import type { Sessions } from './activity/sessions.ts'
+import type { Transfers } from './activity/transfers.ts'
 import type { Conversions } from './backend/conversions.ts'
 import type { ServerState } from './backend/server-state.ts'
 import type { Config } from './config/config.ts'
@@ -18,6 +20,8 @@ export interface Services {
   readonly conversions: Conversions
   /** For large rows of the functions. */
   readonly memory: MemoryBudget
+  readonly sessions: Sessions
+  readonly transfers: Transfers
   /** Undefined where nobody may ask for any. */
   readonly faults: Faults | undefined
 }

@@ -2,6 +2,13 @@
 export const COMMANDS = {
   serve: 'The proxy, in front of your PostgreSQL',
   dev: 'PostgreSQL 18, Azurite and the proxy, with sample data, to try it on this machine',
+  status: 'Whether the stack of dev in a data folder runs, and how to reach it',
+  stop: 'End it',
+  reset: 'Make its databases and blobs what they were when it was new',
+  snapshot: 'Keep its databases and blobs under a name',
+  restore: 'Make them what they were at a snapshot',
+  seed: 'Put the files of its seed folder in place once more, and run the SQL there',
+  sql: 'Run SQL from the command line, or from standard input, and print what psql would',
   doctor: 'Look at all that the proxy needs, and say what to do about what is wrong',
   infer: 'Print the table, and the COPY, for a blob or a local file',
   certificate: 'Make server.crt and server.key in a directory, for an emulator, unless they are there',
@@ -22,12 +29,26 @@ export const EXAMPLES: Readonly<Record<CommandName | 'blobgres', readonly string
   dev: [
     'blobgres dev                        # prints how to connect, and statements to paste',
     'blobgres dev --account mystorage    # SQL that names this account works here too',
-    'blobgres dev --data-dir /tmp/second --listen 127.0.0.1:0 --azurite-port 0   # beside another one',
+    'blobgres dev --seed ./seed          # own blobs and tables: seed/mystorage/mycontainer/a.csv, seed/1-tables.sql',
+    'blobgres dev --data-dir /tmp/second --port 0   # beside another one',
   ],
   serve: [
     'BLOBGRES_BACKEND=postgres://postgres:secret@db.example/postgres blobgres serve',
     'DATABASE_URL=postgres://postgres:secret@db.example/postgres blobgres serve --listen 0.0.0.0:5433',
     "blobgres serve --backend postgres://postgres@localhost --storage-endpoint 'http://127.0.0.1:10000/{account}'",
+  ],
+  status: [
+    'blobgres status',
+    'blobgres status -o env              # DATABASE_URL and AZURE_STORAGE_CONNECTION_STRING, to eval or for .env',
+  ],
+  stop: ['blobgres stop', 'blobgres stop --data-dir /tmp/second'],
+  reset: ['blobgres reset                      # ends the sessions in its databases'],
+  snapshot: ['blobgres snapshot before-migration  # ends the sessions in its databases'],
+  restore: ['blobgres restore before-migration'],
+  seed: ['blobgres seed', 'blobgres seed --seed ./more'],
+  sql: [
+    `blobgres sql "SELECT path, bytes FROM azure_storage.blob_list('pgquickstart', 'samples')"`,
+    'blobgres sql <script.sql',
   ],
   doctor: [
     'blobgres doctor                     # with what serve is given, or in the folder of a running dev stack',

@@ -5,6 +5,7 @@ import type { SpoolOptions } from '../storage/blob-spool.ts'
 import { type StorageEndpoints, trusting } from '../storage/endpoints.ts'
 import { BACKEND_FORM, type BackendConfig, backendConfig } from './backend-url.ts'
 import { type Environment, type Flags, readOptions } from './read-options.ts'
+import { AZURE_ENDPOINT } from './storage-endpoints.ts'
 import { readTls, type TlsConfig } from './tls-files.ts'
 import { type Address, ConfigError } from './values.ts'
 
@@ -50,7 +51,11 @@ export function readConfig(flags: Flags, ...environments: readonly Environment[]
   const config: Config = {
     ...others,
     backend: backendConfig({ ...backend, password: backend.password ?? backendPassword }),
-    storageEndpoints: Object.freeze({ ...storageEndpoints, ...(storageCa && { trust: trusting(storageCa) }) }),
+    storageEndpoints: Object.freeze({
+      accounts: storageEndpoints.accounts,
+      defaultTemplate: storageEndpoints.defaultTemplate ?? AZURE_ENDPOINT,
+      ...(storageCa && { trust: trusting(storageCa) }),
+    }),
     ...(tls && { tls }),
   }
   return Object.freeze(Object.defineProperty(config, 'credentialKey', { value: credentialKey, enumerable: false }))

@@ -1,7 +1,10 @@
 import { resolve } from 'node:path'
 import type { LogLevel } from '../log.ts'
+import type { StorageEndpoints } from '../storage/endpoints.ts'
 import { type Environment, type Flags, readOptions } from './read-options.ts'
 import type { Address } from './values.ts'
+
+const AZURITE_PORT = 10000
 
 /** Who an application's people are, as on Azure: nobody there is a superuser. */
 export interface Admin {
@@ -21,7 +24,15 @@ export interface DevConfig {
   /** Theirs, in the place of Azurite's own. Not enumerable. */
   readonly accountKey: string | undefined
   readonly admin: Admin
+  /** In each of the accounts. */
+  readonly containers: readonly string[]
+  /** Where other accounts are; without it, nowhere. */
+  readonly storageEndpoints?: StorageEndpoints
   readonly dataDir: string
+  /** Nothing outlives the stack. */
+  readonly inMemory?: boolean
+  /** Files that become blobs, and SQL. */
+  readonly seed?: string
   /** Scripts for the first start. */
   readonly initScripts?: string
   readonly strictAzure?: boolean
@@ -34,9 +45,20 @@ export interface DevConfig {
 /** @throws ConfigError */
 export function readDevConfig(flags: Flags, ...environments: readonly Environment[]): DevConfig {
   const options = readOptions('dev', flags, ...environments)
-  const { accounts = [], dataDir, adminUser, adminPassword, databaseName, accountKey, ...others } = options
+  const { adminUser, adminPassword, databaseName, accountKey, ...rest } = options
+  const { accounts = [], containers = [], dataDir, port, azuritePort, listen, seed, ...others } = rest
   const admin = { user: adminUser, database: databaseName, password: adminPassword }
-  const config = { ...others, accounts, accountKey, admin, dataDir: resolve(dataDir) }
+  const config = {
+    ...others,
+    accountKey,
+    admin,
+    listen: port === undefined ? listen : { ...listen, port },
+    azuritePort: azuritePort ?? (port === 0 ? 0 : AZURITE_PORT),
+    accounts,
+    containers,
+    dataDir: resolve(dataDir),
+    ...(seed !== undefined && { seed: resolve(seed) }),
+  }
   Object.defineProperty(admin, 'password', { enumerable: false })
   Object.defineProperty(config, 'accountKey', { enumerable: false })
   return Object.freeze(config)

@@ -1,4 +1,4 @@
-import { isAccountName } from '../storage/names.ts'
+import { isAccountName, isContainerName } from '../storage/names.ts'
 import { badValue, ConfigError, type Given, parseBytes } from './values.ts'
 
 export const CREDENTIAL_KEY_LENGTH = 32
@@ -36,4 +36,18 @@ export function parseAccounts({ name, value }: Given): readonly string[] {
     if (!isAccountName(account)) throw badValue({ name, value: account }, 'the name of a storage account')
     return account
   })
+}
+
+export function parseContainers({ name, value }: Given): readonly string[] {
+  return value.split(',').map(each => {
+    const container = each.trim()
+    if (!isContainerName(container)) throw badValue({ name, value: container }, 'the name of a container')
+    return container
+  })
+}
+
+/** Of a snapshot. */
+export function parseSnapshotName({ name, value }: Given): string {
+  if (/^[\w.-]{1,63}$/.test(value) && value !== 'initial') return value
+  throw badValue({ name, value }, 'a name of letters, digits and _.-, other than "initial"')
 }

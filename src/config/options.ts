@@ -4,19 +4,18 @@ import { LOG_LEVELS } from '../log.ts'
 import { ADMIN_OPTIONS } from './admin-options.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import type { CommandName } from './commands.ts'
-import type { ByCommand, OptionRow } from './option-row.ts'
-import { CREDENTIAL_KEY_LENGTH, parseAccounts, parseCredentialKey, parseRowSize } from './option-values.ts'
+import { CREDENTIAL_KEY_LENGTH, parseCredentialKey, parseRowSize } from './option-values.ts'
+import { STACK_OPTIONS } from './stack-options.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
 import { readCertificates } from './tls-files.ts'
 import { TOOL_OPTIONS } from './tool-options.ts'
-import { usualAccountName, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
+import { type Environment, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
 import {
   type Given,
   parseAddress,
   parseBytes,
   parseCount,
   parseOneOf,
-  parsePort,
   parseSeconds,
   parseSwitch,
   parseText,
@@ -24,6 +23,34 @@ import {
 
 /** What looks at a server as the proxy does. */
 const SERVING = ['serve', 'doctor'] as const
+
+type ByCommand = string | Readonly<Partial<Record<CommandName, string>>>
+
+/** One option: a flag and a variable, `--log-level` and `BLOBGRES_LOG_LEVEL`. */
+export interface OptionRow<T> {
+  readonly name: string
+  readonly commands: readonly CommandName[]
+  /** Other spellings of the flag, for commands with little else, such as `-o`. */
+  readonly short?: string
+  /** Stands for the value in the help. */
+  readonly value: string
+  /** What the flag means without a value. */
+  readonly alone?: string
+  /** It never has one: what comes next is an argument. */
+  readonly bare?: true
+  /** @throws ConfigError */
+  readonly parse: (given: Given) => T
+  /** As a user would write it; by command where they differ. */
+  readonly default?: ByCommand
+  /** What a variable that is not ours says of it. @throws ConfigError */
+  readonly usual?: (env: Environment, command: CommandName) => Given | undefined
+  /** What holds without it, where that is no value that a user could write. */
+  readonly otherwise?: ByCommand
+  /** Has a variable and no flag: that would show in the list of processes. */
+  readonly secret?: true
+  /** Markdown; the help shows it without backticks. */
+  readonly description: string
+}
 
 /**
  * All options, under the names that the configuration has for their values. Flags, variables, the help and the README's
@@ -75,11 +102,13 @@ export const OPTIONS = {
   },
   storageEndpoints: {
     name: 'storage-endpoint',
-    commands: [...SERVING, 'infer'],
+    commands: [...SERVING, 'dev', 'infer'],
     value: 'url',
     parse: parseEndpoints,
-    usual: usualEndpoint,
-    default: AZURE_ENDPOINT,
+    // In the dev stack such an account is one of Azurite's.
+    usual: (env, command) => (command === 'dev' ? undefined : usualEndpoint(env)),
+    default: { serve: AZURE_ENDPOINT, doctor: AZURE_ENDPOINT, infer: AZURE_ENDPOINT },
+    otherwise: { dev: 'for the accounts of its Azurite alone' },
     description:
       'where blobs are: a URL with `{account}` for all accounts, `account=url` for one; repeatable. Azurite is at ' +
       '`http://127.0.0.1:10000/{account}`',
@@ -180,39 +209,9 @@ export const OPTIONS = {
     parse: (given: Given) => given,
     description: 'its key (PEM)',
   },
-  azuritePort: {
-    name: 'azurite-port',
-    commands: ['dev'],
-    value: 'port',
-    parse: parsePort,
-    default: '10000',
-    description: "Azurite's port; `0` takes a free one",
-  },
-  accounts: {
-    name: 'account',
-    commands: ['dev'],
-    value: 'name',
-    parse: parseAccounts,
-    usual: usualAccountName,
-    otherwise: 'pgquickstart and devstoreaccount1 alone',
-    description: 'a storage account to have in Azurite, with the key that its default account has; repeatable',
-  },
-  dataDir: {
-    name: 'data-dir',
-    commands: ['dev', 'doctor', 'infer'],
-    value: 'directory',
-    parse: parseText,
-    default: '.blobgres',
-    description: 'what is kept between runs',
-  },
+  ...STACK_OPTIONS,
+  ...TOOL_OPTIONS,
   ...ADMIN_OPTIONS,
-  initScripts: {
-    name: 'init-scripts',
-    commands: ['dev'],
-    value: 'directory',
-    parse: parseText,
-    description: '`*.sql` and `*.sh` in it run once, in order, when the data is made, before anyone can connect',
-  },
   strictAzure: {
     name: 'strict-azure',
     commands: [...SERVING, 'dev'],
@@ -226,7 +225,7 @@ export const OPTIONS = {
   },
   extras: {
     name: 'extras',
-    commands: ['serve', 'dev'],
+    commands: [...SERVING, 'dev'],
     value: 'on|off',
     alone: 'on',
     parse: parseSwitch,
@@ -248,10 +247,9 @@ export const OPTIONS = {
     commands: [...SERVING, 'dev'],
     value: 'level',
     parse: (given: Given) => parseOneOf(given, LOG_LEVELS),
-    default: { serve: 'info', doctor: 'silent', dev: 'warn' },
+    default: { serve: 'info', dev: 'warn' },
     description: `${LOG_LEVELS.map(level => `\`${level}\``).join(', ')}; to standard error, as JSON lines, or pretty on a terminal`,
   },
-  ...TOOL_OPTIONS,
   drainTimeoutMs: {
     name: 'drain-timeout',
     commands: SERVING,
@@ -261,8 +259,6 @@ export const OPTIONS = {
     description: 'how long a shutdown waits for what is under way',
   },
 } as const satisfies Readonly<Record<string, OptionRow<unknown>>>
-
-export type { OptionRow }
 
 /** The environment variable of an option. */
 export function variableOf({ name }: Pick<OptionRow<unknown>, 'name'>): string {

@@ -1,4 +1,3 @@
-import type { OptionRow } from './option-row.ts'
 import { parseSwitch, parseText } from './values.ts'
 
 /** Of the commands that look at something, and print what they see. */
@@ -39,4 +38,4 @@ export const TOOL_OPTIONS = {
     otherwise: 'as it looks',
     description: 'whether the first line has the names of the columns',
   },
-} as const satisfies Readonly<Record<string, OptionRow<unknown>>>
+} as const

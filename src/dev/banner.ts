@@ -1,29 +1,27 @@
 import type { Admin } from '../config/dev-config.ts'
 import { type Address, reachableHost } from '../config/values.ts'
-import { connectionString, type StorageAccount } from './azurite.ts'
-import { SUPERUSER } from './set-up.ts'
+import type { StackAccess } from './access.ts'
 
 export interface BannerFacts {
   readonly listen: Address
   readonly azurite: Address
+  readonly access: StackAccess
   /** The samples'. */
-  readonly account: StorageAccount
+  readonly account: string
   readonly admin: Admin
   readonly dataDir: string
   readonly strictAzure?: boolean
 }
 
 /** What a started dev stack prints: where everything is, and statements to paste, as often as one likes. */
-export function banner({ listen, azurite, account, admin, dataDir, strictAzure }: BannerFacts): string {
+export function banner({ listen, azurite, access, account, admin, dataDir, strictAzure }: BannerFacts): string {
   const host = reachableHost(listen.host)
-  const samples = `https://${account.name}.blob.core.windows.net/samples`
-  const url = ({ user, database }: typeof SUPERUSER | Admin) =>
-    `postgres://${user}@${host}:${listen.port}/${encodeURIComponent(database)}`
+  const samples = `https://${account}.blob.core.windows.net/samples`
   const strict = strictAzure ? ' It creates the extensions that azure.extensions lists.' : ''
-  const list = `SELECT path, bytes FROM azure_storage.blob_list('${account.name}', 'samples')`
+  const list = `SELECT path, bytes FROM azure_storage.blob_list('${account}', 'samples')`
   return `Blobgres listens on ${listen.host}:${listen.port}, Azurite on ${azurite.host}:${azurite.port}
 
-  ${url(admin)}
+  ${access.connectionUri}
 is an admin as on Azure: no superuser, but a member of azure_pg_admin, and the owner of its database.${strict}
 
 Connect with
@@ -36,10 +34,10 @@ and paste
 
 Without psql: npx blobgres sql "${list}"
 For Azure Storage Explorer and other clients of the storage:
-  ${connectionString(account, { ...azurite, host: reachableHost(azurite.host) })}
+  ${access.storageConnectionString}
 
 Data and logs (postgres.log, azurite.log) are in ${dataDir}; blobgres reset starts afresh.
-The superuser is ${url(SUPERUSER)}
+The superuser is ${access.superuserUri}
 Managed identity is emulated: azure_storage.account_options_managed_identity(…) opens each account of this Azurite.
 Ctrl-C stops everything.
 `

@@ -9,12 +9,14 @@ import { initCluster, startPostgres } from './postgres.ts'
 import { preloadStandIn } from './stand-in-library.ts'
 
 const VERSION = '18'
+/** Of data that nobody wants any more when its server has gone. */
+const WITHOUT_CARE = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }
 const PID_FILE = 'postmaster.pid'
 
 /** Runs the dev stack's PostgreSQL on its data in `dataDir`, which is created the first time. */
 export async function startDevPostgres(
   dataDir: string,
-  { azureExtensions, admin }: Pick<DevConfig, 'azureExtensions' | 'admin'>,
+  { azureExtensions, admin, inMemory }: Pick<DevConfig, 'azureExtensions' | 'admin' | 'inMemory'>,
   port: number,
   onOutput: (chunk: Buffer) => void,
 ): Promise<Child> {
@@ -36,6 +38,7 @@ export async function startDevPostgres(
     port,
     unix_socket_directories: '',
     'azure.extensions': azureExtensions,
+    ...(inMemory && WITHOUT_CARE),
     ...(await passwordRule(dataDir, admin)),
     ...(await preloadStandIn(binaries, `${dataDir}-lib`)),
   }

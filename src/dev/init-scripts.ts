@@ -12,27 +12,33 @@ const RUNNERS: Readonly<Record<string, readonly [command: string, ...args: strin
 }
 
 export interface InitScripts {
-  /** Runs them, if they have not been run to their end before. */
-  run(proxy: Address, admin: Admin): Promise<void>
+  /** The data is new, and so whatever is done once is to be done. */
+  readonly isFirst: boolean
+  /** Runs them and then `more`, if they have not been run to their end before. */
+  run(proxy: Address, admin: Admin, more: () => Promise<void>): Promise<void>
 }
 
 /**
  * The scripts in `scriptDir`, which run once for the cluster in `postgresDir`, before anyone but they has seen it. One that
- * a failed or broken-off start has left half done is removed: they begin anew with a new one.
+ * a failed or broken-off start has left half done is removed: they begin anew with a new one. So it is with a seed.
  */
 export async function prepareInitScripts(
   scriptDir: string | undefined,
   dataDir: string,
   postgresDir: string,
+  hasSeed: boolean,
 ): Promise<InitScripts> {
   const unfinished = join(dataDir, 'init-scripts-unfinished')
   if (await exists(unfinished)) await rm(postgresDir, { recursive: true, force: true })
-  const scripts = scriptDir === undefined || (await exists(postgresDir)) ? [] : await listScripts(scriptDir)
-  if (scripts.length > 0) await writeFile(unfinished, '')
+  const isFirst = !(await exists(postgresDir))
+  const scripts = scriptDir === undefined || !isFirst ? [] : await listScripts(scriptDir)
+  if (scripts.length > 0 || (isFirst && hasSeed)) await writeFile(unfinished, '')
   else await rm(unfinished, { force: true })
   return {
-    async run(proxy, admin) {
+    isFirst,
+    async run(proxy, admin, more) {
       for (const script of scripts) await runScript(script, proxy, admin)
+      if (isFirst) await more()
       await rm(unfinished, { force: true })
     },
   }

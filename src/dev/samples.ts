@@ -40,9 +40,12 @@ export async function uploadSamples(endpoint: string, account: StorageAccount): 
   for (const [name, content] of samples()) {
     if (present.has(name)) continue
     const bytes = await content()
-    const contentType = CONTENT_TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream'
-    await container.getBlockBlobClient(name).uploadData(bytes, { blobHTTPHeaders: { blobContentType: contentType } })
+    await container.getBlockBlobClient(name).uploadData(bytes, { blobHTTPHeaders: headersOf(name) })
   }
+}
+
+export function headersOf(blob: string): { blobContentType: string } {
+  return { blobContentType: CONTENT_TYPES[blob.split('.').at(-1) ?? ''] ?? 'application/octet-stream' }
 }
 
 function samples(): Map<string, () => Promise<Buffer>> {

@@ -7,7 +7,7 @@ import { scramVerifier } from './scram-verifier.ts'
 
 export const SUPERUSER = { user: 'postgres', database: 'postgres' } as const
 
-/** The admin and its database, and in both databases the extension with the samples' account. `proxy` is where it listens. */
+/** The admin and its database, and in both databases the extension with these accounts. `proxy` is where it listens. */
 export async function setUp(proxy: Address, admin: Admin, accounts: readonly StorageAccount[]): Promise<void> {
   await withClient({ ...proxy, ...SUPERUSER }, async client => {
     await createAdmin(client, admin)
@@ -17,8 +17,8 @@ export async function setUp(proxy: Address, admin: Admin, accounts: readonly Sto
       await client.query(`CREATE DATABASE ${database} OWNER ${owner}`)
     }
   })
-  const logins = [{ ...admin, password: admin.password }, SUPERUSER]
-  for (const login of logins) await withClient({ ...proxy, ...login }, client => register(client, accounts))
+  const register = (client: pg.Client) => registerAccounts(client, accounts)
+  await Promise.all([loginOf(admin), SUPERUSER].map(login => withClient({ ...proxy, ...login }, register)))
 }
 
 async function createAdmin(client: pg.Client, { user, password }: Admin): Promise<void> {
@@ -30,7 +30,13 @@ async function createAdmin(client: pg.Client, { user, password }: Admin): Promis
   await client.query('GRANT pg_read_all_settings TO azure_pg_admin')
 }
 
-async function register(client: pg.Client, accounts: readonly StorageAccount[]): Promise<void> {
+/** For pg's client. */
+export function loginOf({ user, password, database }: Admin): pg.ClientConfig {
+  return { user, database, ...(password !== undefined && { password }) }
+}
+
+/** Those that are not there yet: people may have registered one in another way. */
+async function registerAccounts(client: pg.Client, accounts: readonly StorageAccount[]): Promise<void> {
   try {
     await client.query('CREATE EXTENSION IF NOT EXISTS azure_storage')
   } catch (error) {
@@ -41,10 +47,14 @@ async function register(client: pg.Client, accounts: readonly StorageAccount[]):
   await client.query('ALTER EXTENSION azure_storage UPDATE').catch(cause => {
     throw new Error('the data folder is of an earlier Blobgres that cannot be updated: remove it', { cause })
   })
-  for (const { name, key } of accounts) await client.query('SELECT azure_storage.account_add($1, $2)', [name, key])
+  const { rows } = await client.query<{ account_name: string }>('SELECT account_name FROM azure_storage.account_list()')
+  const known = new Set(rows.map(row => row.account_name))
+  for (const { name, key } of accounts) {
+    if (!known.has(name)) await client.query('SELECT azure_storage.account_add($1, $2)', [name, key])
+  }
 }
 
-async function withClient(config: pg.ClientConfig, work: (client: pg.Client) => Promise<void>): Promise<void> {
+export async function withClient(config: pg.ClientConfig, work: (client: pg.Client) => Promise<void>): Promise<void> {
   // All that the driver would otherwise take from the variables PG*, which are not for this server.
   const client = new pg.Client({ ssl: false, options: '-c search_path=pg_catalog,pg_temp', ...config })
   client.on('error', () => {}) // whoever waits for an answer is told too

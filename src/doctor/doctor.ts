@@ -5,7 +5,7 @@ import { ManagedIdentity } from '../credentials/managed-identity.ts'
 import { withProxyKey } from '../credentials/sealing.ts'
 import { readSealingKey } from '../extension/install.ts'
 import type { Asker } from '../loopback/ask.ts'
-import { endpointFor } from '../storage/endpoints.ts'
+import { knownEndpoint } from '../storage/endpoints.ts'
 import { checkAccount, checkToken, type Keys } from './account-checks.ts'
 import { type Database, databasesWithExtension } from './databases.ts'
 import { checkEndpoint, type EndpointFindings } from './endpoint-checks.ts'
@@ -78,7 +78,7 @@ async function examineStorage(config: Config, databases: readonly Database[], ke
   }
   const endpoints = new Map<string, EndpointFindings>()
   for (const name of names) {
-    const url = endpointFor(config.storageEndpoints, name)
+    const url = knownEndpoint(config.storageEndpoints, name) ?? name
     if (!endpoints.has(url)) endpoints.set(url, await checkEndpoint(config, name))
   }
   const isIdentityUsed = accounts.some(({ authType }) => authType === 'managed-identity')
@@ -86,7 +86,7 @@ async function examineStorage(config: Config, databases: readonly Database[], ke
   const findings = [...endpoints.values()].flatMap(({ findings }) => findings)
   if (token !== undefined) findings.push(token)
   for (const account of accounts) {
-    const url = endpointFor(config.storageEndpoints, account.name)
+    const url = knownEndpoint(config.storageEndpoints, account.name) ?? account.name
     const isReached = endpoints.get(url)?.isReached
     const lacksToken = account.authType === 'managed-identity' && token?.result !== 'ok'
     const obstacle = isReached ? (lacksToken ? 'there is no token' : undefined) : 'the endpoint does not answer'

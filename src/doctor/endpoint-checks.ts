@@ -1,7 +1,7 @@
 import { connect } from 'node:tls'
 import type { Config } from '../config/config.ts'
 import { tryUrl } from '../config/values.ts'
-import { endpointFor, type StorageEndpoints } from '../storage/endpoints.ts'
+import { endpointFor, knownEndpoint, type StorageEndpoints } from '../storage/endpoints.ts'
 import { probe, type UnreachableError } from '../storage/probe.ts'
 import { type Finding, failed, look, type Outcome, ok, shell, untried, wordsOf } from './finding.ts'
 import { quoted } from './server-checks.ts'
@@ -24,7 +24,11 @@ export interface EndpointFindings {
 
 /** Whether an account's endpoint has that name, shows a good certificate and answers; and what time it has. */
 export async function checkEndpoint({ storageEndpoints }: Config, account: string): Promise<EndpointFindings> {
-  const url = endpointFor(storageEndpoints, account)
+  const url = knownEndpoint(storageEndpoints, account)
+  if (url === undefined) {
+    const none = await look(`endpoint of ${account}`, async () => ok(endpointFor(storageEndpoints, account)))
+    return { findings: [none], isReached: false }
+  }
   let date = Number.NaN
   const endpoint = await look(`endpoint ${url}`, async signal => {
     try {
@@ -65,7 +69,10 @@ async function helpWith(
   const name = code === 'ERR_TLS_CERT_ALTNAME_INVALID' ? await certifiedName(url) : undefined
   if (name !== undefined) {
     const accounts = new Map(endpoints.accounts).set(account, withHost(url, name))
-    const all = [...Array.from(accounts, ([each, at]) => `${each}=${at}`), endpoints.defaultTemplate]
+    const all = [
+      ...Array.from(accounts, ([each, at]) => `${each}=${at}`),
+      ...(endpoints.defaultTemplate ? [endpoints.defaultTemplate] : []),
+    ]
     return shell(`export BLOBGRES_STORAGE_ENDPOINT=${quoted(all.join())}`)
   }
   return { advice: "Is it the account's name? Where it is not at Azure, say where with --storage-endpoint." }

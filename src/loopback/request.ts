@@ -5,6 +5,7 @@ import { readSealRequest, type SealRequest } from '../operations/account-add.ts'
 import type { Column, RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { decodeText } from '../sql/encoding.ts'
 import { type FaultRequest, readFaultRequest } from './fault-requests.ts'
 import type { ProvedRequest } from './handshake.ts'
 import { readTextToRead, type TextToRead } from './server-copies.ts'
@@ -99,7 +100,7 @@ function readColumn(column: unknown): Column {
 
 function readTarget(fields: Fields): Target {
   const call = fields.call as Record<
-    'pid' | 'session' | 'statement' | 'timeout_ms' | 'database' | 'block_size_mb',
+    'pid' | 'session' | 'statement' | 'timeout_ms' | 'user_in_hex' | 'database' | 'block_size_mb',
     unknown
   >
   const account = text(fields.account)
@@ -109,6 +110,7 @@ function readTarget(fields: Fields): Target {
       session: typeof call.session === 'string' ? call.session : undefined,
       statement: String(call.statement),
       timeoutMs: Number(call.timeout_ms),
+      user: decodeText(Buffer.from(String(call.user_in_hex), 'hex').toString('latin1'), String(fields.encoding)),
       database: String(call.database),
       blockSizeMb: Number(call.block_size_mb),
     },

@@ -1,3 +1,4 @@
+import type { Transfer } from '../activity/transfer.ts'
 import { type Format, type ResolvedFormat, resolveFormat } from '../formats/format.ts'
 import { type ParquetColumn, readColumns } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
@@ -46,6 +47,7 @@ export async function* readBlobRows(
   blob: Blob,
   interruptedReads: InterruptedReads,
   signal: AbortSignal,
+  transfer?: Transfer,
 ): AsyncGenerator<Buffer> {
   const coder = readCoder(request, 'get')
   const writer = new DataRowWriter(services.memory.maxRowBytes)
@@ -59,11 +61,13 @@ export async function* readBlobRows(
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
       offset += chunk.length
+      transfer?.rowsSoFar(writer.rows)
       const rows = writer.take()
       if (offset > start) yield* rows
       if (decoder.ended) break
     }
     decoder.end()
+    transfer?.rowsSoFar(writer.rows)
     yield* writer.take()
     finished = true
   } catch (error) {

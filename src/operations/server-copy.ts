@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import type { Client } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import type { Transfer } from '../activity/transfer.ts'
 import { connectAdmin } from '../backend/admin.ts'
 import { fromDatabase } from '../backend/database-error.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
@@ -51,6 +52,7 @@ export async function* readCopyRows(
   copy: ServerCopy,
   blob: Blob,
   signal: AbortSignal,
+  transfer?: Transfer,
 ): AsyncGenerator<Buffer> {
   const writer = new DataRowWriter(services.memory.maxRowBytes)
   const target = { majorVersion: services.serverMajorVersion, encoding: copy.encoding }
@@ -60,9 +62,11 @@ export async function* readCopyRows(
     for await (const chunk of readAsText(services, copy, blob, memory, signal)) {
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
+      transfer?.rowsSoFar(writer.rows)
       yield* writer.take()
     }
     decoder.end()
+    transfer?.rowsSoFar(writer.rows)
     yield* writer.take()
   } catch (error) {
     throw signal.aborted ? signal.reason : asPgError(error)

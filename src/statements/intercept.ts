@@ -17,6 +17,7 @@ import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { acquireResources, type CommitLocks } from './acquire-resources.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
+import { copyTransfer } from './copy-transfer.ts'
 import { mapErrorPosition, withMappedPosition } from './error-position.ts'
 import { Answered } from './look-up.ts'
 import { passParsed } from './pass-parsed.ts'
@@ -44,7 +45,13 @@ export interface InterceptedSession
       'pending' | 'parameters' | 'backendPid' | 'idle' | 'quiet' | 'withBackend' | 'forward' | 'cancelBackend'
     > {}
 
-type Login = { readonly user: string; readonly database: string; readonly backend: BackendConfig }
+interface Login {
+  /** The session's number. */
+  readonly id: number
+  readonly user: string
+  readonly database: string
+  readonly backend: BackendConfig
+}
 
 /**
  * The journey of a statement: a message of the client is looked at, waits until the backend has answered all before it,
@@ -259,6 +266,7 @@ export class StatementInterceptor implements Interceptor {
     return {
       openCopy: (step, row) => openCopy(services, step, row, { pid: backendPid, database: this.#login.database }),
       spool: { ...services.config, backendPid },
+      beginTransfer: copy => services.transfers.begin(copyTransfer(copy, { ...this.#login, pid: backendPid })),
       confirmCommit: async copy => locks.get(copy)?.confirm(),
       encodeError: fields => services.conversions.encodeError(fields, encoding),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),

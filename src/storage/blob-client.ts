@@ -9,7 +9,7 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob'
 import type { Credential } from '../credentials/credential.ts'
-import { type BlobDownload, ResumingDownload } from './blob-download.ts'
+import { type BlobDownload, type OnBytes, ResumingDownload } from './blob-download.ts'
 import { BlobUpload, type BlockStore, type UploadOptions } from './blob-upload.ts'
 import { endpointFor, type StorageEndpoints } from './endpoints.ts'
 import {
@@ -31,9 +31,16 @@ import { RequestGuard } from './request-guard.ts'
 /** One blob of one account, seen with one credential. */
 export interface Blob {
   /** Starts reading. `body` streams with back-pressure and survives a dropped connection. */
-  download(options: { readonly signal: AbortSignal; readonly range?: RequestedRange }): Promise<BlobDownload>
+  download(options: DownloadOptions): Promise<BlobDownload>
   /** Starts writing. Nothing happens to the blob until the upload's `commit`. */
   upload(options: UploadOptions): BlobUpload
+}
+
+export interface DownloadOptions {
+  readonly signal: AbortSignal
+  readonly range?: RequestedRange
+  /** Told how many bytes have come. */
+  readonly onBytes?: OnBytes
 }
 
 /** Some of a blob's bytes, or as many of them as there are; with `etag`, only of that version. */
@@ -178,7 +185,7 @@ export function pipelineFor(
 async function download(
   client: BlockBlobClient,
   context: RequestContext,
-  { signal, range }: Parameters<Blob['download']>[0],
+  { signal, range, onBytes }: DownloadOptions,
 ): Promise<BlobDownload> {
   const guard = new RequestGuard(signal, SILENCE_LIMIT_MS, () => noAnswer(context, SILENCE_LIMIT_MS / 1000))
   const request = (offset: number, ifMatch = range?.etag): Promise<BlobDownload> =>
@@ -211,7 +218,7 @@ async function download(
   try {
     const first = await request(0)
     guard.pause()
-    const body = new ResumingDownload(first, request, guard, () => connectionLost(context))
+    const body = new ResumingDownload(first, request, guard, () => connectionLost(context), onBytes)
     // Cancelled before its consumer is there, the stream must not bring the process down.
     body.on('error', () => {})
     return { ...first, body }

@@ -56,7 +56,7 @@ describe.each(servers)('faults that are asked for happen, on PostgreSQL $version
     expect(codes).toEqual(['42501', '42501', 'done'])
   })
 
-  it('a procedure that tries again, as docs/extras.md has it', async () => {
+  it('so that a procedure that tries again can be tested', async () => {
     await stack.client.query(`
       CREATE PROCEDURE load_in() LANGUAGE plpgsql AS $$
       BEGIN

@@ -10,6 +10,8 @@ import { azurite, servers } from '../support/servers.ts'
 
 const DATA = new URL('../../node_modules/vega-datasets/data/', import.meta.url)
 const FILES = readdirSync(DATA).filter(name => /\.(csv|tsv|json|parquet)$/.test(name))
+/** Three million rows: once will do. */
+const LARGE = 'flights-3m.parquet'
 
 /** Another reader's count of the rows. */
 const rowsOf = (bytes: Buffer, delimiter: string): number => parse(bytes, { delimiter }).length - 1
@@ -30,15 +32,18 @@ describe.each(servers)('infer on PostgreSQL $version', server => {
     return Number((await stack.client.query('SELECT count(*) FROM loaded')).rows[0].count)
   }
 
-  it.each(FILES)('makes a table of %s that takes every row', async name => {
-    const contents = readFileSync(new URL(name, DATA))
-    const rows = name.endsWith('.csv')
-      ? rowsOf(contents, ',')
-      : name.endsWith('.tsv')
-        ? rowsOf(contents, '\t')
-        : undefined
-    expect(await load(name, contents)).toBe(rows ?? (name.endsWith('.json') ? 1 : 3_000_000))
-  })
+  it.each(FILES.filter(name => name !== LARGE || server.version === 18))(
+    'makes a table of %s that takes every row',
+    async name => {
+      const contents = readFileSync(new URL(name, DATA))
+      const rows = name.endsWith('.csv')
+        ? rowsOf(contents, ',')
+        : name.endsWith('.tsv')
+          ? rowsOf(contents, '\t')
+          : undefined
+      expect(await load(name, contents)).toBe(rows ?? (name.endsWith('.json') ? 1 : 3_000_000))
+    },
+  )
 
   it.each([
     ['storage_extension_sample.csv.gz', () => gzipSync(sampleCsv())],

@@ -26,6 +26,8 @@ export interface CliProcess {
   /** The same for standard error. */
   logged(pattern: RegExp): Promise<string>
   readonly ended: Promise<CliResult>
+  /** All of its standard input. */
+  write(text: string): void
   kill(signal: NodeJS.Signals): void
 }
 
@@ -77,6 +79,7 @@ export function startProgram(
     printed: pattern => shown(child.stdout, () => stdout, pattern),
     logged: pattern => shown(child.stderr, () => stderr, pattern),
     ended,
+    write: text => void child.stdin.end(text),
     kill: signal => void child.kill(signal),
   }
 }
