@@ -23,7 +23,11 @@ export interface Database {
   readonly wrong?: string
 }
 
-/** The table is the extension's own, and no view: nothing of what its readers run is anybody else's. */
+/** A table takes nothing from anybody that its readers would run; a view that takes its place is not to be read. */
+const NO_VIEWS = `
+SELECT pg_catalog.set_config('restrict_nonsystem_relation_kind', 'view,foreign-table', false)
+WHERE pg_catalog.current_setting('restrict_nonsystem_relation_kind', true) IS NOT NULL`
+/** Where the extension's own table is. */
 const ENCODING = `
 SELECT pg_catalog.getdatabaseencoding() AS encoding
 FROM pg_catalog.pg_class AS c
@@ -67,6 +71,7 @@ interface AccountRow {
 async function readDatabase(backend: BackendConfig, name: string): Promise<Database | undefined> {
   const admin = await connectAdmin(backend, name)
   try {
+    await admin.query(NO_VIEWS)
     const [found] = (await admin.query<{ encoding: string }>(ENCODING)).rows
     if (found === undefined) return undefined
     const settings = (await admin.query<{ passphrase: string }>(PASSPHRASES)).rows

@@ -144,6 +144,23 @@ describe.each([15, 18] as const)('blobgres doctor and the storage, at PostgreSQL
     expect(await findingOf(config, title('credential'))).toMatchObject({ result: 'failed' })
   })
 
+  it('runs nothing of what a database has in the place of the extension', async () => {
+    await throughProxy('CREATE DATABASE trap')
+    const trap = (sql: string) => adminQuery(server, sql, 'trap')
+    try {
+      await trap(`
+        CREATE SEQUENCE runs;
+        CREATE FUNCTION run() RETURNS text LANGUAGE sql AS $$SELECT nextval('public.runs')::text$$;
+        CREATE SCHEMA azure_storage;
+        CREATE VIEW azure_storage.accounts AS SELECT run() AS account_name, 'access-key' AS auth_type, '' AS sealed_credentials`)
+      const findings = await examine(config)
+      expect(findings.filter(({ check }) => check.includes('trap'))).toEqual([])
+      expect((await trap('SELECT is_called FROM runs')).rows).toEqual([{ is_called: false }])
+    } finally {
+      await adminQuery(server, 'DROP DATABASE trap')
+    }
+  })
+
   it('tells what cannot be a key', async () => {
     await register('c2hvcnQ=')
     expect(await findingOf(config, title('credential'))).toMatchObject({
