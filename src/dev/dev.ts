@@ -226,10 +226,11 @@ async function prepareContents(
   initScripts: InitScripts,
   log: Logger,
 ): Promise<void> {
-  await contents.fillStorage(initScripts.isFirst)
+  const storage = contents.fillStorage(initScripts.isFirst)
+  storage.catch(() => {}) // it is waited for below
   const proxy = await startProxy({ ...config, listen: { host: '127.0.0.1', port: 0 } }, log)
   try {
-    await contents.fillDatabases(proxy.address)
+    await Promise.all([storage, contents.fillDatabases(proxy.address)])
     await initScripts.run(proxy.address, admin, () => contents.runSeed(proxy.address))
   } finally {
     await proxy.close(0)
