@@ -1,4 +1,5 @@
 import { connectAdmin } from '../backend/admin.ts'
+import { eachDatabase } from '../backend/update-databases.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
 
 export interface RegisteredAccount {
@@ -19,33 +20,29 @@ SELECT FROM pg_catalog.pg_class AS c
 WHERE nspname OPERATOR(pg_catalog.=) 'azure_storage' AND relname OPERATOR(pg_catalog.=) 'accounts'
   AND relkind OPERATOR(pg_catalog.=) 'r' AND r.rolsuper AND s.rolsuper`
 
-/** Of all databases, one after the other: names, and nothing of how they are reached. @throws PgError */
+/** Of all databases: names, and nothing of how they are reached. @throws PgError */
 export async function registeredAccounts(backend: BackendConfig): Promise<RegisteredAccount[]> {
   const accounts: RegisteredAccount[] = []
-  for (const database of await databases(backend)) {
-    // One may be gone meanwhile, or let nobody in.
-    const admin = await connectAdmin(backend, database).catch(() => undefined)
-    if (admin === undefined) continue
-    try {
-      if ((await admin.query(IS_OURS)).rowCount === 0) continue
-      const { rows } = await admin.query<Omit<RegisteredAccount, 'database'>>(
-        'SELECT account_name AS account, auth_type AS "authType" FROM azure_storage.accounts ORDER BY account_name',
-      )
-      accounts.push(...rows.map(row => ({ database, ...row })))
-    } finally {
-      await admin.end()
-    }
-  }
-  return accounts
+  const main = await connectAdmin(backend)
+  await eachDatabase(main, async database => void accounts.push(...(await accountsIn(backend, database)))).finally(() =>
+    main.end(),
+  )
+  return accounts.sort((a, b) => Number(key(a) > key(b)) - Number(key(a) < key(b)))
 }
 
-async function databases(backend: BackendConfig): Promise<string[]> {
-  const admin = await connectAdmin(backend)
-  const { rows } = await admin
-    .query<{ datname: string }>(
-      // -2 is what an interrupted DROP DATABASE has left.
-      'SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND datconnlimit OPERATOR(pg_catalog.<>) -2 ORDER BY 1',
+const key = ({ database, account }: RegisteredAccount): string => `${database}\0${account}`
+
+async function accountsIn(backend: BackendConfig, database: string): Promise<RegisteredAccount[]> {
+  // It may be gone meanwhile, or let nobody in.
+  const admin = await connectAdmin(backend, database).catch(() => undefined)
+  if (admin === undefined) return []
+  try {
+    if ((await admin.query(IS_OURS)).rowCount === 0) return []
+    const { rows } = await admin.query<Omit<RegisteredAccount, 'database'>>(
+      'SELECT account_name AS account, auth_type AS "authType" FROM azure_storage.accounts',
     )
-    .finally(() => admin.end())
-  return rows.map(({ datname }) => datname)
+    return rows.map(row => ({ database, ...row }))
+  } finally {
+    await admin.end()
+  }
 }

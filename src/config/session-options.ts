@@ -4,7 +4,7 @@ import { parseSwitch, parseText } from './values.ts'
 export const SESSION_OPTIONS = {
   strictAzure: {
     name: 'strict-azure',
-    commands: ['serve', 'dev'],
+    commands: ['serve', 'doctor', 'dev'],
     value: 'on|off',
     alone: 'on',
     parse: parseSwitch,
@@ -15,7 +15,7 @@ export const SESSION_OPTIONS = {
   },
   extras: {
     name: 'extras',
-    commands: ['serve', 'dev'],
+    commands: ['serve', 'doctor', 'dev'],
     value: 'on|off',
     alone: 'on',
     parse: parseSwitch,
@@ -26,7 +26,7 @@ export const SESSION_OPTIONS = {
   },
   progress: {
     name: 'progress',
-    commands: ['serve', 'dev'],
+    commands: ['serve', 'doctor', 'dev'],
     value: 'on|off',
     alone: 'on',
     parse: parseSwitch,
