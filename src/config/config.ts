@@ -21,6 +21,10 @@ export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
   readonly credentialKey?: string
   /** What Azure would not allow is refused. */
   readonly strictAzure?: boolean
+  /** What Azure's own does not have is on in every session. */
+  readonly extras?: boolean
+  /** The schema `blobgres` is there whatever `extras` says, as in the dev stack. */
+  readonly ownSchema?: boolean
   readonly logLevel: LogLevel
   readonly drainTimeoutMs: number
   /** Default: as many as there are cores. */
@@ -56,6 +60,10 @@ export function readConfig(flags: Flags, ...environments: readonly Environment[]
   }
   return Object.freeze(Object.defineProperty(config, 'credentialKey', { value: credentialKey, enumerable: false }))
 }
+
+/** Whether the extension comes with the schema `blobgres`, which is for tests of SQL. */
+export const hasOwnSchema = ({ extras, ownSchema }: Pick<Config, 'extras' | 'ownSchema'>): boolean =>
+  extras === true || ownSchema === true
 
 const LOCAL: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1', '0.0.0.0', '::'])
 

@@ -36,6 +36,7 @@ export interface DevConfig {
   /** Scripts for the first start. */
   readonly initScripts?: string
   readonly strictAzure?: boolean
+  readonly extras?: boolean
   /** The server parameter azure.extensions. */
   readonly azureExtensions: string
   readonly logLevel: LogLevel

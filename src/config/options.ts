@@ -212,6 +212,17 @@ export const OPTIONS = {
       'refuse `CREATE` and `DROP EXTENSION` of what the setting `azure.extensions` lacks, as Azure does; and of ' +
       '`azure_storage` where `shared_preload_libraries` lacks it',
   },
+  extras: {
+    name: 'extras',
+    commands: ['serve', 'dev'],
+    value: 'on|off',
+    alone: 'on',
+    parse: parseSwitch,
+    otherwise: 'off',
+    description:
+      "what Azure's own does not have, in every session: [docs/extras.md](docs/extras.md); without it, in those that " +
+      '`SET blobgres.extras = on`',
+  },
   azureExtensions: {
     name: 'azure-extensions',
     commands: ['dev'],

@@ -208,6 +208,8 @@ function proxyConfig(config: DevConfig, servers: Servers, accounts: readonly Sto
     },
     azureCredential: 'emulated',
     strictAzure: config.strictAzure === true,
+    extras: config.extras === true,
+    ownSchema: true,
     logLevel: config.logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   }

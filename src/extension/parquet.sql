@@ -62,6 +62,26 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
     AND (list <> '{}' OR attgenerated = '')
 $function$;
 
+-- The columns of a query, without running it. As of any row without a named type, modifiers of types are not known.
+CREATE OR REPLACE FUNCTION azure_storage_private.query_columns(query text) RETURNS jsonb
+LANGUAGE plpgsql AS $function$
+DECLARE
+  columns pg_catalog.jsonb;
+BEGIN
+  EXECUTE pg_catalog.concat('SELECT azure_storage_private.columns_of_record("azure_storage row") FROM (SELECT q.* ',
+    'FROM (SELECT) AS one LEFT JOIN (', query, pg_catalog.chr(10), ') AS q ON false) AS "azure_storage row"') INTO columns;
+  RETURN columns;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.query_shapes(query text) RETURNS text
+LANGUAGE plpgsql AS $function$
+BEGIN
+  RETURN pg_catalog.encode(pg_catalog.convert_to(
+    azure_storage_private.with_shapes(azure_storage_private.query_columns(query))::pg_catalog.text, 'UTF8'), 'hex');
+END
+$function$;
+
 -- The styles of values in text that do not say different things in different sessions. A SET search_path on the next two
 -- would undo what they set, so they do without operators.
 

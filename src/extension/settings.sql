@@ -10,6 +10,27 @@ EXCEPTION WHEN invalid_text_representation THEN
 END
 $function$;
 
+-- What Azure's own does not have. A proxy that has it on for all does not ask.
+CREATE OR REPLACE FUNCTION azure_storage_private.extras_on() RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  RETURN coalesce(nullif(current_setting('blobgres.extras', true), ''), 'off')::boolean;
+EXCEPTION WHEN invalid_text_representation THEN
+  RAISE EXCEPTION 'parameter "blobgres.extras" requires a Boolean value' USING ERRCODE = 'invalid_parameter_value';
+END
+$function$;
+
+-- The error is what is said without them.
+CREATE OR REPLACE FUNCTION azure_storage_private.require_extras(message text, code text, hint text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF NOT azure_storage_private.extras_on() THEN
+    RAISE EXCEPTION USING MESSAGE = message, ERRCODE = code,
+      HINT = coalesce(nullif(hint, ''), 'It is beyond Azure''s own, and there with SET blobgres.extras = on.');
+  END IF;
+END
+$function$;
+
 -- Azure's own limit of a block is 4000 MiB.
 CREATE OR REPLACE FUNCTION azure_storage_private.block_size_mb() RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$

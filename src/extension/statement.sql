@@ -75,12 +75,18 @@ DECLARE
   plan CONSTANT pg_catalog.jsonb := pg_catalog.jsonb_extract_path_text(part, 'plan');
   written CONSTANT pg_catalog.text := pg_catalog.jsonb_extract_path_text(plan, 'relation');
   relation CONSTANT pg_catalog.oid := pg_catalog.to_regclass(written);
+  extra CONSTANT pg_catalog.jsonb := pg_catalog.jsonb_extract_path_text(plan, 'extra');
 BEGIN
+  PERFORM azure_storage_private.require_extras(pg_catalog.jsonb_extract_path_text(extra, 'message'),
+    pg_catalog.jsonb_extract_path_text(extra, 'code'), pg_catalog.jsonb_extract_path_text(extra, 'hint'))
+  WHERE extra IS NOT NULL;
   PERFORM azure_storage_private.copy_access(c, pg_catalog.jsonb_extract_path_text(plan, 'account'),
       pg_catalog.jsonb_extract_path_text(plan, 'container'),
       pg_catalog.jsonb_extract_path_text(part, 'sas') IS NOT NULL, pg_catalog.repeat('0', 32))
   FROM azure_storage_private.caller AS c;
-  IF relation IS NULL THEN
+  IF written IS NULL THEN
+    RETURN azure_storage_private.query_export_text(part, plan);
+  ELSIF relation IS NULL THEN
     RETURN pg_catalog.concat('LOCK TABLE ', written, ' IN ACCESS SHARE MODE'); -- PostgreSQL's own words for what is not there
   END IF;
   RETURN azure_storage_private.checked_import(azure_storage_private.copy_text_of(relation, part, plan),
@@ -110,6 +116,28 @@ BEGIN
   END IF;
   RETURN azure_storage_private.export_text(relation, class, request);
 END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.query_export_text(part jsonb, plan jsonb) RETURNS text
+LANGUAGE plpgsql AS $function$
+DECLARE
+  query CONSTANT pg_catalog.text := pg_catalog.jsonb_extract_path_text(plan, 'query', 'text');
+BEGIN
+  IF NOT pg_catalog.jsonb_extract_path_text(plan, 'query', 'isSelect')::pg_catalog.bool THEN
+    RAISE EXCEPTION 'azure_storage: COPY inside a function can take its rows from a SELECT alone'
+      USING ERRCODE = 'feature_not_supported';
+  END IF;
+  RETURN azure_storage_private.counted_export(azure_storage_private.query_request(
+    part, plan, azure_storage_private.query_columns(query)), query);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.query_request(part jsonb, plan jsonb, columns jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT jsonb_build_object(
+    'account', plan -> 'account', 'container', plan -> 'container', 'path', plan -> 'path',
+    'encoder', plan -> 'format', 'compression', plan -> 'compression', 'columns', columns,
+    'copy', part || jsonb_build_object('client_encoding', pg_client_encoding(), 'relation_columns', '[]'::jsonb))
 $function$;
 
 -- The request of the COPY that is executed next: its place in the statement that runs would be in every CONTEXT.
@@ -339,8 +367,6 @@ BEGIN
 END
 $function$;
 
--- An INSERT of as many rows as copy_to() has written, into a view that is nothing: no other statement counts rows without
--- keeping them. Where nothing may be inserted, a SELECT whose rows EXECUTE keeps until it ends.
 CREATE OR REPLACE FUNCTION azure_storage_private.export_text(relation oid, class pg_class, request jsonb) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
@@ -351,9 +377,18 @@ BEGIN
     RAISE EXCEPTION 'cannot copy from % "%"',
       CASE class.relkind WHEN 'S' THEN 'sequence' ELSE 'non-table relation' END, class.relname USING ERRCODE = 'wrong_object_type';
   END IF;
-  request := request || jsonb_build_object('source', format('SELECT %s FROM %s%s', list,
+  RETURN azure_storage_private.counted_export(request, format('SELECT %s FROM %s%s', list,
     CASE WHEN class.relkind = 'r' THEN 'ONLY ' ELSE '' END,
     azure_storage_private.qualified_name(relation)));
+END
+$function$;
+
+-- An INSERT of as many rows as copy_to() has written, into a view that is nothing: no other statement counts rows without
+-- keeping them. Where nothing may be inserted, a SELECT whose rows EXECUTE keeps until it ends.
+CREATE OR REPLACE FUNCTION azure_storage_private.counted_export(request jsonb, source text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  request := request || jsonb_build_object('source', source || chr(10));
   IF request ->> 'encoder' = 'parquet' THEN
     request := jsonb_set(request, '{columns}', azure_storage_private.with_shapes(request -> 'columns'));
   END IF;
@@ -394,11 +429,13 @@ BEGIN
   SELECT azure_storage_private.put_open(c, pg_catalog.jsonb_extract_path_text(request, 'account'), request) INTO state
   FROM azure_storage_private.caller AS c;
   head := state;
-  FOR new_row IN EXECUTE pg_catalog.format('SELECT %s FROM (%s) AS r', CASE
-    WHEN pg_catalog.starts_with(state, 'b') THEN $$pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send(r), 'hex'), pg_catalog.chr(10))$$
+  -- A column would come before a row of the same name.
+  FOR new_row IN EXECUTE pg_catalog.format('SELECT %s FROM (%s) AS "azure_storage row"', CASE
+    WHEN pg_catalog.starts_with(state, 'b')
+      THEN $$pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send("azure_storage row"), 'hex'), pg_catalog.chr(10))$$
     WHEN pg_catalog.texteq(pg_catalog.jsonb_extract_path_text(request, 'encoder'), 'parquet')
-      AND NOT azure_storage_private.has_canonical_styles() THEN 'azure_storage_private.canonical_text(r)'
-    ELSE 'pg_catalog.textin(pg_catalog.record_out(r))' END, pg_catalog.jsonb_extract_path_text(request, 'source'))
+      AND NOT azure_storage_private.has_canonical_styles() THEN 'azure_storage_private.canonical_text("azure_storage row")'
+    ELSE 'pg_catalog.textin(pg_catalog.record_out("azure_storage row"))' END, pg_catalog.jsonb_extract_path_text(request, 'source'))
   LOOP
     written := pg_catalog.int8inc(written);
     state := pg_catalog.textcat(state, new_row);

@@ -10,6 +10,12 @@ export interface ResolvedFormat {
   readonly compression: Compression
 }
 
+/** How a Parquet file is written, where it is said. */
+export interface ParquetSettings {
+  readonly rowGroupSize?: number
+  readonly compressionLevel?: number
+}
+
 const FORMATS: ReadonlyMap<string, Format> = new Map([
   ['csv', 'csv'],
   ['tsv', 'tsv'],

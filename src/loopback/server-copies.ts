@@ -74,7 +74,12 @@ async function statementsOf(
   { config, texts }: Services,
   signal: AbortSignal,
 ): Promise<Statement[] | undefined> {
-  const settings = { encoding: 'UTF8', standardConformingStrings, endpoints: config.storageEndpoints }
+  const settings = {
+    encoding: 'UTF8',
+    standardConformingStrings,
+    endpoints: config.storageEndpoints,
+    extras: config.extras === true,
+  }
   if (isSmall(text)) return classify(text, settings)
   try {
     return await texts.read({ text, settings, client: `backend ${pid}`, signal })
@@ -93,6 +98,7 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
   if (sas !== null && typeof sas !== 'string') throw notOurs()
   const isSame = plan.account === rows.account && plan.container === rows.container && plan.path === rows.path
   if (!isSame || !Array.isArray(relation_columns)) throw notOurs()
+  if (plan.failure !== null) throw new PgError(plan.failure)
   const clientEncoding = String(client_encoding)
   const names = rows.columns.map(({ name }) => name ?? '')
   return {
@@ -100,6 +106,7 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
     coder: plan.format,
     compression: plan.compression,
     options: plan.direction === 'to' ? rowOptionsOf(plan, names, clientEncoding) : null,
+    extra: plan.extraOptions,
     plan,
     sas: sas === null ? undefined : openFromStatement(sas, ownerOf(rows), key),
     clientEncoding,

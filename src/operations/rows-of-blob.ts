@@ -1,10 +1,13 @@
 import type { Grant } from '../credentials/access.ts'
+import type { ParquetSettings } from '../formats/format.ts'
 import type { Shape } from '../formats/parquet/shape.ts'
 import type { CallOrigin } from './calls.ts'
 
 /** Which account, with which credential; without `grant`: anonymously. */
 export interface Target {
   readonly call: CallOrigin
+  /** Of the session that calls; see databaseName(). */
+  readonly databaseName: string
   readonly account: string
   readonly container: string
   readonly grant: Grant | undefined
@@ -25,6 +28,7 @@ export interface RowsOfBlob extends Target {
   readonly coder: string
   readonly compression: string
   readonly options: unknown
+  readonly extra?: ParquetSettings
   readonly columns: readonly Column[]
   /** The database's encoding, which is that of all texts in the exchange. */
   readonly encoding: string

@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import type { Client } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import type { Transfer } from '../activity/transfer.ts'
 import { connectAdmin } from '../backend/admin.ts'
 import { fromDatabase } from '../backend/database-error.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
@@ -8,6 +9,7 @@ import { encodeCopyText } from '../formats/copy-text.ts'
 import { needsSingleColumn } from '../formats/format.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
+import type { MemoryLease } from '../memory-budget.ts'
 import { asPgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { CopyPlan } from '../sql/copy-plan.ts'
@@ -50,18 +52,21 @@ export async function* readCopyRows(
   copy: ServerCopy,
   blob: Blob,
   signal: AbortSignal,
+  transfer?: Transfer,
 ): AsyncGenerator<Buffer> {
   const writer = new DataRowWriter(services.memory.maxRowBytes)
   const target = { majorVersion: services.serverMajorVersion, encoding: copy.encoding }
   const decoder = createRowDecoder('tsv', TEXT_OPTIONS, { columns: columnNames(copy), withLine: false }, target, writer)
   const memory = services.memory.open(signal)
   try {
-    for await (const chunk of readAsText(services, copy, blob, signal)) {
+    for await (const chunk of readAsText(services, copy, blob, memory, signal)) {
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
+      transfer?.rowsSoFar(writer.rows)
       yield* writer.take()
     }
     decoder.end()
+    transfer?.rowsSoFar(writer.rows)
     yield* writer.take()
   } catch (error) {
     throw signal.aborted ? signal.reason : asPgError(error)
@@ -72,9 +77,10 @@ export async function* readCopyRows(
 
 /** In COPY's text format and the database's encoding. */
 async function* readAsText(
-  { config, server }: Services,
+  { config, server, memory: { maxRowBytes } }: Services,
   copy: ServerCopy,
   blob: Blob,
+  memory: MemoryLease,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const { plan, call, columns } = copy
@@ -88,7 +94,8 @@ async function* readAsText(
   const bytes = readBlob(blob, read, ...(plan.format === 'text' ? [encodeCopyText()] : []))
   if (plan.format === 'binary') {
     await withTableAlike(server.backend, copy, signal, admin => copyIn(admin, copy, [NO_BINARY_ROWS], signal))
-    yield* binaryAsText(server, copy, copy.clientEncoding, bytes, signal)
+    const binary = { backend: server.backend, maxRowBytes, memory }
+    yield* binaryAsText(binary, copy, copy.clientEncoding, bytes, signal)
     return
   }
   const table = await openTableAlike(server.backend, copy, signal)

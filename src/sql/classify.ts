@@ -112,7 +112,7 @@ export function classify(text: string, settings: SqlSettings): Statement[] | und
       statements.push({ ...statement, start, count: count + 1 })
       continue
     }
-    const known = statement.kind === 'copy' ? created.get(statement.copy.relation) : undefined
+    const known = statement.kind === 'copy' ? created.get(statement.copy.relation ?? '') : undefined
     statements.push(known ? ({ ...statement, created: known } as Statement) : statement)
     sizes.statements++
     sizes.secrets += statement.kind === 'with-secrets' ? statement.secrets.length : 0

@@ -1,10 +1,12 @@
 import type { CopyStmt, RangeVar } from 'libpg-query'
 import { type ResolvedFormat, resolveFormat } from '../formats/format.ts'
-import { PgError } from '../protocol/pg-error.ts'
+import { asPgError, PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type BlobUrl, parseBlobUrl, redactUrl } from '../storage/blob-url.ts'
-import { type CopyOption, readCopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
+import type { CopyOption } from './copy-option.ts'
+import { type CopyOptions, readCopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
 import { decodeText, isAscii, isDecodable, UndecodedText } from './encoding.ts'
+import { type ExtraOptionPlace, type ExtraOptions, notRecognized, readExtraOptions } from './extra-options.ts'
 import type { SqlSettings } from './query-text.ts'
 import { isUnsafeEncoding, type RawStatement, type Token } from './query-text.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
@@ -15,8 +17,14 @@ export interface CopyStatement {
   readonly direction: 'from' | 'to'
   readonly url: BlobUrl
   readonly format: ResolvedFormat
-  /** The table or view, quoted: what to_regclass() takes. */
-  readonly relation: string
+  /** The table or view, quoted: what to_regclass() takes. Undefined where it is a query. */
+  readonly relation: string | undefined
+  readonly query: CopyQuery | undefined
+  /** What Azure's own says of it, and the server where the session has no extras on. */
+  readonly extra: PgErrorFields | undefined
+  readonly extraOptions: ExtraOptions
+  /** What is wrong with them, where extras are on. */
+  readonly failure: PgErrorFields | undefined
   /** The column list, without quotes. */
   readonly columns: readonly string[]
   /** The statement as it was written, without the secrets of its URL. */
@@ -28,6 +36,13 @@ export interface CopyStatement {
   /** What its WHERE is made of. */
   readonly condition: Condition | undefined
   readonly places: CopyPlaces
+}
+
+/** `COPY (query) TO`. */
+export interface CopyQuery {
+  readonly text: string
+  /** It can stand in a subquery. */
+  readonly isSelect: boolean
 }
 
 export interface Condition {
@@ -68,23 +83,30 @@ export function readCopyStatement(
     })
   }
   const url = parseBlobUrl(readUrl(node.filename ?? '', text.slice(file.start, file.end), settings), settings.endpoints)
-  if (node.query || node.relation === undefined) {
-    throw new PgError({
-      message: 'azure_storage: Query is not supported while copying data to blob storage',
-      code: SQLSTATE.featureNotSupported,
-      hint: 'Create a view for the query and copy the view.',
-    })
-  }
   const options = readCopyOptions(node.options ?? [], raw.offsetOf)
   const format = resolveFormat(url.path, options.format, options.compression)
+  if (node.query && !('SelectStmt' in node.query) && format.format === 'parquet') {
+    throw new PgError({
+      message: 'azure_storage: COPY to Parquet can take its rows from a SELECT alone',
+      code: SQLSTATE.featureNotSupported,
+    })
+  }
+  const extraOptions = readExtras(options, { direction, ...format })
   const relation = relationToken(node, raw, text)
-  const columns = tokens.find(({ start, text }, i) => start > relation && i < keyword && text === '(')
+  const query = readQuery(node, tokens.slice(0, keyword), text)
+  const columns = query
+    ? undefined
+    : tokens.find(({ start, text }, i) => start > relation && i < keyword && text === '(')
   const where = topLevel(tokens, 'where', keyword)
   return {
     direction,
     url,
     format,
-    relation: relationName(node.relation),
+    relation: node.relation && relationName(node.relation),
+    query,
+    extra: settings.extras ? undefined : (query && noQuery()) || extraOptions.unknown,
+    extraOptions: extraOptions.read,
+    failure: extraOptions.failure,
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
     options: writeCopyOptions(options, format.format),
@@ -101,6 +123,33 @@ export function readCopyStatement(
     },
   }
 }
+
+/** `words` are those before TO: COPY, the query in its parentheses. */
+function readQuery({ query }: CopyStmt, words: readonly Token[], text: string): CopyQuery | undefined {
+  if (query === undefined) return undefined
+  const [open, close] = [words[1], words.at(-1)] as [Token, Token]
+  return { text: text.slice(open.end, close.start), isSelect: 'SelectStmt' in query }
+}
+
+/** Whether they are meant is not known yet: only then is what is wrong with them. */
+function readExtras(
+  { extras }: CopyOptions,
+  place: ExtraOptionPlace,
+): { read: ExtraOptions; unknown: PgErrorFields | undefined; failure: PgErrorFields | undefined } {
+  const unknown = extras[0] && notRecognized(extras[0])
+  try {
+    return { read: readExtraOptions(extras, place), unknown, failure: undefined }
+  } catch (error) {
+    const { message, code, detail, hint } = asPgError(error)
+    return { read: {}, unknown, failure: { message, code, detail, hint } }
+  }
+}
+
+const noQuery = (): PgErrorFields => ({
+  message: 'azure_storage: Query is not supported while copying data to blob storage',
+  code: SQLSTATE.featureNotSupported,
+  hint: 'Create a view for the query and copy the view.',
+})
 
 function readCondition(root: object): Condition {
   const names: string[] = []

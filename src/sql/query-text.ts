@@ -53,6 +53,8 @@ export interface SqlSettings extends TextSettings {
   readonly decoded?: DecodedTexts
   /** Statements about extensions are read too, for the list of those that Azure allows. */
   readonly strictAzure?: boolean
+  /** What Azure's own does not have is on, whatever the session says. */
+  readonly extras?: boolean
 }
 
 /** Client encodings in which the second byte of a character may be an ASCII byte, and their lead bytes. */

@@ -34,6 +34,7 @@ export async function readStatements(
     standardConformingStrings: session.parameters.get('standard_conforming_strings') !== 'off',
     endpoints: config.storageEndpoints,
     strictAzure: config.strictAzure === true,
+    extras: config.extras === true,
   }
   const request = { text, settings, client }
   const statements = await read(session, texts, request)

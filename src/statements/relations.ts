@@ -41,6 +41,7 @@ export async function selectListsFor(
   for (const [index, statement] of statements.entries()) {
     if (statement.kind !== 'copy' || statement.copy.direction !== 'to') continue
     const { copy } = statement
+    if (copy.relation === undefined) continue
     // The statements before may create it, or end the failed transaction that hides it: it may be a view.
     const unknown = index > 0 || hasFailed ? EVERYTHING : undefined
     if (statement.created) lists.set(copy, CREATED[statement.created])

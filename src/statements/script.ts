@@ -104,7 +104,15 @@ export const openText = (copy: CopyStatement, challenge: string): string => {
   const { url, original } = copy
   const values = `${quoteLiteral(url.account)}, ${quoteLiteral(url.container)}, ${quoteLiteral(original)}`
   const call = `azure_storage_private.copy_open(${values}, ${url.sas !== undefined}, '${challenge}')`
-  return `SELECT *${parquetText(copy)} FROM ${call}`
+  return `SELECT *${parquetText(copy)}${extraText(copy)} FROM ${call}`
+}
+
+/** Fails where the session has no extras on. */
+function extraText({ extra }: CopyStatement): string {
+  if (extra === undefined) return ''
+  const { message, code, hint } = extra
+  const values = [message, code, hint ?? ''].map(quoteLiteral).join(', ')
+  return `, azure_storage_private.require_extras(${values})`
 }
 
 export const awaitCommitText = (copy: CopyStatement, key: bigint): string =>
@@ -112,12 +120,15 @@ export const awaitCommitText = (copy: CopyStatement, key: bigint): string =>
   (copy.format.format === 'parquet' ? ', azure_storage_private.restore_styles()' : '')
 
 /** What else is selected for Parquet: the columns, and for an export styles of values that do not depend on the session. */
-function parquetText({ direction, format, relation, columns }: CopyStatement): string {
+function parquetText({ direction, format, relation, query, columns }: CopyStatement): string {
   if (format.format !== 'parquet') return ''
   // In hexadecimal, because not every message's text is in the client's encoding.
   const hex = (name: string): string => `'${Buffer.from(name, 'latin1').toString('hex')}'`
-  const regclass = `pg_catalog.to_regclass(azure_storage_private.client_text(${hex(relation)}))`
-  const list = `azure_storage_private.copy_columns(${regclass}, ARRAY[${columns.map(hex)}]::pg_catalog.text[])`
+  const clientText = (name: string): string => `azure_storage_private.client_text(${hex(name)})`
+  const list =
+    relation === undefined
+      ? `azure_storage_private.query_shapes(${clientText(query?.text ?? '')})`
+      : `azure_storage_private.copy_columns(pg_catalog.to_regclass(${clientText(relation)}), ARRAY[${columns.map(hex)}]::pg_catalog.text[])`
   return direction === 'from' ? `, ${list}` : `, ${list}, azure_storage_private.use_canonical_styles()`
 }
 

@@ -53,6 +53,7 @@ describe('blobgres dev', () => {
       FROM pg_roles AS u, pg_database, pg_extension
       WHERE rolname = current_user AND datname = current_database() AND extname = 'azure_storage'`
     expect(await psql(url, facts)).toMatchObject({ stdout: 'f|t|t|t|t|t|t\n', stderr: '' })
+    expect(await psql(url, 'SELECT * FROM blobgres.faults()')).toMatchObject({ stdout: '', stderr: '' })
     expect(await psql(url, 'SHOW shared_preload_libraries')).toMatchObject({ stdout: 'azure_storage\n', stderr: '' })
   })
 

@@ -20,6 +20,7 @@ const LAYERS = [
   'session',
   'transfer',
   'services.ts',
+  'activity',
   'backend',
   'connection',
   'config',

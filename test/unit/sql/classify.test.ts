@@ -30,7 +30,7 @@ describe('ours', () => {
     [`COPY t FROM 'https:' \r  '//acct.blob.core.windows.net/box/a.csv'`, ['copy']],
     [`COPY t FROM $$${URL}$$`, ['copy']],
     [`COPY t FROM 'HTTPS://acct.blob.core.windows.net/box/a.csv'`, ['copy']],
-    [`COPY (SELECT 1) TO '${URL}'`, ['refuse']],
+    [`COPY (SELECT 1) TO '${URL}'`, ['copy']],
     [`COPY t FROM 'https://example.com/a.csv'`, ['refuse']],
     [`COPY t FROM '${URL}' (FREEZE)`, ['refuse']],
     ['CREATE EXTENSION azure_storage', ['extension']],
@@ -143,8 +143,8 @@ it('a trail byte that looks like a backslash or a quote is neither', () => {
 })
 
 it('a refusal keeps its statement, without secrets', () => {
-  const [statement] = classify(`COPY (SELECT 1) TO '${URL}?sig=secret' (HEADER)`, SETTINGS) ?? []
-  expect(statement).toMatchObject({ kind: 'refuse', copy: `COPY (SELECT 1) TO '${URL}?<redacted>' (HEADER)` })
+  const [statement] = classify(`COPY t TO '${URL}?sig=secret' (FREEZE)`, SETTINGS) ?? []
+  expect(statement).toMatchObject({ kind: 'refuse', copy: `COPY t TO '${URL}?<redacted>' (FREEZE)` })
 })
 
 it('of many statements that would be edited the last pass as they are', () => {
