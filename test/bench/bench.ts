@@ -92,7 +92,9 @@ async function measureAll(pairs: readonly Pair[], olds: readonly Pair[] | undefi
     const same = olds?.find(({ name, against }) => name === pair.name && against === pair.against)
     // Tried before: what the older one cannot do is left out.
     const canDo = same && (await ifItCan(() => same.ours())) !== undefined
-    lines.push(await measure(pair, rounds, canDo ? () => same.ours() : undefined))
+    const line = await measure(pair, rounds, canDo ? () => same.ours() : undefined)
+    console.error(`${line.name} / ${line.against}: ${line.ratio.toFixed(2)}`) // all of it takes a long time
+    lines.push(line)
   }
 }
 
