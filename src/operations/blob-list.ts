@@ -1,6 +1,6 @@
 import { credentialOf } from '../credentials/access.ts'
 import { type ListedBlob, listBlobs } from '../storage/blob-client.ts'
-import type { BlobAccess } from './open-blob.ts'
+import { type BlobAccess, hooksFor } from './open-blob.ts'
 import type { Target } from './rows-of-blob.ts'
 
 /** The blobs of a container whose names begin with `prefix`. */
@@ -27,8 +27,8 @@ export async function* listRows(
   signal: AbortSignal,
 ): AsyncGenerator<ListRow[]> {
   const credential = await credentialOf(account, grant, access)
-  const takeFault = access.faults?.takerFor(databaseName)
-  const pages = listBlobs(access.config.storageEndpoints, account, credential, container, prefix, signal, takeFault)
+  const hooks = hooksFor(access, databaseName)
+  const pages = listBlobs(access.config.storageEndpoints, account, credential, container, prefix, signal, hooks)
   for await (const blobs of pages) yield blobs.map(listRow)
 }
 

@@ -1,6 +1,7 @@
+import type { Occurrences } from '../activity/occurrences.ts'
 import { type CredentialAccess, credentialOf, type Grant } from '../credentials/access.ts'
 import { parseCredential } from '../credentials/credential.ts'
-import { type Blob, openBlob } from '../storage/blob-client.ts'
+import { type Blob, openBlob, type RequestHooks } from '../storage/blob-client.ts'
 import type { StorageEndpoints } from '../storage/endpoints.ts'
 import type { Faults } from '../storage/faults.ts'
 
@@ -8,6 +9,15 @@ import type { Faults } from '../storage/faults.ts'
 export interface BlobAccess extends CredentialAccess {
   readonly config: { readonly storageEndpoints: StorageEndpoints }
   readonly faults?: Faults | undefined
+  readonly occurrences?: Occurrences | undefined
+}
+
+/** For requests on behalf of sessions of `database`. */
+export function hooksFor({ faults, occurrences }: BlobAccess, database: string): RequestHooks {
+  return {
+    takeFault: faults?.takerFor(database),
+    onAnswer: occurrences && (answer => void occurrences.emit('storageAnswered', answer)),
+  }
 }
 
 export interface BlobToOpen {
@@ -27,12 +37,5 @@ export async function openBlobFor(
 ): Promise<Blob> {
   const { account, container, path, sas } = url
   const credential = sas === undefined ? await credentialOf(account, grant, access) : parseCredential(sas)
-  return openBlob(
-    access.config.storageEndpoints,
-    account,
-    credential,
-    container,
-    path,
-    access.faults?.takerFor(database),
-  )
+  return openBlob(access.config.storageEndpoints, account, credential, container, path, hooksFor(access, database))
 }
