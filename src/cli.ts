@@ -1,16 +1,18 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { type Invocation, parseCommandLine } from './config/command-line.ts'
-import { readConfig } from './config/config.ts'
+import { type Config, readConfig } from './config/config.ts'
 import { readDevConfig } from './config/dev-config.ts'
 import { readEnvFile } from './config/env-file.ts'
 import { type Environment, type Flags, readOptions } from './config/read-options.ts'
 import { usualAccount } from './config/usual-variables.ts'
-import { ConfigError } from './config/values.ts'
+import { type Address, ConfigError } from './config/values.ts'
 import { isAnswering } from './healthcheck.ts'
-import { createLogger } from './log.ts'
+import type { HttpServer } from './http/server.ts'
+import { createLogger, type Logger } from './log.ts'
+import type { RunningProxy } from './proxy.ts'
 import { DumpUnwrapper } from './sql/unwrap-dump.ts'
+import { packageVersion } from './version.ts'
 
 /** Something that runs until it is told to end, or fails on its own. */
 interface Service {
@@ -40,7 +42,19 @@ async function serve(flags: Flags): Promise<Service> {
       log.warn({ err: error, account: account.name }, 'account of the environment not registered'),
     )
   }
-  return { close: () => proxy.close(config.drainTimeoutMs) }
+  const close = () => proxy.close(config.drainTimeoutMs)
+  if (config.http === undefined) return { close }
+  const http = await startHttp(config.http, proxy, config, log).catch(async error => {
+    await proxy.close(0)
+    throw error
+  })
+  // To the end it says that no more clients are taken.
+  return { close: () => close().finally(http.close) }
+}
+
+async function startHttp(listen: Address, proxy: RunningProxy, config: Config, log: Logger): Promise<HttpServer> {
+  const { startHttp } = await import('./http/server.ts')
+  return startHttp({ listen, proxy, config, log })
 }
 
 /** `@azure/identity` reads them where `--azure-credential` is `default`. */
@@ -117,10 +131,6 @@ async function run(start: (flags: Flags) => Promise<Service>, flags: Flags): Pro
   return 0
 }
 
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
-}
-
 /** Resolves with the exit status. */
 async function execute({ command, flags, args }: Invocation): Promise<number> {
   if (process.platform === 'win32') throw new Error('Blobgres does not run on Windows itself: use WSL2 or Docker')
@@ -156,7 +166,7 @@ function describe(error: unknown): string {
 }
 
 try {
-  const asked = parseCommandLine(process.argv.slice(2), version())
+  const asked = parseCommandLine(process.argv.slice(2), packageVersion())
   process.exit('status' in asked ? asked.status : await execute(asked))
 } catch (error) {
   process.stderr.write(`blobgres: ${describe(error)}\n`)

@@ -77,8 +77,8 @@ export async function startBlobgres(options: BlobgresOptions = {}): Promise<Blob
     superuserUri,
     storageConnectionString,
     reset: stack.reset,
-    snapshot: (name = DEFAULT_SNAPSHOT) => stack.snapshot(snapshotName(name)),
-    restoreSnapshot: (name = DEFAULT_SNAPSHOT) => stack.restore(snapshotName(name)),
+    snapshot: async (name = DEFAULT_SNAPSHOT) => stack.snapshot(snapshotName(name)),
+    restoreSnapshot: async (name = DEFAULT_SNAPSHOT) => stack.restore(snapshotName(name)),
     stop,
     [Symbol.asyncDispose]: stop,
   }
@@ -92,6 +92,7 @@ function readConfig(options: BlobgresOptions, dataDir: string): DevConfig {
   return readDevConfig({
     listen: [`127.0.0.1:${port}`],
     'azurite-port': [String(azuritePort)],
+    http: ['off'],
     'data-dir': [dataDir],
     'log-level': [logLevel],
     ...(accounts.length > 0 && { account: accounts }),

@@ -6,6 +6,7 @@ import { backendConfig } from '../config/backend-url.ts'
 import type { Config } from '../config/config.ts'
 import type { Admin, DevConfig } from '../config/dev-config.ts'
 import { type Address, reachableHost } from '../config/values.ts'
+import type { HttpServer } from '../http/server.ts'
 import type { Logger } from '../log.ts'
 import { startProxy } from '../proxy.ts'
 import { ACCOUNT_PLACEHOLDER, trusting } from '../storage/endpoints.ts'
@@ -25,6 +26,7 @@ import { isRunning, type Lock, lockDataDir } from './lock.ts'
 import { SAMPLE_ACCOUNT } from './samples.ts'
 import { SUPERUSER } from './set-up.ts'
 import { INITIAL, Snapshots } from './snapshots.ts'
+import { startStatusPage } from './status-page.ts'
 import { type StorageFront, startStorageFront } from './storage-front.ts'
 
 const DRAIN_TIMEOUT_MS = 2000
@@ -85,15 +87,18 @@ export async function startDevStack(
     const setup = await contents.describe()
     if (!(await snapshots.has(INITIAL))) await snapshots.take(INITIAL, setup)
     else await snapshots.prepare(INITIAL)
+    let http: HttpServer | undefined
+    parts.push(async () => http?.close())
     const proxy = await startProxy(serving, log)
     parts.push(() => proxy.close(DRAIN_TIMEOUT_MS))
+    http = await startStatusPage(config.http, { proxy, config: serving, log })
     const reachable = { ...proxy.address, host: reachableHost(proxy.address.host) }
     const restore = async (name: string): Promise<void> => {
       if ((await snapshots.restore(name)) !== setup) await contents.complete(reachable)
     }
     const account = accounts.find(({ name }) => name === config.accounts[0]) ?? SAMPLE_ACCOUNT
     const access = accessTo(proxy.address, servers.front, accounts, account, config.admin)
-    const addresses = { listen: proxy.address, azurite: servers.front }
+    const addresses = { listen: proxy.address, azurite: servers.front, http: http?.address }
     const stack = {
       banner: banner({ ...config, ...addresses, access, account: SAMPLE_ACCOUNT.name }),
       access,
@@ -223,10 +228,11 @@ async function prepareContents(
   initScripts: InitScripts,
   log: Logger,
 ): Promise<void> {
-  await contents.fillStorage(initScripts.isFirst)
+  const storage = contents.fillStorage(initScripts.isFirst)
+  storage.catch(() => {}) // it is waited for below
   const proxy = await startProxy({ ...config, listen: { host: '127.0.0.1', port: 0 } }, log)
   try {
-    await contents.fillDatabases(proxy.address)
+    await Promise.all([storage, contents.fillDatabases(proxy.address)])
     await initScripts.run(proxy.address, admin, () => contents.runSeed(proxy.address))
   } finally {
     await proxy.close(0)
@@ -255,12 +261,13 @@ async function assertFree(address: Address, flag: string): Promise<void> {
 }
 
 /** The data folder, from a run before this one. */
-async function takeOver({ dataDir, listen, azuritePort }: DevConfig, lock: Lock): Promise<void> {
+async function takeOver({ dataDir, listen, azuritePort, http }: DevConfig, lock: Lock): Promise<void> {
   const postgresDir = join(dataDir, 'postgres')
   if (lock.tookOver) await waitForLeftovers(postgresDir, join(dataDir, 'azurite.pid'))
   await removeStalePidFile(postgresDir, lock.isReborn)
   await assertFree(listen, '--listen')
   await assertFree({ host: listen.host, port: azuritePort }, '--azurite-port')
+  if (http && !http.elseFree) await assertFree(http, '--http')
 }
 
 async function waitForLeftovers(postgresDir: string, azuritePid: string): Promise<void> {

@@ -33,8 +33,7 @@ export const neverStored: MiddlewareHandler = async (c, next) => {
  * the page is loaded (DNS rebinding), would count as ours. That takes a domain: it is no address, and has a dot.
  */
 export function onlyOwnNames(listenHost: string): MiddlewareHandler {
-  const isOwn = (host: string): boolean =>
-    host === listenHost.toLowerCase() || !host.includes('.') || isIP(host) !== 0
+  const isOwn = (host: string): boolean => host === listenHost.toLowerCase() || !host.includes('.') || isIP(host) !== 0
   return async (c, next) => {
     const host = hostOf(c.req.header('host') ?? '')
     if (host !== undefined && isOwn(host)) return next()

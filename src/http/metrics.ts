@@ -23,7 +23,10 @@ export class Metrics {
     collectDefaultMetrics({ register: this.#registry, prefix: PREFIX })
     for (const name of MISNAMED) this.#registry.removeSingleMetric(PREFIX + name)
     const named = (name: string, help: string) => ({ name: PREFIX + name, help, registers })
-    const info = new Gauge({ ...named('build_info', 'The version that runs; always 1.'), labelNames: ['version', 'node'] })
+    const info = new Gauge({
+      ...named('build_info', 'The version that runs; always 1.'),
+      labelNames: ['version', 'node'],
+    })
     info.set({ version, node: process.version }, 1)
     new Gauge({
       ...named('sessions', 'Sessions of clients.'),
@@ -77,7 +80,10 @@ function countTransfers({ transfers }: RunningProxy, named: Named): () => void {
       this.reset()
       for (const direction of DIRECTIONS) {
         const live = transfers.live.filter(({ facts }) => facts.direction === direction)
-        this.inc({ direction }, live.reduce((sum, { bytes }) => sum + bytes, endedBytes[direction]))
+        this.inc(
+          { direction },
+          live.reduce((sum, { bytes }) => sum + bytes, endedBytes[direction]),
+        )
       }
     },
   })
@@ -96,7 +102,7 @@ function countOccurrences({ occurrences }: RunningProxy, named: Named): () => vo
     labelNames: ['operation', 'status'],
   })
   const errors = new Counter({
-    ...named('errors_total', "Errors that clients were told of; sqlstate \"other\": none of PostgreSQL's own."),
+    ...named('errors_total', 'Errors that clients were told of; sqlstate "other": none of PostgreSQL\'s own.'),
     labelNames: ['sqlstate'],
   })
   const onAnswer = ({ operation, status }: StorageAnswer): void => requests.inc({ operation, status })

@@ -29,7 +29,9 @@ export class Readiness {
       (await isAnswering(listen, backend)) ? OK : failed('no login through the proxy gets as far as the server'),
     )
     this.#loopback = new Check(LOOPBACK_HOLDS_MS, async () =>
-      (await proxy.isReachable()) ? OK : failed('the server does not reach this proxy, for the functions: see --loopback'),
+      (await proxy.isReachable())
+        ? OK
+        : failed('the server does not reach this proxy, for the functions: see --loopback'),
     )
   }
 

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { Address } from '../config/values.ts'
 import type { Logger } from '../log.ts'
 import type { RunningProxy } from '../proxy.ts'
+import { packageVersion } from '../version.ts'
 import { createApp } from './app.ts'
 import { Events } from './events.ts'
 import { Token } from './guard.ts'
@@ -22,7 +23,6 @@ export interface HttpOptions {
   readonly listen: Address
   readonly proxy: RunningProxy
   readonly config: Config
-  readonly version: string
   readonly log: Logger
   /** Where the page is, as it goes to browsers. */
   readonly pageFolder?: URL
@@ -34,7 +34,8 @@ const SILENCE_LIMIT_MS = 60_000
 
 /** Tells people and programs what a proxy does. It looks, and cancels where it is told to. */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { listen, proxy, config, version, log, pageFolder = new URL('page/', import.meta.url) } = options
+  const { listen, proxy, config, log, pageFolder = new URL('page/', import.meta.url) } = options
+  const version = packageVersion()
   const token = new Token()
   const files = await readPageFiles(pageFolder, token.value)
   const metrics = new Metrics(proxy, version)

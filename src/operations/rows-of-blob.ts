@@ -28,6 +28,8 @@ export interface RowsOfBlob extends Target {
   readonly coder: string
   readonly compression: string
   readonly options: unknown
+  /** See readFileSettings: told where the path may be a pattern. */
+  readonly files?: unknown
   readonly extra?: ParquetSettings
   readonly columns: readonly Column[]
   /** The database's encoding, which is that of all texts in the exchange. */

@@ -6,7 +6,7 @@ import { connectAdmin } from '../backend/admin.ts'
 import { fromDatabase } from '../backend/database-error.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { encodeCopyText } from '../formats/copy-text.ts'
-import { needsSingleColumn } from '../formats/format.ts'
+import { needsSingleColumn, resolveFormat } from '../formats/format.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
 import type { MemoryLease } from '../memory-budget.ts'
@@ -14,10 +14,10 @@ import { asPgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { CopyPlan } from '../sql/copy-plan.ts'
 import { quoteIdent, quoteLiteral } from '../sql/quote.ts'
-import type { Blob } from '../storage/blob-client.ts'
 import { readBlob } from '../transfer/read-blob.ts'
 import { binaryAsText } from './binary-rows.ts'
 import { columnNames, parquetColumns, TEXT_OPTIONS } from './blob-get.ts'
+import { type FilesOfRequest, inFile } from './matching-files.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
 
 /** A COPY that a function of the server runs, and the relation as it is there. */
@@ -50,7 +50,7 @@ const NO_BINARY_ROWS = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\xff\xff',
 export async function* readCopyRows(
   services: Services,
   copy: ServerCopy,
-  blob: Blob,
+  files: FilesOfRequest,
   signal: AbortSignal,
   transfer?: Transfer,
 ): AsyncGenerator<Buffer> {
@@ -59,7 +59,7 @@ export async function* readCopyRows(
   const decoder = createRowDecoder('tsv', TEXT_OPTIONS, { columns: columnNames(copy), withLine: false }, target, writer)
   const memory = services.memory.open(signal)
   try {
-    for await (const chunk of readAsText(services, copy, blob, memory, signal)) {
+    for await (const chunk of readAsText(services, copy, files, memory, signal)) {
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
       transfer?.rowsSoFar(writer.rows)
@@ -79,28 +79,42 @@ export async function* readCopyRows(
 async function* readAsText(
   { config, server, memory: { maxRowBytes } }: Services,
   copy: ServerCopy,
-  blob: Blob,
+  files: FilesOfRequest,
   memory: MemoryLease,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const { plan, call, columns } = copy
   if (plan.format === 'text' && columns.length !== 1) throw needsSingleColumn('decoder')
-  const read = {
-    format: plan,
+  const options = {
     columns: plan.format === 'parquet' ? parquetColumns(copy) : [],
     spool: { ...config, backendPid: call.pid },
     signal,
   }
-  const bytes = readBlob(blob, read, ...(plan.format === 'text' ? [encodeCopyText()] : []))
+  const bytesOf = (path: string): AsyncGenerator<Buffer> => {
+    const format = plan.files === null ? plan : resolveFormat(path, plan.format, plan.files.compression)
+    return readBlob(files.open(path), { ...options, format }, ...(plan.format === 'text' ? [encodeCopyText()] : []))
+  }
+  const told = (error: unknown, path: string): unknown =>
+    files.isPattern ? inFile(fromDatabase(error), copy.container, path) : error
   if (plan.format === 'binary') {
     await withTableAlike(server.backend, copy, signal, admin => copyIn(admin, copy, [NO_BINARY_ROWS], signal))
     const binary = { backend: server.backend, maxRowBytes, memory }
-    yield* binaryAsText(binary, copy, copy.clientEncoding, bytes, signal)
+    for (const path of files.paths) {
+      try {
+        yield* binaryAsText(binary, copy, copy.clientEncoding, bytesOf(path), signal)
+      } catch (error) {
+        throw told(error, path)
+      }
+    }
     return
   }
   const table = await openTableAlike(server.backend, copy, signal)
   try {
-    await copyIn(table.admin, copy, bytes, signal)
+    for (const path of files.paths) {
+      await copyIn(table.admin, copy, bytesOf(path), signal).catch(error => {
+        throw told(error, path)
+      })
+    }
     const names = columns.flatMap(({ name }) => (name === undefined ? [] : [quoteIdent(name)]))
     const rows = names.length > 0 ? `${tableAlike(copy)} (${names})` : `(SELECT NULL FROM ${tableAlike(copy)})`
     const text = `COPY ${rows} TO STDOUT WITH (ENCODING ${quoteLiteral(copy.encoding)})`

@@ -1,12 +1,13 @@
 import type { CopyStmt, RangeVar } from 'libpg-query'
 import { type ResolvedFormat, resolveFormat } from '../formats/format.ts'
-import { asPgError, PgError, type PgErrorFields } from '../protocol/pg-error.ts'
+import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type BlobUrl, parseBlobUrl, redactUrl } from '../storage/blob-url.ts'
 import type { CopyOption } from './copy-option.ts'
-import { type CopyOptions, readCopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
+import { readCopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
 import { decodeText, isAscii, isDecodable, UndecodedText } from './encoding.ts'
-import { type ExtraOptionPlace, type ExtraOptions, notRecognized, readExtraOptions } from './extra-options.ts'
+import { type ExtraOptions, readExtras } from './extra-options.ts'
+import { type FilePattern, filePattern } from './file-pattern.ts'
 import type { SqlSettings } from './query-text.ts'
 import { isUnsafeEncoding, type RawStatement, type Token } from './query-text.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
@@ -25,6 +26,8 @@ export interface CopyStatement {
   readonly extraOptions: ExtraOptions
   /** What is wrong with them, where extras are on. */
   readonly failure: PgErrorFields | undefined
+  /** Of COPY FROM whose name may be a pattern, where extras are on. */
+  readonly files: FilePattern | undefined
   /** The column list, without quotes. */
   readonly columns: readonly string[]
   /** The statement as it was written, without the secrets of its URL. */
@@ -91,7 +94,7 @@ export function readCopyStatement(
       code: SQLSTATE.featureNotSupported,
     })
   }
-  const extraOptions = readExtras(options, { direction, ...format })
+  const extraOptions = readExtras(options.extras, { direction, ...format })
   const relation = relationToken(node, raw, text)
   const query = readQuery(node, tokens.slice(0, keyword), text)
   const columns = query
@@ -107,6 +110,7 @@ export function readCopyStatement(
     extra: settings.extras ? undefined : (query && noQuery()) || extraOptions.unknown,
     extraOptions: extraOptions.read,
     failure: extraOptions.failure,
+    files: node.is_from ? filePattern(url, options, settings.encoding) : undefined,
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
     options: writeCopyOptions(options, format.format),
@@ -129,20 +133,6 @@ function readQuery({ query }: CopyStmt, words: readonly Token[], text: string): 
   if (query === undefined) return undefined
   const [open, close] = [words[1], words.at(-1)] as [Token, Token]
   return { text: text.slice(open.end, close.start), isSelect: 'SelectStmt' in query }
-}
-
-/** Whether they are meant is not known yet: only then is what is wrong with them. */
-function readExtras(
-  { extras }: CopyOptions,
-  place: ExtraOptionPlace,
-): { read: ExtraOptions; unknown: PgErrorFields | undefined; failure: PgErrorFields | undefined } {
-  const unknown = extras[0] && notRecognized(extras[0])
-  try {
-    return { read: readExtraOptions(extras, place), unknown, failure: undefined }
-  } catch (error) {
-    const { message, code, detail, hint } = asPgError(error)
-    return { read: {}, unknown, failure: { message, code, detail, hint } }
-  }
 }
 
 const noQuery = (): PgErrorFields => ({

@@ -1,5 +1,5 @@
 import type { Format, ParquetSettings } from '../formats/format.ts'
-import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
+import { asPgError, PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { CopyOption } from './copy-option.ts'
 
@@ -33,8 +33,21 @@ const MAX_ZSTD_LEVEL = 22
 
 export const isExtraOption = (name: string): boolean => Object.hasOwn(EXTRA_OPTIONS, name)
 
-/** @throws PgError */
-export function readExtraOptions(options: readonly CopyOption[], place: ExtraOptionPlace): ExtraOptions {
+/** Whether they are meant is not known yet: only then is what is wrong with them. */
+export function readExtras(
+  options: readonly CopyOption[],
+  place: ExtraOptionPlace,
+): { read: ExtraOptions; unknown: PgErrorFields | undefined; failure: PgErrorFields | undefined } {
+  const unknown = options[0] && notRecognized(options[0])
+  try {
+    return { read: readExtraOptions(options, place), unknown, failure: undefined }
+  } catch (error) {
+    const { message, code, detail, hint } = asPgError(error)
+    return { read: {}, unknown, failure: { message, code, detail, hint } }
+  }
+}
+
+function readExtraOptions(options: readonly CopyOption[], place: ExtraOptionPlace): ExtraOptions {
   const read: Record<string, unknown> = {}
   const seen = new Set<string>()
   for (const option of options) {
@@ -46,7 +59,7 @@ export function readExtraOptions(options: readonly CopyOption[], place: ExtraOpt
 }
 
 /** What PostgreSQL says of an option that it does not know. */
-export const notRecognized = ({ name }: CopyOption): PgErrorFields => ({
+const notRecognized = ({ name }: CopyOption): PgErrorFields => ({
   message: `option "${name}" not recognized`,
   code: SQLSTATE.syntaxError,
 })

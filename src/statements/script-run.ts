@@ -13,6 +13,7 @@ export interface ScriptContext {
   /** Reads the row of copy_open(). */
   readonly openCopy: (step: Step & { kind: 'open' }, row: Frame) => Promise<OpenedCopy>
   readonly spool: SpoolOptions
+  readonly serverMajorVersion: number
   readonly beginTransfer: (copy: CopyStatement) => Transfer
   /** The blob is committed: lets the backend's wait for it end. */
   readonly confirmCommit: (copy: CopyStatement) => Promise<void>
@@ -48,4 +49,6 @@ export interface StepHandler {
   complete(frame: Frame): void | Promise<void>
   /** What the client is told instead of an error, where the proxy knows better. */
   replaceError(fields: ErrorFields): ErrorFields | undefined
+  /** Where it came, where the proxy knows more of that than the backend. */
+  placeOf?(fields: ErrorFields): string | undefined
 }

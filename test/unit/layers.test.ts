@@ -9,6 +9,7 @@ const LAYERS = [
   'index.ts',
   'testcontainers.ts',
   'dev',
+  'http',
   'healthcheck.ts',
   'console',
   'usual-account.ts',
@@ -33,6 +34,7 @@ const LAYERS = [
   'memory-budget.ts',
   'thread.ts',
   'protocol',
+  'version.ts',
 ]
 
 const SRC = join(import.meta.dirname, '../../src')
