@@ -8,7 +8,7 @@ import type { Admin, DevConfig } from '../config/dev-config.ts'
 import { type Address, reachableHost } from '../config/values.ts'
 import type { HttpServer } from '../http/server.ts'
 import type { Logger } from '../log.ts'
-import { startProxy } from '../proxy.ts'
+import { type RunningProxy, startProxy } from '../proxy.ts'
 import { ACCOUNT_PLACEHOLDER, trusting } from '../storage/endpoints.ts'
 import { accessTo, type StackAccess } from './access.ts'
 import { type Azurite, azuriteProgram, type StorageAccount, startAzurite } from './azurite.ts'
@@ -87,11 +87,7 @@ export async function startDevStack(
     const setup = await contents.describe()
     if (!(await snapshots.has(INITIAL))) await snapshots.take(INITIAL, setup)
     else await snapshots.prepare(INITIAL)
-    let http: HttpServer | undefined
-    parts.push(async () => http?.close())
-    const proxy = await startProxy(serving, log)
-    parts.push(() => proxy.close(DRAIN_TIMEOUT_MS))
-    http = await startStatusPage(config.http, { proxy, config: serving, log })
+    const { proxy, http } = await startServing(config, serving, parts, log)
     const reachable = { ...proxy.address, host: reachableHost(proxy.address.host) }
     const restore = async (name: string): Promise<void> => {
       if ((await snapshots.restore(name)) !== setup) await contents.complete(reachable)
@@ -115,6 +111,21 @@ export async function startDevStack(
     await close()
     throw error
   }
+}
+
+/** The proxy, and the page that tells of it to the end. */
+async function startServing(
+  { http: wanted }: DevConfig,
+  config: Config,
+  parts: (() => Promise<void>)[],
+  log: Logger,
+): Promise<{ readonly proxy: RunningProxy; readonly http: HttpServer | undefined }> {
+  let http: HttpServer | undefined
+  parts.push(async () => http?.close())
+  const proxy = await startProxy(config, log)
+  parts.push(() => proxy.close(DRAIN_TIMEOUT_MS))
+  http = await startStatusPage(wanted, { proxy, config, log })
+  return { proxy, http }
 }
 
 /** `blobgres status` and the like; the result resolves when one asks for the end. */
