@@ -2,6 +2,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { createSecureContext } from 'node:tls'
 import { createOccurrences, type Occurrences } from './activity/occurrences.ts'
+import { Progress } from './activity/progress.ts'
 import { Sessions } from './activity/sessions.ts'
 import { Transfers } from './activity/transfers.ts'
 import { Conversions } from './backend/conversions.ts'
@@ -78,6 +79,7 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
 
 async function prepareServices(config: Config, log: Logger): Promise<Services> {
   const server = await ServerState.of(config, log)
+  const sessions = new Sessions()
   return {
     config,
     server,
@@ -91,7 +93,8 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     texts: new TextReader(),
     conversions: new Conversions(server),
     memory: new MemoryBudget(config),
-    sessions: new Sessions(),
+    sessions,
+    progress: new Progress(sessions, config.progress),
     transfers: new Transfers(log),
     occurrences: createOccurrences(),
     faults: hasOwnSchema(config) ? new Faults(log) : undefined,

@@ -1,4 +1,5 @@
 import type { Occurrences } from './activity/occurrences.ts'
+import type { Progress } from './activity/progress.ts'
 import type { Sessions } from './activity/sessions.ts'
 import type { Transfers } from './activity/transfers.ts'
 import type { Conversions } from './backend/conversions.ts'
@@ -24,6 +25,7 @@ export interface Services {
   readonly sessions: Sessions
   readonly transfers: Transfers
   readonly occurrences: Occurrences
+  readonly progress: Progress
   /** Undefined where nobody may ask for any. */
   readonly faults: Faults | undefined
 }

@@ -23,6 +23,7 @@ import { embeddedBinaries } from './embedded-postgres.ts'
 import { freePort, isFree } from './free-port.ts'
 import { type InitScripts, prepareInitScripts } from './init-scripts.ts'
 import { isRunning, type Lock, lockDataDir } from './lock.ts'
+import { SERVERS, tellServers } from './running-stack.ts'
 import { SAMPLE_ACCOUNT } from './samples.ts'
 import { SUPERUSER } from './set-up.ts'
 import { INITIAL, Snapshots } from './snapshots.ts'
@@ -87,7 +88,7 @@ export async function startDevStack(
     const setup = await contents.describe()
     if (!(await snapshots.has(INITIAL))) await snapshots.take(INITIAL, setup)
     else await snapshots.prepare(INITIAL)
-    const { proxy, http } = await startServing(config, serving, parts, log)
+    const { proxy, http } = await startServing(config, serving, accounts, parts, log)
     const reachable = { ...proxy.address, host: reachableHost(proxy.address.host) }
     const restore = async (name: string): Promise<void> => {
       if ((await snapshots.restore(name)) !== setup) await contents.complete(reachable)
@@ -106,7 +107,7 @@ export async function startDevStack(
       seed: (dir: string | undefined) => contents.seedAgain(reachable, dir),
       close,
     }
-    return { ...stack, ...(await letCommandsIn(dataDir, stack, parts)) }
+    return { ...stack, ...(await letCommandsIn(dataDir, stack, tellServers(serving, proxy.address, accounts), parts)) }
   } catch (error) {
     await close()
     throw error
@@ -117,6 +118,7 @@ export async function startDevStack(
 async function startServing(
   { http: wanted }: DevConfig,
   config: Config,
+  accounts: readonly StorageAccount[],
   parts: (() => Promise<void>)[],
   log: Logger,
 ): Promise<{ readonly proxy: RunningProxy; readonly http: HttpServer | undefined }> {
@@ -124,7 +126,7 @@ async function startServing(
   parts.push(async () => http?.close())
   const proxy = await startProxy(config, log)
   parts.push(() => proxy.close(DRAIN_TIMEOUT_MS))
-  http = await startStatusPage(wanted, { proxy, config, log })
+  http = await startStatusPage(wanted, { proxy, config, log }, accounts)
   return { proxy, http }
 }
 
@@ -132,6 +134,7 @@ async function startServing(
 async function letCommandsIn(
   dataDir: string,
   stack: Omit<DevStack, 'stopped'>,
+  servers: unknown,
   parts: (() => Promise<void>)[],
 ): Promise<{ readonly stopped: Promise<void> }> {
   let stop = (): void => {}
@@ -140,6 +143,7 @@ async function letCommandsIn(
   })
   const handlers = {
     status: async () => ({ pid: process.pid, ...stack.access, snapshots: await stack.snapshots() }),
+    [SERVERS]: async () => servers,
     reset: stack.reset,
     snapshot: name => stack.snapshot(String(name)),
     restore: name => stack.restore(String(name)),
@@ -225,6 +229,7 @@ function proxyConfig(config: DevConfig, servers: Servers, accounts: readonly Sto
     azureCredential: 'emulated',
     strictAzure: config.strictAzure === true,
     extras: config.extras === true,
+    progress: config.progress === true,
     ownSchema: true,
     logLevel: config.logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,

@@ -1,16 +1,21 @@
-import type { Config } from '../config/config.ts'
 import type { DevConfig } from '../config/dev-config.ts'
 import type { HttpOptions, HttpServer } from '../http/server.ts'
+import type { StorageAccount } from './azurite.ts'
 
-/** That of a stack; none where it is not wanted. */
+/** That of a stack, which shows its blobs too; none where it is not wanted. */
 export async function startStatusPage(
   http: DevConfig['http'],
-  options: Omit<HttpOptions, 'listen'> & { readonly config: Config },
+  options: Omit<HttpOptions, 'listen' | 'browser'>,
+  accounts: readonly StorageAccount[],
 ): Promise<HttpServer | undefined> {
   if (http === undefined) return undefined
-  const { startHttp } = await import('../http/server.ts')
-  return startHttp({ ...options, listen: http }).catch(error => {
+  const [{ startHttp }, { StorageBrowser }] = await Promise.all([
+    import('../http/server.ts'),
+    import('../http/storage-browser.ts'),
+  ])
+  const browser = new StorageBrowser(options.config.storageEndpoints, accounts)
+  return startHttp({ ...options, browser, listen: http }).catch(error => {
     if (error.code !== 'EADDRINUSE' || !http.elseFree) throw error
-    return startHttp({ ...options, listen: { ...http, port: 0 } })
+    return startHttp({ ...options, browser, listen: { ...http, port: 0 } })
   })
 }

@@ -34,7 +34,8 @@ BEGIN
   told := jsonb_build_object('account', account, 'grant', granted, 'pid', pg_backend_pid(),
     'database', azure_storage_private.database_in_hex(),
     'statement_timeout_ms', azure_storage_private.statement_timeout_ms(),
-    'block_size_mb', azure_storage_private.block_size_mb());
+    'block_size_mb', azure_storage_private.block_size_mb(),
+    'progress', azure_storage_private.progress_wanted());
   access := encode(convert_to(told, 'UTF8'), 'hex');
   proof := azure_storage_private.proof('blobgres/2 access', challenge, told);
 END

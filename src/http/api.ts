@@ -71,6 +71,60 @@ export interface ReadyView {
   readonly checks: Readonly<Record<'draining' | 'backend' | 'loopback', CheckView>>
 }
 
+/** Where an account is registered. */
+export interface AccountView {
+  readonly database: string
+  readonly account: string
+  readonly authType: string
+}
+
+/** What `blobgres doctor` says of one thing. */
+export interface FindingView {
+  readonly check: string
+  readonly result: 'ok' | 'failed' | 'untried'
+  readonly reason: string
+  readonly fix?: { readonly into: 'shell' | 'psql'; readonly database?: string; readonly command: string }
+  readonly advice?: string
+}
+
+export interface ContainerView {
+  readonly account: string
+  readonly container: string
+}
+
+export interface BlobView {
+  readonly path: string
+  readonly bytes: number
+  readonly lastModified: string
+}
+
+export interface BlobsView {
+  readonly blobs: readonly BlobView[]
+  /** There are others behind them. */
+  readonly isMore: boolean
+}
+
+export interface PreviewView {
+  /** In words, such as `csv, gzip`. */
+  readonly format: string
+  readonly columns: readonly { readonly name: string; readonly type: string }[]
+  /** The first ones, as they are in the file; none of Parquet. */
+  readonly rows: readonly (readonly string[])[]
+  /** The beginning of a file that is one value. */
+  readonly text?: string
+  readonly createTable: string
+  readonly copy: string
+  readonly query: string
+  /** Only its beginning has been read. */
+  readonly isSample: boolean
+}
+
+/** What the page may show besides. */
+export interface AboutView {
+  readonly version: string
+  readonly hasBlobs: boolean
+}
+
 export interface FailureView {
   readonly error: string
 }

@@ -1,12 +1,15 @@
 import { Hono } from 'hono'
 import type { Logger } from '../log.ts'
+import { PgError } from '../protocol/pg-error.ts'
 import type { RunningProxy } from '../proxy.ts'
-import type { TransfersView } from './api.ts'
+import type { AboutView, TransfersView } from './api.ts'
 import type { Events } from './events.ts'
 import { headers, neverStored, onlyOwnNames, onlySameOrigin, type Token } from './guard.ts'
+import type { Lookups } from './lookups.ts'
 import type { Metrics } from './metrics.ts'
 import type { PageFile } from './page-files.ts'
 import type { Readiness } from './readiness.ts'
+import type { StorageBrowser } from './storage-browser.ts'
 import { finishedView, liveView, sessionsView } from './views.ts'
 
 export interface AppParts {
@@ -19,11 +22,15 @@ export interface AppParts {
   readonly metrics: Metrics
   readonly events: Events
   readonly readiness: Readiness
+  readonly lookups: Lookups
+  /** In a stack to develop with. */
+  readonly browser: StorageBrowser | undefined
   readonly log: Logger
 }
 
 /** Which request gets which answer. */
-export function createApp({ host, version, proxy, token, files, metrics, events, readiness, log }: AppParts): Hono {
+export function createApp(parts: AppParts): Hono {
+  const { host, version, proxy, token, files, metrics, events, readiness, lookups, browser, log } = parts
   const app = new Hono()
   app.use(headers, neverStored, onlyOwnNames(host))
   app.use('/api/*', onlySameOrigin)
@@ -33,12 +40,15 @@ export function createApp({ host, version, proxy, token, files, metrics, events,
     return c.json(view, view.ready ? 200 : 503)
   })
   app.get('/metrics', async c => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }))
-  app.get('/api/version', c => c.json({ version }))
+  app.get('/api/about', c => c.json({ version, hasBlobs: browser !== undefined } satisfies AboutView))
   app.get('/api/transfers', c => {
     const view: TransfersView = { ...liveView(proxy), finished: finishedView(proxy) }
     return c.json(view)
   })
   app.get('/api/sessions', c => c.json(sessionsView(proxy)))
+  app.get('/api/accounts', async c => c.json(await lookups.accounts()))
+  app.get('/api/checks', async c => c.json(await lookups.checks()))
+  if (browser) addBrowser(app, browser)
   app.get('/api/events', c => events.listen(c))
   app.post('/api/transfers/:id{\\d{1,15}}/cancel', token.required, async c => {
     const id = Number(c.req.param('id'))
@@ -55,8 +65,21 @@ export function createApp({ host, version, proxy, token, files, metrics, events,
   }
   app.notFound(c => c.json({ error: 'not found' }, 404))
   app.onError((error, c) => {
+    if (error instanceof PgError) return c.json({ error: error.message }, 502)
     log.warn({ err: error, path: c.req.path }, 'HTTP request failed')
     return c.json({ error: 'internal error' }, 500)
   })
   return app
+}
+
+function addBrowser(app: Hono, browser: StorageBrowser): void {
+  app.get('/api/containers', async c => c.json(await browser.containers()))
+  app.get('/api/blobs', async c => {
+    const { account = '', container = '', prefix = '' } = c.req.query()
+    return c.json(await browser.blobs(account, container, prefix))
+  })
+  app.get('/api/preview', async c => {
+    const { account = '', container = '', path = '' } = c.req.query()
+    return c.json(await browser.preview(account, container, path))
+  })
 }

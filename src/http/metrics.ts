@@ -72,7 +72,6 @@ function countTransfers({ transfers }: RunningProxy, named: Named): () => void {
       }
     },
   })
-  const endedBytes = { import: 0, export: 0 }
   new Counter({
     ...named('transfer_bytes_total', 'Bytes of blobs read and written, as they are stored.'),
     labelNames: ['direction'],
@@ -82,15 +81,14 @@ function countTransfers({ transfers }: RunningProxy, named: Named): () => void {
         const live = transfers.live.filter(({ facts }) => facts.direction === direction)
         this.inc(
           { direction },
-          live.reduce((sum, { bytes }) => sum + bytes, endedBytes[direction]),
+          live.reduce((sum, { bytes }) => sum + bytes, transfers.totals[direction].bytes),
         )
       }
     },
   })
-  const onEnd = ({ facts: { direction, format }, end, bytes, ms }: Transfer): void => {
+  const onEnd = ({ facts: { direction, format }, end, ms }: Transfer): void => {
     total.inc({ direction, format, outcome: end?.outcome ?? 'failed' })
     duration.observe(ms / 1000)
-    endedBytes[direction] += bytes
   }
   transfers.events.on('end', onEnd)
   return () => transfers.events.off('end', onEnd)

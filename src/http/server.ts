@@ -10,9 +10,11 @@ import { packageVersion } from '../version.ts'
 import { createApp } from './app.ts'
 import { Events } from './events.ts'
 import { Token } from './guard.ts'
+import { Lookups } from './lookups.ts'
 import { Metrics } from './metrics.ts'
 import { readPageFiles } from './page-files.ts'
 import { Readiness } from './readiness.ts'
+import type { StorageBrowser } from './storage-browser.ts'
 
 export interface HttpServer {
   readonly address: Address
@@ -24,6 +26,8 @@ export interface HttpOptions {
   readonly proxy: RunningProxy
   readonly config: Config
   readonly log: Logger
+  /** Of a stack to develop with: it shows rows. */
+  readonly browser?: StorageBrowser | undefined
   /** Where the page is, as it goes to browsers. */
   readonly pageFolder?: URL
 }
@@ -34,14 +38,17 @@ const SILENCE_LIMIT_MS = 60_000
 
 /** Tells people and programs what a proxy does. It looks, and cancels where it is told to. */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { listen, proxy, config, log, pageFolder = new URL('page/', import.meta.url) } = options
+  const { listen, proxy, config, log, browser, pageFolder = new URL('page/', import.meta.url) } = options
   const version = packageVersion()
   const token = new Token()
   const files = await readPageFiles(pageFolder, token.value)
   const metrics = new Metrics(proxy, version)
   const events = new Events(proxy)
   const readiness = new Readiness(proxy, config)
-  const app = createApp({ host: listen.host, version, proxy, token, files, metrics, events, readiness, log })
+  const lookups = new Lookups(config)
+  const app = createApp({
+    ...{ host: listen.host, version, proxy, token, files, metrics, events, readiness, lookups, browser, log },
+  })
   const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
   server.maxConnections = MAX_CONNECTIONS
   server.timeout = SILENCE_LIMIT_MS

@@ -1,16 +1,17 @@
-import type { Transfer, TransferFacts } from '../activity/transfer.ts'
+import type { Transfer } from '../activity/transfer.ts'
 import { resolveFormat } from '../formats/format.ts'
 import type { CallOrigin } from '../operations/calls.ts'
 import type { RowsOfBlob } from '../operations/rows-of-blob.ts'
+import type { Services } from '../services.ts'
 
 /** What a function has asked for, as a transfer. `verb`: GET reads, OPEN writes. @throws PgError for an unknown format */
-export function functionTransfer(
+export function beginTransfer(
+  { transfers, progress, proxyId }: Pick<Services, 'transfers' | 'progress'> & { readonly proxyId: string },
   verb: 'GET' | 'OPEN',
   { call, account, container, path, coder, compression }: RowsOfBlob,
   isCopy: boolean,
-  proxyId: string,
-): TransferFacts {
-  return {
+): Transfer {
+  const transfer = transfers.begin({
     session: sessionOf(call, proxyId),
     pid: call.pid,
     user: call.user,
@@ -21,7 +22,9 @@ export function functionTransfer(
     direction: verb === 'GET' ? 'import' : 'export',
     ...resolveFormat(path, coder, compression),
     statement: isCopy ? 'copy in a function' : verb === 'GET' ? 'blob_get' : 'blob_put',
-  }
+  })
+  progress.follow(transfer, call.statement, call.progress)
+  return transfer
 }
 
 /** A name is `proxy/number`; see Calls.nameSession(). */

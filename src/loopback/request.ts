@@ -1,4 +1,4 @@
-import { readGrant } from '../credentials/access.ts'
+import { readGrant, readWish } from '../credentials/access.ts'
 import { databaseName } from '../credentials/sealing.ts'
 import type { Shape } from '../formats/parquet/shape.ts'
 import { readSealRequest, type SealRequest } from '../operations/account-add.ts'
@@ -13,7 +13,7 @@ import { readTextToRead, type TextToRead } from './server-copies.ts'
 type Fields = ProvedRequest['fields']
 
 export type Request =
-  | { readonly verb: 'PING' }
+  | { readonly verb: 'PING' | 'TRANSFERS' }
   | { readonly verb: 'CANCEL'; readonly sessions: readonly string[] }
   | ({ readonly verb: 'LIST'; readonly prefix: string } & Target)
   | ({ readonly verb: 'GET' } & RowsRequest)
@@ -48,6 +48,7 @@ export function readMessage(body: Buffer): Message {
 export function readRequest({ verb, fields }: ProvedRequest): Request {
   switch (verb) {
     case 'PING':
+    case 'TRANSFERS':
       return { verb }
     case 'CANCEL':
       return { verb, sessions: list(fields.sessions).map(text) }
@@ -101,7 +102,7 @@ function readColumn(column: unknown): Column {
 
 function readTarget(fields: Fields): Target {
   const call = fields.call as Record<
-    'pid' | 'session' | 'statement' | 'timeout_ms' | 'user_in_hex' | 'database' | 'block_size_mb',
+    'pid' | 'session' | 'statement' | 'timeout_ms' | 'user_in_hex' | 'database' | 'block_size_mb' | 'progress',
     unknown
   >
   const account = text(fields.account)
@@ -114,6 +115,7 @@ function readTarget(fields: Fields): Target {
       user: decodeText(Buffer.from(String(call.user_in_hex), 'hex').toString('latin1'), String(fields.encoding)),
       database: String(call.database),
       blockSizeMb: Number(call.block_size_mb),
+      progress: readWish(call.progress),
     },
     databaseName: databaseOf(fields),
     account,

@@ -16,12 +16,13 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import type { Cancels } from './cancels.ts'
 import { answerFaults, FAULT_COLUMNS } from './fault-requests.ts'
-import { functionTransfer, transferred } from './function-transfer.ts'
+import { beginTransfer, transferred } from './function-transfer.ts'
 import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRows, rowDescription } from './rows.ts'
 import { RowsMemory } from './rows-memory.ts'
 import { readServerCopy, readText, type TextPart } from './server-copies.ts'
+import { transferRows } from './transfer-rows.ts'
 
 /** What all loopback connections of a proxy share. */
 export interface LoopbackServices extends Services {
@@ -143,6 +144,10 @@ export class Requests {
         yield rowDescription(['proxy'])
         yield await this.#row([this.#services.proxyId])
         break
+      case 'TRANSFERS':
+        yield rowDescription(['transfer'])
+        for (const row of transferRows(this.#services.transfers)) yield await this.#row(row)
+        break
       case 'CANCEL':
         yield rowDescription(['session'])
         for (const session of request.sessions) {
@@ -206,7 +211,7 @@ export class Requests {
     yield* this.#during(request, signal => {
       // A second reading, for the place of a mistake, is none that would be shown.
       if (request.withLine) return this.#read(request, copy, signal)
-      const transfer = this.#beginTransfer(request, copy)
+      const transfer = beginTransfer(this.#services, request.verb, copy ?? request, copy !== undefined)
       return transferred(transfer, signal, this.#read(request, copy, signal, transfer))
     })
   }
@@ -225,11 +230,6 @@ export class Requests {
     else yield* readBlobRows(services, request, files, services.interruptedReads, signal, transfer)
   }
 
-  #beginTransfer(request: Request & { verb: 'GET' | 'OPEN' }, copy: ServerCopy | undefined): Transfer {
-    const { transfers, proxyId } = this.#services
-    return transfers.begin(functionTransfer(request.verb, copy ?? request, copy !== undefined, proxyId))
-  }
-
   async #open(request: Request & { verb: 'OPEN' }): Promise<BlobRowsUpload> {
     const call = this.#begin(request)
     let transfer: Transfer | undefined
@@ -237,7 +237,7 @@ export class Requests {
       const copy = request.copy && readServerCopy(request.copy, request, this.#services.sealingKey)
       if (copy) await checkCopyTo(this.#services, copy, AbortSignal.any([call.signal, this.#closed.signal]))
       const rows = copy ?? request
-      transfer = this.#beginTransfer(request, copy)
+      transfer = beginTransfer(this.#services, request.verb, copy ?? request, copy !== undefined)
       const belongings = { call, transfer, closed: this.#closed.signal }
       const container = await openContainer(this.#services, rows, rows.grant, rows.databaseName)
       const upload = await BlobRowsUpload.open(this.#services, rows, container.blob(rows.path), belongings)

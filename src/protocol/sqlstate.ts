@@ -12,6 +12,7 @@ export const SQLSTATE = {
   invalidBinaryRepresentation: '22P03',
   badCopyFileFormat: '22P04',
   untranslatableCharacter: '22P05',
+  invalidSqlStatementName: '26000',
   invalidAuthorizationSpecification: '28000',
   invalidPassword: '28P01',
   invalidSchemaName: '3F000',

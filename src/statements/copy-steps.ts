@@ -43,7 +43,7 @@ export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun)
     isOurs: false,
     take(frame) {
       if (frame.code !== BACKEND.copyInResponse) return wire.reply(frame)
-      const account = context.beginTransfer(copy)
+      const account = context.beginTransfer(copy, run.opened)
       run.account = account
       run.transfer = new BlobImport(wire, signal => read(frame, account, signal), {
         timeoutMs: run.opened?.statementTimeoutMs ?? 0,
@@ -87,7 +87,7 @@ export function copyTo({ copy }: Step & { kind: 'copy-to' }, run: ScriptRun): St
       if (frame.code === BACKEND.copyDone) return
       if (frame.code !== BACKEND.copyOutResponse) return wire.reply(frame)
       const { opened } = run
-      const account = context.beginTransfer(copy)
+      const account = context.beginTransfer(copy, opened)
       run.account = account
       run.transfer = new BlobExport(wire, () => account.counting(blobOf(copy, opened, frame)), {
         format: copy.format,

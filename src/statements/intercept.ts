@@ -17,7 +17,7 @@ import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { acquireResources, type CommitLocks } from './acquire-resources.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
-import { copyTransfer } from './copy-transfer.ts'
+import { beginCopy } from './copy-transfer.ts'
 import { mapErrorPosition, withMappedPosition } from './error-position.ts'
 import { Answered } from './look-up.ts'
 import { passParsed } from './pass-parsed.ts'
@@ -267,7 +267,7 @@ export class StatementInterceptor implements Interceptor {
       openCopy: (step, row) => openCopy(services, step, row, { pid: backendPid, database: this.#login.database }),
       spool: { ...services.config, backendPid },
       serverMajorVersion: services.serverMajorVersion,
-      beginTransfer: copy => services.transfers.begin(copyTransfer(copy, { ...this.#login, pid: backendPid })),
+      beginTransfer: (copy, opened) => beginCopy(services, copy, { ...this.#login, pid: backendPid }, opened?.progress),
       confirmCommit: async copy => locks.get(copy)?.confirm(),
       encodeError: fields => services.conversions.encodeError(fields, encoding),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),

@@ -14,7 +14,7 @@ export interface ScriptContext {
   readonly openCopy: (step: Step & { kind: 'open' }, row: Frame) => Promise<OpenedCopy>
   readonly spool: SpoolOptions
   readonly serverMajorVersion: number
-  readonly beginTransfer: (copy: CopyStatement) => Transfer
+  readonly beginTransfer: (copy: CopyStatement, opened: OpenedCopy | undefined) => Transfer
   /** The blob is committed: lets the backend's wait for it end. */
   readonly confirmCommit: (copy: CopyStatement) => Promise<void>
   /** Turns the position in an error of a rewritten text into that of the original. */

@@ -172,12 +172,12 @@ function hookPolicies(
   ]
 }
 
-function pipelineFor(
+export function pipelineFor(
   endpoints: StorageEndpoints,
   url: string,
   account: string,
   credential: Credential,
-  policies: Policies,
+  policies: Policies = [],
 ): Pipeline {
   // The SDK's types know only of the first of these. Redirects lead where nobody has configured that requests may go.
   const options = {
