@@ -36,6 +36,10 @@ const MAX_CONNECTIONS = 256
 /** Of a connection on which nothing moves. */
 const SILENCE_LIMIT_MS = 60_000
 
+/** With the port that it has been given; what spreading leaves out is a secret. */
+const running = (config: Config, listen: Address): Config =>
+  Object.defineProperty({ ...config, listen }, 'credentialKey', { value: config.credentialKey, enumerable: false })
+
 /** Tells people and programs what a proxy does. It looks, and cancels where it is told to. */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const { listen, proxy, config, log, browser, pageFolder = new URL('page/', import.meta.url) } = options
@@ -45,7 +49,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const metrics = new Metrics(proxy, version)
   const events = new Events(proxy)
   const readiness = new Readiness(proxy, config)
-  const lookups = new Lookups(config)
+  const lookups = new Lookups(running(config, proxy.address))
   const app = createApp({
     ...{ host: listen.host, version, proxy, token, files, metrics, events, readiness, lookups, browser, log },
   })
