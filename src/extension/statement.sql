@@ -111,6 +111,9 @@ DECLARE
         FROM pg_attribute JOIN pg_type AS t ON t.oid = atttypid WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped)));
 BEGIN
   IF plan ->> 'direction' = 'from' THEN
+    IF plan ->> 'format' = 'jsonl' THEN
+      request := jsonb_set(request, '{copy,json_columns}', azure_storage_private.with_shapes(columns));
+    END IF;
     PERFORM azure_storage_private.check_copy_from(class, relation);
     RETURN azure_storage_private.import_text(relation, class.relname, request, plan);
   END IF;

@@ -2,7 +2,7 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isStreamCompression } from './stream-compressions.ts'
 
-export type Format = 'csv' | 'tsv' | 'text' | 'binary' | 'parquet'
+export type Format = 'csv' | 'tsv' | 'text' | 'binary' | 'parquet' | 'jsonl'
 export type Compression = 'none' | 'gzip' | 'snappy' | 'zstd' | 'brotli' | 'lz4'
 
 export interface ResolvedFormat {
@@ -43,6 +43,14 @@ export function resolveFormat(path: string, decoder: string, compression: string
   const format = decoder === 'auto' ? inferFormat(path) : FORMATS.get(decoder)
   if (format === undefined) throw invalidArgument(`azure_storage: invalid decoder: ${decoder}`)
   return { format, compression: resolveCompression(path, format, compression) }
+}
+
+const JSON_LINES = /[.](jsonl|ndjson)([.]gz)?$/
+
+/** The same for COPY where what Azure's own does not have is on: undefined where it is nothing of that. */
+export function resolveExtraFormat(path: string, format: string, compression: string): ResolvedFormat | undefined {
+  if (format !== 'jsonl' && !(format === 'auto' && JSON_LINES.test(path))) return undefined
+  return { format: 'jsonl', compression: resolveCompression(path, 'jsonl', compression) }
 }
 
 function inferFormat(path: string): Format {

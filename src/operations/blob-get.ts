@@ -131,7 +131,7 @@ async function openDecoder(
 
 /** The blob's bytes as `textRows` says that they are, in the database's encoding. */
 async function* openRows(
-  { config, server, conversions }: Services,
+  { config, server, conversions, memory }: Services,
   request: RowsOfBlob,
   blob: Blob,
   coder: Coder,
@@ -141,7 +141,7 @@ async function* openRows(
   if (conversion !== undefined) await checkConversion(conversions, conversion)
   const columns = coder.format === 'parquet' ? parquetColumns(request) : []
   const spool = { ...config, backendPid: request.call.pid }
-  const bytes = readBlob(blob, { format: coder, columns, spool, signal })
+  const bytes = readBlob(blob, { format: coder, columns, spool, memory, signal })
   const rows = coder.format === 'binary' ? binaryAsText(server, request, coder.encoding, bytes, signal) : bytes
   yield* conversion === undefined ? rows : transcode(rows, conversion, conversions)
 }

@@ -6,6 +6,7 @@ import { fromDatabase } from '../backend/database-error.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { encodeCopyText } from '../formats/copy-text.ts'
 import { needsSingleColumn } from '../formats/format.ts'
+import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
 import { asPgError } from '../protocol/pg-error.ts'
@@ -26,6 +27,8 @@ export interface ServerCopy extends RowsOfBlob {
   readonly clientEncoding: string
   readonly relationName: string
   readonly relationColumns: readonly RelationColumn[]
+  /** Where the rows are JSON Lines: how their columns take values. */
+  readonly jsonColumns: readonly ParquetColumn[]
   /** Stands for a column's default, where the option DEFAULT has asked for it. */
   readonly defaultMark: string
 }
@@ -72,7 +75,7 @@ export async function* readCopyRows(
 
 /** In COPY's text format and the database's encoding. */
 async function* readAsText(
-  { config, server }: Services,
+  { config, server, memory }: Services,
   copy: ServerCopy,
   blob: Blob,
   signal: AbortSignal,
@@ -81,8 +84,9 @@ async function* readAsText(
   if (plan.format === 'text' && columns.length !== 1) throw needsSingleColumn('decoder')
   const read = {
     format: plan,
-    columns: plan.format === 'parquet' ? parquetColumns(copy) : [],
+    columns: plan.format === 'parquet' ? parquetColumns(copy) : copy.jsonColumns,
     spool: { ...config, backendPid: call.pid },
+    memory,
     signal,
   }
   const bytes = readBlob(blob, read, ...(plan.format === 'text' ? [encodeCopyText()] : []))
@@ -185,6 +189,6 @@ const list = ({ plan }: ServerCopy): string =>
 
 /** Without ENCODING, COPY takes files to be in the client's. */
 function options({ plan, clientEncoding }: ServerCopy): string {
-  const isSaid = 'encoding' in plan.given || plan.format === 'parquet' || plan.format === 'binary'
+  const isSaid = 'encoding' in plan.given || ['parquet', 'jsonl', 'binary'].includes(plan.format)
   return `WITH (${plan.options}${isSaid ? '' : `, ENCODING ${quoteLiteral(clientEncoding)}`})`
 }

@@ -31,6 +31,7 @@ const COPY_FORMATS: Readonly<Record<Format, string>> = {
   text: 'text',
   binary: 'binary',
   parquet: "text, ENCODING 'UTF8'",
+  jsonl: "text, ENCODING 'UTF8'",
 }
 
 /** Options about how rows and columns are written: without meaning for Parquet, and for a whole file as one value. */
@@ -70,8 +71,8 @@ export function readCopyOptions(nodes: readonly object[], offsetOf: (location: n
 export function writeCopyOptions({ others }: CopyOptions, format: Format): WrittenOption[] {
   if (format === 'text') {
     refuse(others, ROW_OPTIONS, 'a format that is one value', "For PostgreSQL's text format use FORMAT 'tsv'.")
-  } else if (format === 'parquet') {
-    refuse(others, [...ROW_OPTIONS, 'encoding'], 'parquet')
+  } else if (format === 'parquet' || format === 'jsonl') {
+    refuse(others, [...ROW_OPTIONS, 'encoding'], format)
   }
   const written = others.map(({ name, value, location }) => ({
     text: value === undefined ? quoteIdent(name) : `${quoteIdent(name)} ${writeValue(value)}`,

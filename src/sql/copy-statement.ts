@@ -1,5 +1,5 @@
 import type { CopyStmt, RangeVar } from 'libpg-query'
-import { type ResolvedFormat, resolveFormat } from '../formats/format.ts'
+import { type ResolvedFormat, resolveExtraFormat, resolveFormat } from '../formats/format.ts'
 import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type BlobUrl, parseBlobUrl, redactUrl } from '../storage/blob-url.ts'
@@ -79,7 +79,9 @@ export function readCopyStatement(
   }
   const url = parseBlobUrl(readUrl(node.filename ?? '', text.slice(file.start, file.end), settings), settings.endpoints)
   const options = readCopyOptions(node.options ?? [], raw.offsetOf)
-  const format = resolveFormat(url.path, options.format, options.compression)
+  const written: Parameters<typeof resolveFormat> = [url.path, options.format, options.compression]
+  const extraFormat = resolveExtraFormat(...written)
+  const format = extraFormat ?? resolveFormat(...written)
   if (node.query && !('SelectStmt' in node.query) && format.format === 'parquet') {
     throw new PgError({
       message: 'azure_storage: COPY to Parquet can take its rows from a SELECT alone',
@@ -98,7 +100,7 @@ export function readCopyStatement(
     format,
     relation: node.relation && relationName(node.relation),
     query,
-    extra: query && !settings.extras ? noQuery() : undefined,
+    extra: settings.extras ? undefined : extraOf(written, extraFormat, query),
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
     options: writeCopyOptions(options, format.format),
@@ -121,6 +123,22 @@ function readQuery({ query }: CopyStmt, words: readonly Token[], text: string): 
   if (query === undefined) return undefined
   const [open, close] = [words[1], words.at(-1)] as [Token, Token]
   return { text: text.slice(open.end, close.start), isSelect: 'SelectStmt' in query }
+}
+
+/** What Azure's own says where something in a statement is beyond it. */
+function extraOf(
+  written: Parameters<typeof resolveFormat>,
+  extraFormat: ResolvedFormat | undefined,
+  query: CopyQuery | undefined,
+): PgErrorFields | undefined {
+  if (extraFormat === undefined) return query && noQuery()
+  try {
+    resolveFormat(...written)
+  } catch (error) {
+    if (error instanceof PgError) return { message: error.message, code: error.code, hint: error.hint }
+    throw error
+  }
+  return query && noQuery()
 }
 
 const noQuery = (): PgErrorFields => ({

@@ -26,6 +26,7 @@ export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun)
         format: copy.format,
         columns: opened?.columns ?? [],
         spool: context.spool,
+        memory: context.memory,
         timeoutMs: opened?.statementTimeoutMs ?? 0,
       })
     },
@@ -37,7 +38,8 @@ export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun)
     replaceError(fields) {
       const told = failureOf(run, fields)
       const where = fields.get('W')
-      if (told && where && run.transfer instanceof BlobImport && run.transfer.begun) told.set('W', where)
+      const isInRows = run.transfer instanceof BlobImport && (run.transfer.begun || told?.has('W'))
+      if (told && where && isInRows) told.set('W', where)
       return told
     },
   }
@@ -119,7 +121,8 @@ function blobOf(copy: CopyStatement, opened: OpenedCopy | undefined, response: F
   }
   if (opened === undefined) throw new Error('copy_open() returned no row')
   const blob = opened.blob()
-  if (copy.format.format === 'parquet' && columns !== opened.columns.length) {
+  const isByColumn = copy.format.format === 'parquet' || (copy.format.format === 'jsonl' && copy.direction === 'from')
+  if (isByColumn && columns !== opened.columns.length) {
     throw new Error(`COPY has ${columns} columns, not ${opened.columns.length}`) // altered by somebody else in between
   }
   return blob

@@ -258,6 +258,7 @@ export class StatementInterceptor implements Interceptor {
     return {
       openCopy: (step, row) => openCopy(services, step, row, { pid: backendPid, database: this.#login.database }),
       spool: { ...services.config, backendPid },
+      memory: services.memory,
       confirmCommit: async copy => locks.get(copy)?.confirm(),
       encodeError: fields => services.conversions.encodeError(fields, encoding),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),

@@ -1,3 +1,4 @@
+import type { MemoryBudget } from '../memory-budget.ts'
 import type { BlobImport } from '../operations/copy-from.ts'
 import type { OpenedCopy } from '../operations/copy-open.ts'
 import type { BlobExport } from '../operations/copy-to.ts'
@@ -12,6 +13,7 @@ export interface ScriptContext {
   /** Reads the row of copy_open(). */
   readonly openCopy: (step: Step & { kind: 'open' }, row: Frame) => Promise<OpenedCopy>
   readonly spool: SpoolOptions
+  readonly memory: MemoryBudget
   /** The blob is committed: lets the backend's wait for it end. */
   readonly confirmCommit: (copy: CopyStatement) => Promise<void>
   /** Turns the position in an error of a rewritten text into that of the original. */

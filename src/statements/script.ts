@@ -104,7 +104,7 @@ export const openText = (copy: CopyStatement, challenge: string): string => {
   const { url, original } = copy
   const values = `${quoteLiteral(url.account)}, ${quoteLiteral(url.container)}, ${quoteLiteral(original)}`
   const call = `azure_storage_private.copy_open(${values}, ${url.sas !== undefined}, '${challenge}')`
-  return `SELECT *${parquetText(copy)}${extraText(copy)} FROM ${call}`
+  return `SELECT *${columnsText(copy)}${extraText(copy)} FROM ${call}`
 }
 
 /** Fails where the session has no extras on. */
@@ -120,8 +120,8 @@ export const awaitCommitText = (copy: CopyStatement, key: bigint): string =>
   (copy.format.format === 'parquet' ? ', azure_storage_private.restore_styles()' : '')
 
 /** What else is selected for Parquet: the columns, and for an export styles of values that do not depend on the session. */
-function parquetText({ direction, format, relation, query, columns }: CopyStatement): string {
-  if (format.format !== 'parquet') return ''
+function columnsText({ direction, format: { format }, relation, query, columns }: CopyStatement): string {
+  if (format !== 'parquet' && !(format === 'jsonl' && direction === 'from')) return ''
   // In hexadecimal, because not every message's text is in the client's encoding.
   const hex = (name: string): string => `'${Buffer.from(name, 'latin1').toString('hex')}'`
   const clientText = (name: string): string => `azure_storage_private.client_text(${hex(name)})`

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { MemoryBudget } from '../../../src/memory-budget.ts'
 import { BlobImport } from '../../../src/operations/copy-from.ts'
 import { PgError } from '../../../src/protocol/pg-error.ts'
 import { ConnectionLost } from '../../../src/session/wire.ts'
@@ -20,7 +21,7 @@ function start(blob: Blob | PgError, { wire = new ScriptedWire([]), timeoutMs = 
     return blob
   }
   const format = { format: text ? 'text' : 'csv', compression: 'none' } as const
-  const feed = new BlobImport(wire, open, { format, columns: [], spool: {}, timeoutMs })
+  const feed = new BlobImport(wire, open, { format, columns: [], spool: {}, memory: new MemoryBudget({}), timeoutMs })
   return { wire, feed, until: (letter: string) => wire.until(() => wire.sent.includes(letter)) }
 }
 

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
+import { MemoryBudget } from '../../../src/memory-budget.ts'
 import { PgError } from '../../../src/protocol/pg-error.ts'
 import type { CopyStatement } from '../../../src/sql/copy-statement.ts'
 import { runScript } from '../../../src/statements/run-script.ts'
@@ -57,6 +58,7 @@ async function run(steps: Step[], lines: Line[], { blob = '', broken, confirm, r
   await runScript(wire, steps, {
     openCopy: async () => ({ blob: () => store, statementTimeoutMs: 0, blockSizeMb: 1, columns: [] }),
     spool: {},
+    memory: new MemoryBudget({}),
     confirmCommit: async () => {
       await confirm?.()
       confirmed = true
