@@ -10,6 +10,12 @@ export interface ResolvedFormat {
   readonly compression: Compression
 }
 
+/** How a Parquet file is written, where it is said. */
+export interface ParquetSettings {
+  readonly rowGroupSize?: number
+  readonly compressionLevel?: number
+}
+
 const FORMATS: ReadonlyMap<string, Format> = new Map([
   ['csv', 'csv'],
   ['tsv', 'tsv'],
@@ -47,10 +53,10 @@ export function resolveFormat(path: string, decoder: string, compression: string
 
 const JSON_LINES = /[.](jsonl|ndjson)([.]gz)?$/
 
-/** The same for COPY where what Azure's own does not have is on: undefined where it is nothing of that. */
-export function resolveExtraFormat(path: string, format: string, compression: string): ResolvedFormat | undefined {
+/** A format that only COPY has, and only where what Azure's own does not have is on: how it is resolved. */
+export function extraFormatOf(path: string, format: string): ((compression: string) => ResolvedFormat) | undefined {
   if (format !== 'jsonl' && !(format === 'auto' && JSON_LINES.test(path))) return undefined
-  return { format: 'jsonl', compression: resolveCompression(path, 'jsonl', compression) }
+  return compression => ({ format: 'jsonl', compression: resolveCompression(path, 'jsonl', compression) })
 }
 
 function inferFormat(path: string): Format {

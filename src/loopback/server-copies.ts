@@ -108,6 +108,7 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
   if (sas !== null && typeof sas !== 'string') throw notOurs()
   const isSame = plan.account === rows.account && plan.container === rows.container && plan.path === rows.path
   if (!isSame || !Array.isArray(relation_columns)) throw notOurs()
+  if (plan.failure !== null) throw new PgError(plan.failure)
   const clientEncoding = String(client_encoding)
   const names = rows.columns.map(({ name }) => name ?? '')
   return {
@@ -115,6 +116,7 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
     coder: plan.format,
     compression: plan.compression,
     options: plan.direction === 'to' ? rowOptionsOf(plan, names, clientEncoding) : null,
+    extra: plan.extraOptions,
     plan,
     sas: sas === null ? undefined : openFromStatement(sas, ownerOf(rows), key),
     clientEncoding,

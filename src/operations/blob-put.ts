@@ -74,6 +74,7 @@ export class BlobRowsUpload {
     this.#call = call
     this.#writer = new BlobWriter(blob, {
       format: coder,
+      extra: request.extra ?? {},
       columns: coder.format === 'parquet' ? parquetColumns(request) : [],
       spool: { ...services.config, backendPid: call.origin.pid },
       maxBlockBytes: request.call.blockSizeMb * MEBIBYTE,

@@ -1,4 +1,5 @@
 import type { Grant } from '../credentials/access.ts'
+import type { ParquetSettings } from '../formats/format.ts'
 import type { Shape } from '../formats/parquet/shape.ts'
 import type { CallOrigin } from './calls.ts'
 
@@ -25,6 +26,7 @@ export interface RowsOfBlob extends Target {
   readonly coder: string
   readonly compression: string
   readonly options: unknown
+  readonly extra?: ParquetSettings
   readonly columns: readonly Column[]
   /** The database's encoding, which is that of all texts in the exchange. */
   readonly encoding: string

@@ -1,4 +1,4 @@
-import { isTrue, type OptionValue } from '../sql/copy-options.ts'
+import { isTrue, type OptionValue } from '../sql/copy-option.ts'
 import type { CopyPlan } from '../sql/copy-plan.ts'
 
 /** COPY's names for what blob_put() calls otherwise; the others have the same. */

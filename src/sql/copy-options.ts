@@ -1,21 +1,16 @@
 import type { Format } from '../formats/format.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { quoteIdent, quoteLiteral } from './quote.ts'
-
-/** An option of COPY as the parser has it; `location` is where in the query text it was written. */
-export interface CopyOption {
-  readonly name: string
-  readonly value: OptionValue | undefined
-  readonly location: number | undefined
-}
-
-export type OptionValue = string | boolean | number | { readonly star: true } | readonly OptionValue[]
+import { type CopyOption, isTrue, readOption, writeValue } from './copy-option.ts'
+import { isExtraOption } from './extra-options.ts'
+import { quoteIdent } from './quote.ts'
 
 export interface CopyOptions {
   /** `auto` where there is none. */
   readonly format: string
   readonly compression: string
+  /** Beyond Azure's own; none of the others. */
+  readonly extras: readonly CopyOption[]
   readonly others: readonly CopyOption[]
 }
 
@@ -51,9 +46,11 @@ const ROW_OPTIONS = [
 export function readCopyOptions(nodes: readonly object[], offsetOf: (location: number) => number): CopyOptions {
   const own = new Map<string, string>()
   const others: CopyOption[] = []
+  const extras: CopyOption[] = []
   for (const node of nodes) {
     const option = readOption(node, offsetOf)
-    if (option.name === 'headers') others.push({ ...option, name: 'header' })
+    if (isExtraOption(option.name)) extras.push(option)
+    else if (option.name === 'headers') others.push({ ...option, name: 'header' })
     else if (option.name !== 'format' && option.name !== 'compression') others.push(option)
     else if (!own.has(option.name)) own.set(option.name, textOf(option))
     // A second FORMAT is PostgreSQL's to complain about, in its own words.
@@ -65,7 +62,7 @@ export function readCopyOptions(nodes: readonly object[], offsetOf: (location: n
       throw unsupported('azure_storage: HEADER MATCH is not supported')
     }
   }
-  return { format: own.get('format') ?? 'auto', compression: own.get('compression') ?? 'auto', others }
+  return { format: own.get('format') ?? 'auto', compression: own.get('compression') ?? 'auto', extras, others }
 }
 
 export function writeCopyOptions({ others }: CopyOptions, format: Format): WrittenOption[] {
@@ -85,42 +82,6 @@ function refuse(options: readonly CopyOption[], names: readonly string[], format
   const misplaced = options.find(({ name }) => names.includes(name))
   if (misplaced === undefined) return
   throw unsupported(`azure_storage: COPY ${misplaced.name.toUpperCase()} cannot be used with ${format}`, hint)
-}
-
-function readOption(node: object, offsetOf: (location: number) => number): CopyOption {
-  const { defname, arg, location } = (node as { DefElem: { defname: string; arg?: object; location?: number } }).DefElem
-  return {
-    name: defname,
-    value: arg && readValue(arg),
-    location: location === undefined ? undefined : offsetOf(location),
-  }
-}
-
-function readValue(node: object): OptionValue {
-  const value = node as {
-    String?: { sval?: string }
-    Integer?: { ival?: number }
-    Float?: { fval?: string }
-    Boolean?: { boolval?: boolean }
-    A_Star?: object
-    List?: { items?: object[] }
-  }
-  if (value.List) return (value.List.items ?? []).map(readValue)
-  if (value.A_Star) return { star: true }
-  if (value.Integer) return value.Integer.ival ?? 0
-  if (value.Boolean) return value.Boolean.boolval ?? false
-  return value.Float?.fval ?? value.String?.sval ?? ''
-}
-
-function writeValue(value: OptionValue): string {
-  if (typeof value === 'string') return quoteLiteral(value).trim()
-  if (typeof value !== 'object') return String(value)
-  return 'star' in value ? '*' : `(${value.map(writeValue).join(', ')})`
-}
-
-/** As PostgreSQL's defGetBoolean() reads it. */
-export function isTrue(value: OptionValue | undefined): boolean {
-  return value === undefined || ['true', 'on', '1'].includes(String(value).toLowerCase())
 }
 
 function textOf({ name, value }: CopyOption): string {

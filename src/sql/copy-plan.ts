@@ -1,8 +1,9 @@
 import type { Format, ResolvedFormat } from '../formats/format.ts'
 import type { PgErrorFields } from '../protocol/pg-error.ts'
-import type { OptionValue } from './copy-options.ts'
+import type { OptionValue } from './copy-option.ts'
 import type { Condition, CopyQuery, CopyStatement } from './copy-statement.ts'
 import { decodeText } from './encoding.ts'
+import type { ExtraOptions } from './extra-options.ts'
 
 /** A COPY that a function of the server runs, without the proxy seeing it there: all that it says, as JSON has it. */
 export interface CopyPlan {
@@ -17,6 +18,8 @@ export interface CopyPlan {
   readonly query: CopyQuery | null
   /** Null where it is allowed in any session. */
   readonly extra: PgErrorFields | null
+  readonly extraOptions: ExtraOptions
+  readonly failure: PgErrorFields | null
   readonly columns: readonly string[]
   /** `WHERE …` as it was written. */
   readonly where: string | null
@@ -39,6 +42,8 @@ export function planCopy(copy: CopyStatement, text: string, encoding: string): C
     relation: copy.relation === undefined ? null : decode(copy.relation),
     query: copy.query === undefined ? null : { ...copy.query, text: decode(copy.query.text) },
     extra: copy.extra ?? null,
+    extraOptions: copy.extraOptions,
+    failure: copy.failure ?? null,
     columns: copy.columns.map(decode),
     where: places.where === undefined ? null : decode(text.slice(places.where, places.end)),
     condition: condition === undefined ? null : { ...condition, names: condition.names.map(decode) },

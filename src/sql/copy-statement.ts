@@ -1,10 +1,13 @@
 import type { CopyStmt, RangeVar } from 'libpg-query'
-import { type ResolvedFormat, resolveExtraFormat, resolveFormat } from '../formats/format.ts'
+import type { ResolvedFormat } from '../formats/format.ts'
 import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type BlobUrl, parseBlobUrl, redactUrl } from '../storage/blob-url.ts'
-import { type CopyOption, readCopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
+import { readCopyExtras } from './copy-extras.ts'
+import type { CopyOption } from './copy-option.ts'
+import { readCopyOptions, type WrittenOption } from './copy-options.ts'
 import { decodeText, isAscii, isDecodable, UndecodedText } from './encoding.ts'
+import type { ExtraOptions } from './extra-options.ts'
 import type { SqlSettings } from './query-text.ts'
 import { isUnsafeEncoding, type RawStatement, type Token } from './query-text.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
@@ -20,6 +23,9 @@ export interface CopyStatement {
   readonly query: CopyQuery | undefined
   /** What Azure's own says of it, and the server where the session has no extras on. */
   readonly extra: PgErrorFields | undefined
+  readonly extraOptions: ExtraOptions
+  /** What is wrong with them, where extras are on. */
+  readonly failure: PgErrorFields | undefined
   /** The column list, without quotes. */
   readonly columns: readonly string[]
   /** The statement as it was written, without the secrets of its URL. */
@@ -79,9 +85,8 @@ export function readCopyStatement(
   }
   const url = parseBlobUrl(readUrl(node.filename ?? '', text.slice(file.start, file.end), settings), settings.endpoints)
   const options = readCopyOptions(node.options ?? [], raw.offsetOf)
-  const written: Parameters<typeof resolveFormat> = [url.path, options.format, options.compression]
-  const extraFormat = resolveExtraFormat(...written)
-  const format = extraFormat ?? resolveFormat(...written)
+  const extras = readCopyExtras(url.path, direction, options)
+  const { format } = extras
   if (node.query && !('SelectStmt' in node.query) && format.format === 'parquet') {
     throw new PgError({
       message: 'azure_storage: COPY to Parquet can take its rows from a SELECT alone',
@@ -100,10 +105,12 @@ export function readCopyStatement(
     format,
     relation: node.relation && relationName(node.relation),
     query,
-    extra: settings.extras ? undefined : extraOf(written, extraFormat, query),
+    extra: settings.extras ? undefined : (query && noQuery()) || extras.unknown,
+    extraOptions: extras.extraOptions,
+    failure: extras.failure,
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
-    options: writeCopyOptions(options, format.format),
+    options: extras.options,
     given: options.others,
     condition: node.whereClause && readCondition(node.whereClause),
     places: {
@@ -123,22 +130,6 @@ function readQuery({ query }: CopyStmt, words: readonly Token[], text: string): 
   if (query === undefined) return undefined
   const [open, close] = [words[1], words.at(-1)] as [Token, Token]
   return { text: text.slice(open.end, close.start), isSelect: 'SelectStmt' in query }
-}
-
-/** What Azure's own says where something in a statement is beyond it. */
-function extraOf(
-  written: Parameters<typeof resolveFormat>,
-  extraFormat: ResolvedFormat | undefined,
-  query: CopyQuery | undefined,
-): PgErrorFields | undefined {
-  if (extraFormat === undefined) return query && noQuery()
-  try {
-    resolveFormat(...written)
-  } catch (error) {
-    if (error instanceof PgError) return { message: error.message, code: error.code, hint: error.hint }
-    throw error
-  }
-  return query && noQuery()
 }
 
 const noQuery = (): PgErrorFields => ({

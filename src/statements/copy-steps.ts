@@ -56,6 +56,7 @@ export function copyTo({ copy }: Step & { kind: 'copy-to' }, run: ScriptRun): St
       const { opened } = run
       run.transfer = new BlobExport(wire, () => blobOf(copy, opened, frame), {
         format: copy.format,
+        extra: copy.extraOptions,
         columns: opened?.columns ?? [],
         spool: context.spool,
         maxBlockBytes: (opened?.blockSizeMb ?? 1) * MEBIBYTE,
@@ -119,6 +120,7 @@ function blobOf(copy: CopyStatement, opened: OpenedCopy | undefined, response: F
   if (copy.format.format === 'text' && columns !== 1) {
     throw needsSingleColumn(copy.direction === 'from' ? 'decoder' : 'encoder')
   }
+  if (copy.failure) throw new PgError(copy.failure)
   if (opened === undefined) throw new Error('copy_open() returned no row')
   const blob = opened.blob()
   const isByColumn = copy.format.format === 'parquet' || (copy.format.format === 'jsonl' && copy.direction === 'from')

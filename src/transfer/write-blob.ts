@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { ResolvedFormat } from '../formats/format.ts'
+import type { ParquetSettings, ResolvedFormat } from '../formats/format.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { writeParquet } from '../formats/parquet/write-parquet.ts'
 import { streamCompression } from '../formats/stream-compressions.ts'
@@ -9,6 +9,7 @@ import { type BlobUpload, drainInto } from '../storage/blob-upload.ts'
 
 export interface WriteOptions {
   readonly format: ResolvedFormat
+  readonly extra?: ParquetSettings
   /** Those of the rows; only Parquet needs them. */
   readonly columns: readonly ParquetColumn[]
   readonly spool: SpoolOptions
@@ -104,7 +105,7 @@ export class BlobWriter {
   }
 }
 
-function encoder({ format: { format, compression }, columns, spool }: WriteOptions): Duplex[] {
-  if (format === 'parquet') return [writeParquet(columns, compression, spool)]
+function encoder({ format: { format, compression }, extra, columns, spool }: WriteOptions): Duplex[] {
+  if (format === 'parquet') return [writeParquet(columns, compression, { ...spool, ...extra })]
   return streamCompression(compression).compress()
 }

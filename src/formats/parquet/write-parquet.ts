@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { Duplex } from 'node:stream'
-import type { Compression } from '../format.ts'
+import type { Compression, ParquetSettings } from '../format.ts'
 import { Engine } from './engine.ts'
 import { hasPlace, takePlace } from './engine-places.ts'
 import { noColumns, noFields, unwritable } from './parquet-errors.ts'
@@ -42,7 +42,7 @@ export function writeParquet(
   return new ParquetEncoder(columns, compression, options)
 }
 
-export interface ParquetOptions {
+export interface ParquetOptions extends ParquetSettings {
   /** Default: the system's. */
   readonly tempDir?: string
   /** How large a temporary file may become; 0 for no limit. */
@@ -239,6 +239,8 @@ class ParquetEncoder extends Duplex {
   }
 
   #copyStatement(source: string, target: string): string {
+    const { rowGroupSize = ROW_GROUP_ROWS, compressionLevel } = this.#options
+    const level = compressionLevel === undefined ? '' : `, COMPRESSION_LEVEL ${compressionLevel}`
     const texts = this.#columns.map((_, i) => `${columnAt(i)}: 'VARCHAR'`)
     if (texts.length === 1) texts.push("padding: 'VARCHAR'")
     const names = distinctNames(this.#columns.map(({ name }) => name))
@@ -250,6 +252,6 @@ class ParquetEncoder extends Duplex {
         delim = '\t', quote = '', escape = '', new_line = '\\n', nullstr = '\\N', columns = {${texts.join(', ')}},
         parallel = true, max_line_size = ${MAX_ROW_BYTES}, buffer_size = ${MAX_ROW_BYTES}))
       TO ${literal(target)} (FORMAT parquet, COMPRESSION ${CODECS[this.#compression]}, USE_TMP_FILE false,
-        ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, ROW_GROUP_SIZE_BYTES ${ROW_GROUP_BYTES})`
+        ROW_GROUP_SIZE ${rowGroupSize}${level}, ROW_GROUP_SIZE_BYTES ${ROW_GROUP_BYTES})`
   }
 }
