@@ -391,6 +391,11 @@ $function$;
 CREATE OR REPLACE FUNCTION azure_storage_private.counted_export(request jsonb, source text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
+  IF request ->> 'encoder' = 'jsonl' THEN
+    source := format('SELECT pg_catalog.row_to_json("azure_storage row")::pg_catalog.text FROM (%s) AS "azure_storage row"',
+      source || chr(10));
+    request := request || '{"columns": [{"name": "row", "type": "text", "oid": 25, "typmod": -1}]}';
+  END IF;
   request := request || jsonb_build_object('source', source || chr(10));
   IF request ->> 'encoder' = 'parquet' THEN
     request := jsonb_set(request, '{columns}', azure_storage_private.with_shapes(request -> 'columns'));

@@ -117,6 +117,7 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
     compression: plan.compression,
     options: plan.direction === 'to' ? rowOptionsOf(plan, names, clientEncoding) : null,
     extra: plan.extraOptions,
+    resolved: { format: plan.format, compression: plan.compression },
     plan,
     sas: sas === null ? undefined : openFromStatement(sas, ownerOf(rows), key),
     clientEncoding,

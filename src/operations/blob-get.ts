@@ -24,7 +24,7 @@ export interface Coder extends ResolvedFormat {
 
 /** The coder and the options of a request, checked. @throws PgError */
 export function readCoder(request: RowsOfBlob, direction: Direction): Coder {
-  const resolved = resolveFormat(request.path, request.coder, request.compression)
+  const resolved = request.resolved ?? resolveFormat(request.path, request.coder, request.compression)
   const options = readRowOptions(request.options, resolved.format, direction)
   return { ...resolved, options, encoding: options.contentEncoding ?? request.clientEncoding }
 }
@@ -93,6 +93,7 @@ export function textRows(
   database: string,
 ): { format: Format; options: RowOptions; encoding: string } {
   if (format === 'parquet') return { format: 'tsv', options: TEXT_OPTIONS, encoding: 'UTF8' }
+  if (format === 'jsonl') return { format, options, encoding: 'UTF8' }
   if (format === 'binary') return { format: 'tsv', options: TEXT_OPTIONS, encoding: database }
   return { format, options, encoding }
 }

@@ -1,5 +1,5 @@
 import type { Grant } from '../credentials/access.ts'
-import type { ParquetSettings } from '../formats/format.ts'
+import type { ParquetSettings, ResolvedFormat } from '../formats/format.ts'
 import type { Shape } from '../formats/parquet/shape.ts'
 import type { CallOrigin } from './calls.ts'
 
@@ -27,6 +27,8 @@ export interface RowsOfBlob extends Target {
   readonly compression: string
   readonly options: unknown
   readonly extra?: ParquetSettings
+  /** Of a COPY, which can have others than functions. */
+  readonly resolved?: ResolvedFormat
   readonly columns: readonly Column[]
   /** The database's encoding, which is that of all texts in the exchange. */
   readonly encoding: string

@@ -9,7 +9,7 @@ import { needsSingleColumn } from '../formats/format.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
-import { asPgError } from '../protocol/pg-error.ts'
+import { asPgError, PgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { CopyPlan } from '../sql/copy-plan.ts'
 import { quoteIdent, quoteLiteral } from '../sql/quote.ts'
@@ -103,10 +103,17 @@ async function* readAsText(
     const text = `COPY ${rows} TO STDOUT WITH (ENCODING ${quoteLiteral(copy.encoding)})`
     yield* table.admin.query(copyTo(text)) as AsyncIterable<Buffer>
   } catch (error) {
-    throw fromDatabase(error)
+    throw inRelation(copy, fromDatabase(error))
   } finally {
     await table.close()
   }
+}
+
+/** Of a line that did not become a row the proxy tells: it knows the line alone. */
+function inRelation({ relationName }: ServerCopy, error: unknown): unknown {
+  if (!(error instanceof PgError) || !error.context?.startsWith('blob, ')) return error
+  const { message, code, detail, hint, context } = error
+  return new PgError({ message, code, detail, hint, context: `COPY ${relationName}${context.slice('blob'.length)}` })
 }
 
 /** Has PostgreSQL judge what a COPY TO says; a standby, which takes no table, of a query instead. @throws PgError */

@@ -87,9 +87,9 @@ export function readCopyStatement(
   const options = readCopyOptions(node.options ?? [], raw.offsetOf)
   const extras = readCopyExtras(url.path, direction, options)
   const { format } = extras
-  if (node.query && !('SelectStmt' in node.query) && format.format === 'parquet') {
+  if (node.query && !('SelectStmt' in node.query) && (format.format === 'parquet' || format.format === 'jsonl')) {
     throw new PgError({
-      message: 'azure_storage: COPY to Parquet can take its rows from a SELECT alone',
+      message: `azure_storage: COPY to ${format.format} can take its rows from a SELECT alone`,
       code: SQLSTATE.featureNotSupported,
     })
   }
@@ -178,26 +178,29 @@ function readUrl(filename: string, written: string, { encoding, decoded }: SqlSe
 
 const rangeOf = ({ start, end }: Token): { start: number; end: number } => ({ start, end })
 
+/** Of what the rows of a COPY are selected. */
+export interface SelectedRows {
+  /** A select list, where the statement has no columns. */
+  readonly list: string
+  /** Without what inherits from it. */
+  readonly only: boolean
+}
+
 /**
- * The COPY … STDIN/STDOUT that one with a URL becomes. With `select` (a select list), the rows of a query on the
- * relation are copied instead of the relation's own.
+ * The COPY … STDIN/STDOUT that one with a URL becomes. With `select`, the rows of a query on the relation are copied
+ * instead of the relation's own.
  */
-export function rewriteCopy(
-  { direction, url, options, places }: CopyStatement,
-  text: string,
-  select?: string,
-): Rewrite {
-  const { start, relation, columns, keyword, file, where, end } = places
+export function rewriteCopy(copy: CopyStatement, text: string, select?: SelectedRows): Rewrite {
+  const { direction, format, url, options, places } = copy
+  const { start, relation, keyword, file, where, end } = places
   const rewrite = new Rewrite(text).put('COPY ', start)
-  if (select === undefined) rewrite.keep(relation, keyword.end)
+  const asJson = format.format === 'jsonl' && direction === 'to'
+  if (select === undefined && !asJson) rewrite.keep(relation, keyword.end)
   else {
-    rewrite.put('(SELECT ', relation)
-    if (columns === undefined) rewrite.put(select, relation)
-    else rewrite.keep(columns.open + 1, columns.close)
-    rewrite
-      .put(' FROM ', relation)
-      .keep(relation, columns?.open ?? keyword.start)
-      .put(') TO', keyword.start)
+    if (asJson) rewrite.put(`(SELECT ${JSON_OF_ROW} FROM `, relation)
+    if (select === undefined) rewrite.keep(relation, keyword.start)
+    else putQuery(rewrite, places, select)
+    rewrite.put(asJson ? ' AS "azure_storage row") TO' : ' TO', keyword.start)
   }
   rewrite.put(direction === 'from' ? ' STDIN' : ' STDOUT', file.start)
   rewrite.put(' WITH (', file.end)
@@ -209,6 +212,18 @@ export function rewriteCopy(
   // For whoever reads pg_stat_activity or the server's log.
   const shown = asciiUrl(url.redacted).replaceAll('*', '%2A')
   return rewrite.put(` /* ${shown} */`, end)
+}
+
+const JSON_OF_ROW = 'pg_catalog.row_to_json("azure_storage row")'
+
+function putQuery(rewrite: Rewrite, { relation, columns, keyword }: CopyPlaces, { list, only }: SelectedRows): void {
+  rewrite.put('(SELECT ', relation)
+  if (columns === undefined) rewrite.put(list, relation)
+  else rewrite.keep(columns.open + 1, columns.close)
+  rewrite
+    .put(only ? ' FROM ONLY ' : ' FROM ', relation)
+    .keep(relation, columns?.open ?? keyword.start)
+    .put(')', keyword.start)
 }
 
 /** A relation's name as it was written, quoted. */

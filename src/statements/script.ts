@@ -3,7 +3,7 @@ import { CREATE_EXTENSION_REFUSAL, installerStatement, setPassphrase } from '../
 import { PgError } from '../protocol/pg-error.ts'
 import { rewriteSecrets } from '../sql/account-secrets.ts'
 import type { Statement } from '../sql/classify.ts'
-import { type CopyStatement, rewriteCopy } from '../sql/copy-statement.ts'
+import { type CopyStatement, rewriteCopy, type SelectedRows } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import { quoteLiteral } from '../sql/quote.ts'
 import { Rewrite, rewriteParts } from '../sql/rewrite.ts'
@@ -30,7 +30,7 @@ const PASS: Step = { kind: 'pass' }
 /** What the statements of ours in one query text need: looked up or made before it is sent. */
 export interface Resources {
   /** Select list for a relation that COPY TO cannot read itself, such as a view. */
-  readonly selectList: (copy: CopyStatement) => string | undefined
+  readonly selectList: (copy: CopyStatement) => SelectedRows | undefined
   /** The installer function in the session's database; none where the client may not create extensions. */
   readonly installer: string | undefined
   readonly commitKey: (copy: CopyStatement) => bigint
