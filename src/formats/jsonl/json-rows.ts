@@ -1,5 +1,6 @@
 import { SQLSTATE } from '../../protocol/sqlstate.ts'
 import type { ParquetColumn, Shape } from '../parquet/shape.ts'
+import { bytesMatch } from '../rows/row-decoder.ts'
 import { rowTooLarge } from '../rows/row-errors.ts'
 import { BYTE } from './json-grammar.ts'
 import { JsonError, type JsonParts } from './json-scanner.ts'
@@ -30,6 +31,7 @@ for (const [i, char] of [...'\n\r\t\\'].entries()) LETTERS[char.charCodeAt(0)] =
 
 /** Makes a row of COPY's text format of each object: its members are columns by name, of those of one name the last. */
 export class JsonRows implements JsonParts {
+  readonly #names: readonly Buffer[]
   readonly #byName: ReadonlyMap<string, number>
   readonly #isJson: readonly boolean[]
   readonly #isArray: readonly boolean[]
@@ -52,7 +54,8 @@ export class JsonRows implements JsonParts {
 
   constructor(columns: readonly ParquetColumn[], maxRowBytes: number) {
     this.#maxRowBytes = maxRowBytes
-    this.#byName = new Map(columns.map(({ name }, i) => [Buffer.from(name).toString('latin1'), i]))
+    this.#names = columns.map(({ name }) => Buffer.from(name))
+    this.#byName = new Map(this.#names.map((name, i) => [name.toString('latin1'), i]))
     this.#isJson = columns.map(({ shape }) => isJson(shape))
     this.#isArray = columns.map(({ shape }) => shape.kind === 'array')
     this.#hasJsonElements = columns.map(({ shape }) => shape.kind === 'array' && isJson(shape.element))
@@ -116,7 +119,7 @@ export class JsonRows implements JsonParts {
       this.#mark(BYTE.quote)
       if (this.#mode === 'element' && depth + 1 === this.#elementDepth) this.#endElement()
     } else if (isKey) {
-      this.#column = this.#byName.get(this.#key.toString('latin1', 0, this.#keyLength)) ?? -1
+      this.#column = this.#columnOfKey()
       this.#mode = 'nothing'
     } else {
       if (this.#mode === 'json') this.#mark(BYTE.quote)
@@ -162,7 +165,8 @@ export class JsonRows implements JsonParts {
     }
     const character = isLow ? String.fromCharCode(this.#high, unit) : String.fromCharCode(unit)
     this.#high = 0
-    for (const byte of Buffer.from(character)) this.#character(byte)
+    if (unit < 0x80) this.#character(unit)
+    else for (const byte of Buffer.from(character)) this.#character(byte)
   }
 
   endLine(): void {
@@ -174,7 +178,16 @@ export class JsonRows implements JsonParts {
     }
     this.#put(BYTE.newline)
     this.#starts.fill(-1)
+    this.#column = -1
     this.#length = 0
+  }
+
+  #columnOfKey(): number {
+    // Mostly that behind the last one.
+    const next = this.#column + 1
+    const name = this.#names[next]
+    if (name !== undefined && name.length === this.#keyLength && bytesMatch(this.#key, 0, name)) return next
+    return this.#byName.get(this.#key.toString('latin1', 0, this.#keyLength)) ?? -1
   }
 
   #begin(mode: Mode): void {
