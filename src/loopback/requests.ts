@@ -10,7 +10,7 @@ import { BlobRowsUpload } from '../operations/blob-put.ts'
 import type { Call, Calls } from '../operations/calls.ts'
 import type { InterruptedReads } from '../operations/interrupted-reads.ts'
 import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
-import { checkCopyTo, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
+import { checkCopyTo, readCopyColumns, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
 import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
@@ -168,6 +168,9 @@ export class Requests {
       case 'GET':
         yield* this.#get(request)
         break
+      case 'NAMES':
+        yield* this.#names(request)
+        break
       case 'READ':
         yield rowDescription(['part'])
         yield* this.#parts(await readText(request, this.#services, this.#closed.signal))
@@ -217,6 +220,19 @@ export class Requests {
         ? readBlobRows(this.#services, request, blob, interruptedReads, signal)
         : readCopyRows(this.#services, copy, blob, signal),
     )
+  }
+
+  async *#names(request: Request & { verb: 'NAMES' }): AsyncGenerator<Buffer> {
+    const copy = readServerCopy(request.copy ?? {}, request, this.#services.sealingKey)
+    const blob = await this.#blob(copy)
+    yield rowDescription(['name'])
+    yield* this.#during(request, signal => this.#namesOf(copy, blob, signal))
+  }
+
+  async *#namesOf(copy: ServerCopy, blob: Blob, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const names = await readCopyColumns(this.#services, copy, blob, signal)
+    const rows = names.map(name => [name])
+    yield await dataRows(rows, this.#encoding, this.#services.conversions)
   }
 
   async #open(request: Request & { verb: 'OPEN' }): Promise<BlobRowsUpload> {

@@ -94,6 +94,7 @@ async function statementsOf(
 export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey): ServerCopy {
   const {
     plan: text,
+    matched,
     proof,
     sas,
     client_encoding,
@@ -103,7 +104,8 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
     default_mark,
   } = fields
   if (typeof text !== 'string' || !isMac(String(proof), key, PURPOSE, text)) throw notOurs()
-  const plan = JSON.parse(text) as CopyPlan
+  const written = JSON.parse(text) as CopyPlan
+  const plan = Array.isArray(matched) && matched.length > 0 ? matchedPlan(written, matched.map(String)) : written
   // SQL takes whatever is not null for a SAS, and looks at no rights then.
   if (sas !== null && typeof sas !== 'string') throw notOurs()
   const isSame = plan.account === rows.account && plan.container === rows.container && plan.path === rows.path
@@ -130,6 +132,12 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
     defaultMark: String(default_mark),
   }
 }
+
+const matchedPlan = (plan: CopyPlan, columns: readonly string[]): CopyPlan => ({
+  ...plan,
+  columns,
+  options: plan.matchOptions,
+})
 
 const ownerOf = ({ account, call }: RowsOfBlob) => ({
   account,

@@ -16,6 +16,7 @@ import { quoteIdent, quoteLiteral } from '../sql/quote.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import { readBlob } from '../transfer/read-blob.ts'
 import { binaryAsText } from './binary-rows.ts'
+import { readBlobColumns } from './blob-columns.ts'
 import { columnNames, parquetColumns, TEXT_OPTIONS } from './blob-get.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
 
@@ -73,6 +74,19 @@ export async function* readCopyRows(
   }
 }
 
+/** The names of its columns. @throws PgError */
+export async function readCopyColumns(
+  services: Services,
+  { plan, clientEncoding }: ServerCopy,
+  blob: Blob,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const look = { format: plan, option: (name: string) => plan.given[name] }
+  const { names, encoding } = await readBlobColumns(services, blob, look, clientEncoding, signal)
+  if (encoding === 'UTF8') return names.map(String)
+  return Promise.all(names.map(name => services.conversions.decode(name, encoding)))
+}
+
 /** In COPY's text format and the database's encoding. */
 async function* readAsText(
   { config, server, memory }: Services,
@@ -85,6 +99,7 @@ async function* readAsText(
   const read = {
     format: plan,
     columns: plan.format === 'parquet' ? parquetColumns(copy) : copy.jsonColumns,
+    isMatched: plan.extraOptions.matchByName,
     spool: { ...config, backendPid: call.pid },
     memory,
     signal,

@@ -1,5 +1,6 @@
 import { extraFormatOf, type ResolvedFormat, resolveFormat } from '../formats/format.ts'
 import { asPgError, type PgErrorFields } from '../protocol/pg-error.ts'
+import { isTrue } from './copy-option.ts'
 import { type CopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
 import { type ExtraOptions, notRecognized, readExtraOptions } from './extra-options.ts'
 
@@ -15,7 +16,11 @@ export interface CopyExtras {
 }
 
 /** Whether extras are on is not known yet: only then is what is wrong with them. @throws PgError about what is Azure's own */
-export function readCopyExtras(path: string, direction: 'from' | 'to', options: CopyOptions): CopyExtras {
+export function readCopyExtras(
+  path: string,
+  { direction, hasColumns }: { readonly direction: 'from' | 'to'; readonly hasColumns: boolean },
+  options: CopyOptions,
+): CopyExtras {
   const failures: PgErrorFields[] = []
   const attempt = <T>(work: () => T, otherwise: T): T => {
     try {
@@ -30,11 +35,13 @@ export function readCopyExtras(path: string, direction: 'from' | 'to', options: 
   const format: ResolvedFormat = extraFormat
     ? attempt(() => extraFormat(options.compression), { format: 'jsonl', compression: 'none' })
     : resolve()
+  const hasHeader = options.others.some(({ name, value }) => name === 'header' && isTrue(value))
+  const place = { direction, hasColumns, hasHeader, ...format }
   const write = () => writeCopyOptions(options, format.format)
   return {
     format,
     options: extraFormat ? attempt(write, [{ text: 'FORMAT text', location: undefined }]) : write(),
-    extraOptions: attempt(() => readExtraOptions(options.extras, { direction, ...format }), {}),
+    extraOptions: attempt(() => readExtraOptions(options.extras, place), {}),
     unknown: extraFormat ? refusalOf(resolve) : options.extras[0] && notRecognized(options.extras[0]),
     failure: failures[0],
   }

@@ -78,6 +78,12 @@ export function writeCopyOptions({ others }: CopyOptions, format: Format): Writt
   return [{ text: `FORMAT ${COPY_FORMATS[format]}`, location: undefined }, ...written]
 }
 
+/** Where the columns are the header's: PostgreSQL compares them. */
+export const withHeaderMatch = (options: readonly WrittenOption[]): WrittenOption[] =>
+  options.map(option => (option.text.startsWith(HEADER) ? { ...option, text: `${HEADER} match` } : option))
+
+const HEADER = quoteIdent('header')
+
 function refuse(options: readonly CopyOption[], names: readonly string[], format: string, hint?: string): void {
   const misplaced = options.find(({ name }) => names.includes(name))
   if (misplaced === undefined) return

@@ -28,6 +28,8 @@ export interface CopyStatement {
   readonly failure: PgErrorFields | undefined
   /** The column list, without quotes. */
   readonly columns: readonly string[]
+  /** It is the blob's. */
+  readonly isMatched?: boolean
   /** The statement as it was written, without the secrets of its URL. */
   readonly original: string
   /** What stands in the place of its options. */
@@ -85,7 +87,7 @@ export function readCopyStatement(
   }
   const url = parseBlobUrl(readUrl(node.filename ?? '', text.slice(file.start, file.end), settings), settings.endpoints)
   const options = readCopyOptions(node.options ?? [], raw.offsetOf)
-  const extras = readCopyExtras(url.path, direction, options)
+  const extras = readCopyExtras(url.path, { direction, hasColumns: node.attlist !== undefined }, options)
   const { format } = extras
   if (node.query && !('SelectStmt' in node.query) && (format.format === 'parquet' || format.format === 'jsonl')) {
     throw new PgError({
@@ -195,7 +197,10 @@ export function rewriteCopy(copy: CopyStatement, text: string, select?: Selected
   const { start, relation, keyword, file, where, end } = places
   const rewrite = new Rewrite(text).put('COPY ', start)
   const asJson = format.format === 'jsonl' && direction === 'to'
-  if (select === undefined && !asJson) rewrite.keep(relation, keyword.end)
+  if (copy.isMatched) {
+    rewrite.keep(relation, keyword.start).put(`(${copy.columns.map(quoteIdent).join(', ')}) `, keyword.start)
+    rewrite.keep(keyword.start, keyword.end)
+  } else if (select === undefined && !asJson) rewrite.keep(relation, keyword.end)
   else {
     if (asJson) rewrite.put(`(SELECT ${JSON_OF_ROW} FROM `, relation)
     if (select === undefined) rewrite.keep(relation, keyword.start)

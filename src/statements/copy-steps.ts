@@ -25,6 +25,7 @@ export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun)
       run.transfer = new BlobImport(wire, () => blobOf(copy, opened, frame), {
         format: copy.format,
         columns: opened?.columns ?? [],
+        isMatched: copy.isMatched,
         spool: context.spool,
         memory: context.memory,
         timeoutMs: opened?.statementTimeoutMs ?? 0,

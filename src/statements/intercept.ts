@@ -15,9 +15,11 @@ import type { SealOne } from '../sql/credential-config.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { acquireResources, type CommitLocks } from './acquire-resources.ts'
+import { columnsReaderFor } from './columns-reader.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
 import { mapErrorPosition, withMappedPosition } from './error-position.ts'
 import { Answered } from './look-up.ts'
+import type { BlobColumnsReader } from './match-columns.ts'
 import { passParsed } from './pass-parsed.ts'
 import { prepare } from './prepare.ts'
 import { type Prepared, PreparedStatements } from './prepared-statements.ts'
@@ -56,6 +58,7 @@ export class StatementInterceptor implements Interceptor {
   readonly #login: Login
   readonly #prepared: PreparedStatements
   readonly #seal: SealOne
+  readonly #readColumns: BlobColumnsReader
 
   constructor(session: InterceptedSession, services: Services, login: Login) {
     this.#session = session
@@ -63,6 +66,7 @@ export class StatementInterceptor implements Interceptor {
     this.#login = login
     this.#prepared = new PreparedStatements(session.log)
     this.#seal = sealerFor(session, services, login.database)
+    this.#readColumns = columnsReaderFor(session, services, login.database)
   }
 
   wants(code: number): boolean {
@@ -137,6 +141,7 @@ export class StatementInterceptor implements Interceptor {
       const { inPipeline } = session.pending
       const acquired = await acquireResources(backend, statements, owner, {
         seal: this.#seal,
+        readColumns: this.#readColumns,
         inPipeline,
         takeLocks: true,
       })
@@ -165,7 +170,7 @@ export class StatementInterceptor implements Interceptor {
       // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
       const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
       session.pending.sent(FRONTEND.parse)
-      const options = { name, kept: this.#prepared, seal: this.#seal, inPipeline }
+      const options = { name, kept: this.#prepared, seal: this.#seal, readColumns: this.#readColumns, inPipeline }
       const prepared = statements && (await prepare(backend, text, statements, owner, options))
       backend.send(prepared ? withText(prepared.text) : frame.bytes)
       backend.send(serialize.flush())

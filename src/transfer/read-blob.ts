@@ -12,6 +12,8 @@ export interface ReadOptions {
   readonly format: ResolvedFormat
   /** Those that the rows are for; only Parquet and JSON Lines need them. */
   readonly columns: readonly ParquetColumn[]
+  /** They have the names of a Parquet file's columns. */
+  readonly isMatched?: boolean | undefined
   readonly spool: SpoolOptions
   readonly memory: MemoryBudget
   readonly signal: AbortSignal
@@ -22,8 +24,8 @@ export interface ReadOptions {
  * `stages`. Leaving the loop early closes everything. @throws PgError
  */
 export function readBlob(blob: Blob, options: ReadOptions, ...stages: readonly Transform[]): AsyncGenerator<Buffer> {
-  const { format, columns, spool, memory, signal } = options
-  if (format.format === 'parquet') return parquetRows(blob, columns, spool, signal)
+  const { format, columns, memory, signal } = options
+  if (format.format === 'parquet') return parquetRows(blob, options)
   const bytes = readBytes(blob, format, signal, stages)
   return format.format === 'jsonl' ? decodeJsonLines(bytes, columns, memory, signal) : bytes
 }
