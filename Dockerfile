@@ -9,7 +9,7 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json ./
 COPY src src
 # PostgreSQL's package is completed here, where it can be written to.
-RUN npm run build && npm prune --omit=dev --ignore-scripts \
+RUN npm run build && chmod +x dist/cli.js && npm prune --omit=dev --ignore-scripts \
  && node -e "import('/app/dist/dev/embedded-postgres.js').then(({ embeddedBinaries }) => embeddedBinaries())"
 
 FROM node:24-slim AS dev
@@ -25,13 +25,13 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
-RUN mkdir /docker-entrypoint-initdb.d && install -d -o node -g node /data
+RUN mkdir /docker-entrypoint-initdb.d && install -d -o node -g node /data && ln -s /app/dist/cli.js /usr/local/bin/blobgres
 VOLUME /data
 USER node
 EXPOSE 5433 10000
 HEALTHCHECK --interval=2s --timeout=5s --start-period=60s --retries=5 \
-  CMD ["node", "/app/dist/cli.js", "healthcheck"]
-ENTRYPOINT ["node", "/app/dist/cli.js"]
+  CMD ["blobgres", "healthcheck"]
+ENTRYPOINT ["blobgres"]
 CMD ["dev"]
 
 # What `dev` alone needs is optional, and so are the native parts of others, so that --omit=optional would take too much.
@@ -45,9 +45,10 @@ WORKDIR /app
 COPY --from=serve-packages /app/package.json ./
 COPY --from=serve-packages /app/node_modules node_modules
 COPY --from=serve-packages /app/dist dist
+RUN ln -s /app/dist/cli.js /usr/local/bin/blobgres
 USER node
 EXPOSE 5433
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s --retries=3 \
-  CMD ["node", "/app/dist/cli.js", "healthcheck"]
-ENTRYPOINT ["node", "/app/dist/cli.js"]
+  CMD ["blobgres", "healthcheck"]
+ENTRYPOINT ["blobgres"]
 CMD ["serve"]

@@ -15,6 +15,8 @@ import { DumpUnwrapper } from './sql/unwrap-dump.ts'
 /** Something that runs until it is told to end, or fails on its own. */
 interface Service {
   readonly failure?: Promise<never>
+  /** Resolves when it is told to end by another way than a signal. */
+  readonly stopped?: Promise<void>
   close(): Promise<void>
 }
 
@@ -50,7 +52,10 @@ async function dev(flags: Flags): Promise<Service> {
   const config = readDevConfig(flags, ...environments())
   // Loaded only here: it needs packages that a production install has not.
   const { startDevStack } = await import('./dev/dev.ts')
-  const stack = await startDevStack(config, createLogger(config.logLevel))
+  const progress = (step: string): void => {
+    if (config.logLevel !== 'silent') process.stderr.write(`${step} …\n`)
+  }
+  const stack = await startDevStack(config, createLogger(config.logLevel), progress)
   process.stdout.write(stack.banner)
   return stack
 }
@@ -105,7 +110,7 @@ async function run(start: (flags: Flags) => Promise<Service>, flags: Flags): Pro
   })
   const service = await start(flags)
   try {
-    await Promise.race([signalled, ...(service.failure ? [service.failure] : [])])
+    await Promise.race([signalled, service.stopped ?? signalled, service.failure ?? signalled])
   } finally {
     await service.close()
   }
@@ -124,6 +129,16 @@ async function execute({ command, flags, args }: Invocation): Promise<number> {
       return run(serve, flags)
     case 'dev':
       return run(dev, flags)
+    case 'status':
+    case 'stop':
+    case 'reset':
+    case 'seed':
+      return (await import('./dev/stack-commands.ts'))[command](flags, ...environments())
+    case 'snapshot':
+    case 'restore':
+      return (await import('./dev/stack-commands.ts'))[command](args[0] ?? '', flags, ...environments())
+    case 'sql':
+      return (await import('./dev/sql-command.ts')).sqlCommand(args[0], flags, ...environments())
     case 'certificate':
       return certificate(args)
     case 'healthcheck':

@@ -1,5 +1,6 @@
 import type net from 'node:net'
 import type tls from 'node:tls'
+import type { LiveSession, SessionFacts } from './activity/sessions.ts'
 import type { BackendConfig } from './config/backend-url.ts'
 import {
   attachReader,
@@ -15,6 +16,7 @@ import { addParameter, isReplication, readStartupRequest, type StartupRequest } 
 import { checkStartupSettings } from './connection/startup-settings.ts'
 import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'
+import type { Calls } from './operations/calls.ts'
 import { fatalError } from './protocol/messages.ts'
 import { PgError, ProtocolError } from './protocol/pg-error.ts'
 import { SQLSTATE } from './protocol/sqlstate.ts'
@@ -62,7 +64,7 @@ export class Listener {
 
   accept(socket: net.Socket): void {
     const id = this.#nextId++
-    const log = this.#log.child({ session: id, client: `${socket.remoteAddress}:${socket.remotePort}` })
+    const log = this.#log.child({ session: id, client: addressOf(socket) })
     log.debug('accepted')
     this.#starting.add(socket)
     socket.on('error', error => log.debug({ err: error }, 'client connection failed'))
@@ -137,7 +139,7 @@ export class Listener {
     const packet = this.#withSettings(request, name)
     const { backend } = server
     if (backendTls(backend) === undefined && server.backends.length === 1) {
-      this.#open(request, name, packet, backend, reader => connectBackend(backend, reader), log)
+      this.#open(request, id, name, packet, backend, reader => connectBackend(backend, reader), log)
       return
     }
     try {
@@ -147,7 +149,7 @@ export class Listener {
       if (this.#draining) {
         backend.destroy()
         refuse(socket, SHUTTING_DOWN)
-      } else this.#open(request, name, next, chosen, reader => attachReader(backend, reader), log)
+      } else this.#open(request, id, name, next, chosen, reader => attachReader(backend, reader), log)
     } catch (error) {
       if (!(error instanceof PgError)) throw error
       log.info({ err: error }, 'login refused')
@@ -164,6 +166,7 @@ export class Listener {
 
   #open(
     { socket: client, parameters }: SessionRequest,
+    id: number,
     name: string,
     startupPacket: Buffer,
     backend: BackendConfig,
@@ -195,16 +198,19 @@ export class Listener {
         log.debug({ why, ms: Math.round(performance.now() - began) }, 'closed')
         if (key === undefined) log.info('login not completed: refused by the server, or given up by the client')
         this.#sessions.delete(session)
+        this.#services.sessions.remove(id)
         calls.sessionClosed(name, pid)
         if (key !== undefined) cancels.remove(key)
         if (this.#sessions.size === 0) this.#drained?.()
       },
     })
     this.#sessions.add(session)
-    if (isReplication(parameters)) return
     const user = parameters.get('user') ?? ''
     const database = parameters.get('database') || user
-    session.intercept(new StatementInterceptor(session, this.#services, { user, database, backend }))
+    const facts = { id, user, database, client: addressOf(client), since: new Date() }
+    this.#services.sessions.add(liveSession(facts, session, calls))
+    if (isReplication(parameters)) return
+    session.intercept(new StatementInterceptor(session, this.#services, { id, user, database, backend }))
   }
 
   async #cancel(packet: Buffer): Promise<void> {
@@ -212,6 +218,25 @@ export class Listener {
     const backends = this.#loopback.cancels.backendsOf(key)
     await Promise.all(backends.map(backend => sendCancelRequest(backend, packet)))
     await this.#loopback.cancels.cancel(key, this.#loopback.address)
+  }
+}
+
+const addressOf = ({ remoteAddress, remotePort }: net.Socket): string => `${remoteAddress}:${remotePort}`
+
+function liveSession(facts: SessionFacts, session: Session, calls: Calls): LiveSession {
+  return {
+    facts,
+    get pid() {
+      return session.backendPid
+    },
+    get state() {
+      return session.state
+    },
+    async cancel() {
+      await session.cancelBackend()
+      calls.cancel(session.backendPid)
+      session.cancelled()
+    },
   }
 }
 

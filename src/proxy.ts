@@ -1,9 +1,11 @@
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { createSecureContext } from 'node:tls'
+import { Sessions } from './activity/sessions.ts'
+import { Transfers } from './activity/transfers.ts'
 import { Conversions } from './backend/conversions.ts'
 import { ServerState } from './backend/server-state.ts'
-import type { Config } from './config/config.ts'
+import { type Config, hasOwnSchema } from './config/config.ts'
 import { ManagedIdentity } from './credentials/managed-identity.ts'
 import { limitEngines } from './formats/parquet/engine-places.ts'
 import { sweepPrivateFolders } from './formats/parquet/private-folder.ts'
@@ -13,9 +15,12 @@ import { LoopbackService } from './loopback/service.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import type { Services } from './services.ts'
 import { TextReader } from './sql/text-reader.ts'
+import { Faults } from './storage/faults.ts'
 
 export interface RunningProxy {
   readonly address: { readonly host: string; readonly port: number }
+  readonly transfers: Transfers
+  readonly sessions: Sessions
   /** Refuses logins; ends sessions as they become idle, and after `drainMs` all that is still under way. */
   close(drainMs?: number): Promise<void>
 }
@@ -41,6 +46,8 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
   log.info({ host: address.address, port: address.port }, 'listening')
   return {
     address: { host: config.listen.host, port: address.port },
+    transfers: services.transfers,
+    sessions: services.sessions,
     async close(drainMs = config.drainTimeoutMs) {
       const deadline = performance.now() + drainMs
       loopback.stepBack()
@@ -71,5 +78,8 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     texts: new TextReader(),
     conversions: new Conversions(server),
     memory: new MemoryBudget(config),
+    sessions: new Sessions(),
+    transfers: new Transfers(log),
+    faults: hasOwnSchema(config) ? new Faults(log) : undefined,
   }
 }

@@ -1,3 +1,5 @@
+import type { Sessions } from './activity/sessions.ts'
+import type { Transfers } from './activity/transfers.ts'
 import type { Conversions } from './backend/conversions.ts'
 import type { ServerState } from './backend/server-state.ts'
 import type { Config } from './config/config.ts'
@@ -5,6 +7,7 @@ import type { ManagedIdentity } from './credentials/managed-identity.ts'
 import type { SealingKey } from './credentials/sealing.ts'
 import type { MemoryBudget } from './memory-budget.ts'
 import type { TextReader } from './sql/text-reader.ts'
+import type { Faults } from './storage/faults.ts'
 
 /** What every session of a proxy shares. */
 export interface Services {
@@ -17,4 +20,8 @@ export interface Services {
   readonly conversions: Conversions
   /** For large rows of the functions. */
   readonly memory: MemoryBudget
+  readonly sessions: Sessions
+  readonly transfers: Transfers
+  /** Undefined where nobody may ask for any. */
+  readonly faults: Faults | undefined
 }

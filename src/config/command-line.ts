@@ -72,6 +72,8 @@ function createProgram(version: string, invoke: Invoke): Command {
   for (const [name, description] of Object.entries(COMMANDS) as [CommandName, string][]) {
     const command = program.command(name).description(description).addHelpText('before', examples(name))
     if (name === 'certificate') command.argument('<directory>').argument('<host...>', 'hosts that it is for')
+    if (name === 'snapshot' || name === 'restore') command.argument('<name>', 'of the snapshot')
+    if (name === 'sql') command.argument('[text]', 'statements; those of standard input without it')
     addOptions(command, name)
     command.action(() => invoke(name, flagsOf(command), command.args))
   }
@@ -85,7 +87,8 @@ function addOptions(command: Command, name: CommandName): void {
   const rows = optionsOf(name).map(([, row]) => row)
   for (const row of rows.filter(({ secret }) => !secret)) {
     const value = row.alone === undefined ? `<${row.value}>` : `[${row.value}]`
-    const option = new Option(`--${row.name} ${value}`, describeOption(row, name))
+    const short = row.short === undefined ? '' : `${row.short}, `
+    const option = new Option(`${short}--${row.name} ${value}`, describeOption(row, name))
     if (row.alone !== undefined) option.preset(row.alone)
     command.addOption(option.argParser<readonly string[]>((value, before = []) => [...before, value]))
   }

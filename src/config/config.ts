@@ -5,6 +5,7 @@ import type { SpoolOptions } from '../storage/blob-spool.ts'
 import { type StorageEndpoints, trusting } from '../storage/endpoints.ts'
 import { BACKEND_FORM, type BackendConfig, backendConfig } from './backend-url.ts'
 import { type Environment, type Flags, readOptions } from './read-options.ts'
+import { AZURE_ENDPOINT } from './storage-endpoints.ts'
 import { readTls, type TlsConfig } from './tls-files.ts'
 import { type Address, ConfigError } from './values.ts'
 
@@ -22,6 +23,8 @@ export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
   readonly strictAzure?: boolean
   /** What Azure's own does not have is on in every session. */
   readonly extras?: boolean
+  /** The schema `blobgres` is there whatever `extras` says, as in the dev stack. */
+  readonly ownSchema?: boolean
   readonly logLevel: LogLevel
   readonly drainTimeoutMs: number
   /** Default: as many as there are cores. */
@@ -48,11 +51,19 @@ export function readConfig(flags: Flags, ...environments: readonly Environment[]
   const config: Config = {
     ...others,
     backend: backendConfig({ ...backend, password: backend.password ?? backendPassword }),
-    storageEndpoints: Object.freeze({ ...storageEndpoints, ...(storageCa && { trust: trusting(storageCa) }) }),
+    storageEndpoints: Object.freeze({
+      accounts: storageEndpoints.accounts,
+      defaultTemplate: storageEndpoints.defaultTemplate ?? AZURE_ENDPOINT,
+      ...(storageCa && { trust: trusting(storageCa) }),
+    }),
     ...(tls && { tls }),
   }
   return Object.freeze(Object.defineProperty(config, 'credentialKey', { value: credentialKey, enumerable: false }))
 }
+
+/** Whether the extension comes with the schema `blobgres`, which is for tests of SQL. */
+export const hasOwnSchema = ({ extras, ownSchema }: Pick<Config, 'extras' | 'ownSchema'>): boolean =>
+  extras === true || ownSchema === true
 
 const LOCAL: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1', '0.0.0.0', '::'])
 

@@ -1,4 +1,4 @@
-import { isAccountName } from '../storage/names.ts'
+import { isAccountName, isContainerName } from '../storage/names.ts'
 import { badValue, ConfigError, type Given, parseBytes } from './values.ts'
 
 export const CREDENTIAL_KEY_LENGTH = 32
@@ -17,10 +17,37 @@ export function parseCredentialKey({ name, value }: Given): string {
   throw new ConfigError(`${name}: expected at least ${CREDENTIAL_KEY_LENGTH} random characters`)
 }
 
+/** Of the roles that PostgreSQL takes, those that need no quoting in its files, and that Azure takes too. */
+export function parseAdminUser(given: Given): string {
+  const { value } = given
+  if (/^(?!pg_|postgres$)[A-Za-z_][\w$.-]{0,62}$/.test(value)) return value
+  throw badValue(given, 'a name for a new role')
+}
+
+/** A secret: no error quotes it. */
+export function parseAccountKey({ name, value }: Given): string {
+  if (/^[A-Za-z0-9+/]+={0,2}$/.test(value) && value.length % 4 === 0) return value
+  throw new ConfigError(`${name}: expected a key in base64`)
+}
+
 export function parseAccounts({ name, value }: Given): readonly string[] {
   return value.split(',').map(each => {
     const account = each.trim()
     if (!isAccountName(account)) throw badValue({ name, value: account }, 'the name of a storage account')
     return account
   })
+}
+
+export function parseContainers({ name, value }: Given): readonly string[] {
+  return value.split(',').map(each => {
+    const container = each.trim()
+    if (!isContainerName(container)) throw badValue({ name, value: container }, 'the name of a container')
+    return container
+  })
+}
+
+/** Of a snapshot. */
+export function parseSnapshotName({ name, value }: Given): string {
+  if (/^[\w.-]{1,63}$/.test(value) && value !== 'initial') return value
+  throw badValue({ name, value }, 'a name of letters, digits and _.-, other than "initial"')
 }

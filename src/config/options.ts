@@ -1,19 +1,20 @@
 import { resolve } from 'node:path'
 import { AZURE_CREDENTIALS } from '../credentials/managed-identity.ts'
 import { LOG_LEVELS } from '../log.ts'
+import { ADMIN_OPTIONS } from './admin-options.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import type { CommandName } from './commands.ts'
-import { CREDENTIAL_KEY_LENGTH, parseAccounts, parseCredentialKey, parseRowSize } from './option-values.ts'
+import { CREDENTIAL_KEY_LENGTH, parseCredentialKey, parseRowSize } from './option-values.ts'
+import { STACK_OPTIONS } from './stack-options.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
 import { readCertificates } from './tls-files.ts'
-import { type Environment, usualAccountName, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
+import { type Environment, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
 import {
   type Given,
   parseAddress,
   parseBytes,
   parseCount,
   parseOneOf,
-  parsePort,
   parseSeconds,
   parseSwitch,
   parseText,
@@ -25,6 +26,8 @@ type ByCommand = string | Readonly<Partial<Record<CommandName, string>>>
 export interface OptionRow<T> {
   readonly name: string
   readonly commands: readonly CommandName[]
+  /** Other spellings of the flag, for commands with little else, such as `-o`. */
+  readonly short?: string
   /** Stands for the value in the help. */
   readonly value: string
   /** What the flag means without a value. */
@@ -34,7 +37,7 @@ export interface OptionRow<T> {
   /** As a user would write it; by command where they differ. */
   readonly default?: ByCommand
   /** What a variable that is not ours says of it. @throws ConfigError */
-  readonly usual?: (env: Environment) => Given | undefined
+  readonly usual?: (env: Environment, command: CommandName) => Given | undefined
   /** What holds without it, where that is no value that a user could write. */
   readonly otherwise?: ByCommand
   /** Has a variable and no flag: that would show in the list of processes. */
@@ -89,11 +92,13 @@ export const OPTIONS = {
   },
   storageEndpoints: {
     name: 'storage-endpoint',
-    commands: ['serve'],
+    commands: ['serve', 'dev'],
     value: 'url',
     parse: parseEndpoints,
-    usual: usualEndpoint,
-    default: AZURE_ENDPOINT,
+    // In the dev stack such an account is one of Azurite's.
+    usual: (env, command) => (command === 'dev' ? undefined : usualEndpoint(env)),
+    default: { serve: AZURE_ENDPOINT },
+    otherwise: { dev: 'for the accounts of its Azurite alone' },
     description:
       'where blobs are: a URL with `{account}` for all accounts, `account=url` for one; repeatable. Azurite is at ' +
       '`http://127.0.0.1:10000/{account}`',
@@ -194,38 +199,8 @@ export const OPTIONS = {
     parse: (given: Given) => given,
     description: 'its key (PEM)',
   },
-  azuritePort: {
-    name: 'azurite-port',
-    commands: ['dev'],
-    value: 'port',
-    parse: parsePort,
-    default: '10000',
-    description: "Azurite's port; `0` takes a free one",
-  },
-  accounts: {
-    name: 'account',
-    commands: ['dev'],
-    value: 'name',
-    parse: parseAccounts,
-    usual: usualAccountName,
-    otherwise: 'pgquickstart and devstoreaccount1 alone',
-    description: 'a storage account to have in Azurite, with the key that its default account has; repeatable',
-  },
-  dataDir: {
-    name: 'data-dir',
-    commands: ['dev'],
-    value: 'directory',
-    parse: parseText,
-    default: '.blobgres',
-    description: 'what is kept between runs',
-  },
-  initScripts: {
-    name: 'init-scripts',
-    commands: ['dev'],
-    value: 'directory',
-    parse: parseText,
-    description: '`*.sql` and `*.sh` in it run once, in order, when the data is made, before anyone can connect',
-  },
+  ...STACK_OPTIONS,
+  ...ADMIN_OPTIONS,
   strictAzure: {
     name: 'strict-azure',
     commands: ['serve', 'dev'],

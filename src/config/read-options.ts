@@ -13,12 +13,14 @@ type Rows = typeof OPTIONS
 type KeysOf<C extends CommandName> = {
   [K in keyof Rows]: C extends Rows[K]['commands'][number] ? K : never
 }[keyof Rows]
-type WithDefault = { [K in keyof Rows]: Rows[K] extends { default: unknown } ? K : never }[keyof Rows]
+type WithDefault<C extends CommandName> = {
+  [K in keyof Rows]: Rows[K] extends { default: string | Readonly<Record<C, string>> } ? K : never
+}[keyof Rows]
 
 /** The values of a command's options. One that is not given and has no default is absent. */
 export type Values<C extends CommandName> = {
-  readonly [K in KeysOf<C> & WithDefault]: ReturnType<Rows[K]['parse']>
-} & { readonly [K in Exclude<KeysOf<C>, WithDefault>]?: ReturnType<Rows[K]['parse']> }
+  readonly [K in KeysOf<C> & WithDefault<C>]: ReturnType<Rows[K]['parse']>
+} & { readonly [K in Exclude<KeysOf<C>, WithDefault<C>>]?: ReturnType<Rows[K]['parse']> }
 
 /**
  * Reads a command's options from flags, else from environments, the first of which wins, else from their defaults.
@@ -33,7 +35,7 @@ export function readOptions<C extends CommandName>(
   for (const env of environments) refuseMistyped(env)
   const values: Record<string, unknown> = {}
   for (const [key, row] of optionsOf(command)) {
-    const given = giveOption(row, flags, environments, defaultOf(row, command))
+    const given = giveOption(row, command, flags, environments)
     if (given !== undefined) values[key] = row.parse(given)
   }
   return values as Values<C>
@@ -41,9 +43,9 @@ export function readOptions<C extends CommandName>(
 
 function giveOption(
   row: OptionRow<unknown>,
+  command: CommandName,
   flags: Flags,
   environments: readonly Environment[],
-  byDefault: string | undefined,
 ): Given | undefined {
   const flag = row.secret ? undefined : flags[row.name]
   if (flag !== undefined) return { name: `--${row.name}`, value: flag.join(',') }
@@ -52,9 +54,10 @@ function giveOption(
     // Empty counts as absent, as compose files and unit files leave variables empty.
     const value = env[variable]
     if (value) return { name: variable, value }
-    const usual = row.usual?.(env)
+    const usual = row.usual?.(env, command)
     if (usual !== undefined) return usual
   }
+  const byDefault = defaultOf(row, command)
   return byDefault === undefined ? undefined : { name: `--${row.name}`, value: byDefault }
 }
 

@@ -3,7 +3,7 @@ import { badValue, ConfigError, type Given, tryUrl } from './values.ts'
 
 export const AZURE_ENDPOINT = `https://${ACCOUNT_PLACEHOLDER}.blob.core.windows.net`
 
-/** A URL with `{account}` for all accounts, `account=URL` for one, or several of them separated by commas. */
+/** A URL with `{account}` for all others, `account=URL` for one account, or several of them separated by commas. */
 export function parseEndpoints({ name, value }: Given): StorageEndpoints {
   const accounts = new Map<string, string>()
   let defaultTemplate: string | undefined
@@ -21,7 +21,7 @@ export function parseEndpoints({ name, value }: Given): StorageEndpoints {
       defaultTemplate = endpoint
     }
   }
-  return { defaultTemplate: defaultTemplate ?? AZURE_ENDPOINT, accounts }
+  return { defaultTemplate, accounts }
 }
 
 function isEndpoint(text: string): boolean {

@@ -20,6 +20,8 @@ export interface ChildCommand {
   readonly ready: RegExp
   /** The signal that makes it shut down in an orderly way. */
   readonly stopSignal: NodeJS.Signals
+  /** It is a program of Node's that takes messages. */
+  readonly hasChannel?: true
   /** Gets all it prints, for as long as it runs. */
   readonly onOutput?: (chunk: Buffer) => void
 }
@@ -42,13 +44,21 @@ export class ChildStartError extends Error {
   }
 }
 
-/** Starts a server and waits until it is ready; the second result is the match of `ready`. */
-export async function startChild(command: ChildCommand): Promise<{ child: Child; ready: RegExpExecArray }> {
+export interface StartedChild {
+  readonly child: Child
+  /** The match of `ready`. */
+  readonly ready: RegExpExecArray
+  /** Takes messages, if the command has a channel. */
+  readonly channel: ChildProcess
+}
+
+/** Starts a server and waits until it is ready. */
+export async function startChild(command: ChildCommand): Promise<StartedChild> {
   // Own process group: Ctrl-C in a terminal reaches only this process, which then stops its children in the right order.
   const child = spawn(command.command, command.args, {
     ...command.options,
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', ...(command.hasChannel ? (['ipc'] as const) : [])],
   })
   await once(child, 'spawn')
   const pid = child.pid as number
@@ -64,7 +74,7 @@ export async function startChild(command: ChildCommand): Promise<{ child: Child;
   }
 
   try {
-    return { child: { pid, exited, stop }, ready: await waitForOutput(child, command) }
+    return { child: { pid, exited, stop }, ready: await waitForOutput(child, command), channel: child }
   } catch (error) {
     await stop('SIGKILL')
     throw error

@@ -1,5 +1,6 @@
-import { readdir, readFile, readlink, realpath, rename, rm } from 'node:fs/promises'
+import { readdir, readFile, readlink, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Admin, DevConfig } from '../config/dev-config.ts'
 import { type Child, ChildStartError } from './child.ts'
 import { embeddedBinaries } from './embedded-postgres.ts'
 import { isRunning } from './lock.ts'
@@ -8,12 +9,14 @@ import { initCluster, startPostgres } from './postgres.ts'
 import { preloadStandIn } from './stand-in-library.ts'
 
 const VERSION = '18'
+/** Of data that nobody wants any more when its server has gone. */
+const WITHOUT_CARE = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off' }
 const PID_FILE = 'postmaster.pid'
 
 /** Runs the dev stack's PostgreSQL on its data in `dataDir`, which is created the first time. */
 export async function startDevPostgres(
   dataDir: string,
-  azureExtensions: string,
+  { azureExtensions, admin, inMemory }: Pick<DevConfig, 'azureExtensions' | 'admin' | 'inMemory'>,
   port: number,
   onOutput: (chunk: Buffer) => void,
 ): Promise<Child> {
@@ -35,6 +38,8 @@ export async function startDevPostgres(
     port,
     unix_socket_directories: '',
     'azure.extensions': azureExtensions,
+    ...(inMemory && WITHOUT_CARE),
+    ...(await passwordRule(dataDir, admin)),
     ...(await preloadStandIn(binaries, `${dataDir}-lib`)),
   }
   try {
@@ -43,6 +48,14 @@ export async function startDevPostgres(
     if (!(error instanceof ChildStartError)) throw error
     throw unusable(dataDir, error.reason)
   }
+}
+
+/** Trusts everybody but the admin, where that has a password. */
+async function passwordRule(dataDir: string, { user, password }: Admin): Promise<Record<string, string>> {
+  if (password === undefined) return {}
+  const file = `${dataDir}-hba.conf`
+  await writeFile(file, `host all "${user}" all scram-sha-256\ninclude "${join(dataDir, 'pg_hba.conf')}"\n`)
+  return { hba_file: file }
 }
 
 function unusable(dataDir: string, reason: string): Error {

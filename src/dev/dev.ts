@@ -4,26 +4,29 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backendConfig } from '../config/backend-url.ts'
 import type { Config } from '../config/config.ts'
-import type { DevConfig } from '../config/dev-config.ts'
-import type { Address } from '../config/values.ts'
+import type { Admin, DevConfig } from '../config/dev-config.ts'
+import { type Address, reachableHost } from '../config/values.ts'
 import type { Logger } from '../log.ts'
-import { type RunningProxy, startProxy } from '../proxy.ts'
+import { startProxy } from '../proxy.ts'
 import { ACCOUNT_PLACEHOLDER, trusting } from '../storage/endpoints.ts'
-import { type Azurite, azuriteProgram, startAzurite } from './azurite.ts'
+import { accessTo, type StackAccess } from './access.ts'
+import { type Azurite, azuriteProgram, type StorageAccount, startAzurite } from './azurite.ts'
 import { banner } from './banner.ts'
-import { type CertificateFiles, ensureCertificate } from './certificate.ts'
+import { ensureCertificate } from './certificate.ts'
 import type { Child } from './child.ts'
+import { accountsOf, Contents } from './contents.ts'
+import { type Handlers, startControl } from './control.ts'
+import { OWN_DATABASE } from './databases.ts'
 import { isClusterRunning, removeStalePidFile, startDevPostgres } from './dev-postgres.ts'
 import { embeddedBinaries } from './embedded-postgres.ts'
 import { freePort, isFree } from './free-port.ts'
 import { type InitScripts, prepareInitScripts } from './init-scripts.ts'
-import { isRunning, lockDataDir } from './lock.ts'
-import { SAMPLE_ACCOUNT, uploadSamples } from './samples.ts'
-import { SUPERUSER, setUp } from './set-up.ts'
+import { isRunning, type Lock, lockDataDir } from './lock.ts'
+import { SAMPLE_ACCOUNT } from './samples.ts'
+import { SUPERUSER } from './set-up.ts'
+import { INITIAL, Snapshots } from './snapshots.ts'
 import { type StorageFront, startStorageFront } from './storage-front.ts'
 
-/** Azurite's usual account, for the tools that expect it. */
-const AZURITE_ACCOUNT = 'devstoreaccount1'
 const DRAIN_TIMEOUT_MS = 2000
 /** An earlier run that was killed leaves servers that notice it and stop: the time they may take. */
 const LEFTOVERS_TIMEOUT_MS = 8000
@@ -31,90 +34,151 @@ const LEFTOVERS_TIMEOUT_MS = 8000
 export interface DevStack {
   /** What to tell the user. */
   readonly banner: string
-  /** Of the proxy, and of Azurite. */
-  readonly listen: Address
-  readonly storage: Address
+  readonly access: StackAccess
   /** Rejects when PostgreSQL or Azurite ends although nobody asked it to. */
   readonly failure: Promise<never>
+  /** Resolves when `blobgres stop` asks for the end. */
+  readonly stopped: Promise<void>
+  /** Databases, roles and blobs are again what they were when the data was new. Like the next two, it ends all sessions. */
+  reset(): Promise<void>
+  snapshot(name: string): Promise<void>
+  restore(name: string): Promise<void>
+  /** The names that can be restored. */
+  snapshots(): Promise<string[]>
+  /** Puts blobs and runs SQL of a seed folder, without one of that of the configuration, once more. */
+  seed(dir: string | undefined): Promise<void>
   close(): Promise<void>
 }
 
-/** Starts PostgreSQL, Azurite and the proxy, with the extension, an account and samples in place. */
-export async function startDevStack(config: DevConfig, log: Logger): Promise<DevStack> {
+/** Starts PostgreSQL, Azurite and the proxy, with the extension, accounts and samples in place. */
+export async function startDevStack(
+  config: DevConfig,
+  log: Logger,
+  progress = (_step: string) => {},
+): Promise<DevStack> {
   azuriteProgram()
   await embeddedBinaries()
-  const { dataDir, listen } = config
-  const azuriteAddress = { host: listen.host, port: config.azuritePort }
-  const postgresDir = join(dataDir, 'postgres')
-  const azuriteDir = join(dataDir, 'azurite')
-  const azuritePid = join(dataDir, 'azurite.pid')
-  await mkdir(azuriteDir, { recursive: true })
+  const { dataDir } = config
+  await mkdir(join(dataDir, 'azurite'), { recursive: true })
   const lock = await lockDataDir(dataDir)
-  const children: Child[] = []
-  let front: StorageFront | undefined
-  let proxy: RunningProxy | undefined
-  const close = async (): Promise<void> => {
-    await proxy?.close(DRAIN_TIMEOUT_MS)
-    await front?.close()
-    await Promise.all(children.map(child => child.stop()))
-    await lock.release()
+  /** In the order in which they were begun; they end in the other. */
+  const parts: (() => Promise<void>)[] = [lock.release]
+  const end = async (): Promise<void> => {
+    for (let part = parts.pop(); part !== undefined; part = parts.pop()) await part()
   }
-  const keep = <T extends Child>(child: T): T => {
-    children.push(child)
-    return child
-  }
-
+  let ending: Promise<void> | undefined
+  const close = (): Promise<void> => (ending ??= end())
   try {
-    if (lock.tookOver) await waitForLeftovers(postgresDir, azuritePid)
-    await removeStalePidFile(postgresDir, lock.isReborn)
-    await assertFree(listen, '--listen')
-    await assertFree(azuriteAddress, '--azurite-port')
-    const initScripts = await prepareInitScripts(config.initScripts, dataDir, postgresDir)
-    const port = await freePort()
-    const names = [...new Set([SAMPLE_ACCOUNT.name, AZURITE_ACCOUNT, ...config.accounts])]
-    const certificate = await ensureCertificate(dataDir, 'azurite', ['localhost', '127.0.0.1'])
-    const [postgres, azurite] = await startServers(config, port, names, certificate, keep)
-    await writeFile(azuritePid, `${azurite.pid}\n`)
-    const ca = await readFile(certificate.cert)
-    front = await startStorageFront(azuriteAddress, azurite, ca)
-    await uploadSamples(`${front.url}/${SAMPLE_ACCOUNT.name}`)
-    const serving = proxyConfig(config, port, storageTemplate(front, azurite), names, ca)
-    await prepareDatabase(serving, initScripts, log)
-    proxy = await startProxy(serving, log)
-    return {
-      banner: banner({ ...config, listen: proxy.address, azurite: front, account: SAMPLE_ACCOUNT.name }),
-      listen: proxy.address,
-      storage: front,
-      failure: Promise.race([ended('PostgreSQL', postgres), ended('Azurite', azurite)]),
+    await takeOver(config, lock)
+    const hasSeed = config.seed !== undefined
+    const initScripts = await prepareInitScripts(config.initScripts, dataDir, join(dataDir, 'postgres'), hasSeed)
+    const accounts = await accountsOf(config)
+    progress(initScripts.isFirst ? 'Making a database with initdb' : 'Starting PostgreSQL and Azurite')
+    const servers = await startServers(config, accounts, child => parts.push(() => child.stop()))
+    parts.push(servers.front.close)
+    const serving = proxyConfig(config, servers, accounts)
+    const snapshots = await Snapshots.open(serving.backend, servers.azurite, config.inMemory === true)
+    parts.push(() => snapshots.close())
+    const contents = new Contents(config, servers.front.url, accounts)
+    progress(`Preparing samples and the database ${config.admin.database}`)
+    await prepareContents(serving, contents, config.admin, initScripts, log)
+    const setup = await contents.describe()
+    if (!(await snapshots.has(INITIAL))) await snapshots.take(INITIAL, setup)
+    else await snapshots.prepare(INITIAL)
+    const proxy = await startProxy(serving, log)
+    parts.push(() => proxy.close(DRAIN_TIMEOUT_MS))
+    const reachable = { ...proxy.address, host: reachableHost(proxy.address.host) }
+    const restore = async (name: string): Promise<void> => {
+      if ((await snapshots.restore(name)) !== setup) await contents.complete(reachable)
+    }
+    const account = accounts.find(({ name }) => name === config.accounts[0]) ?? SAMPLE_ACCOUNT
+    const access = accessTo(proxy.address, servers.front, accounts, account, config.admin)
+    const addresses = { listen: proxy.address, azurite: servers.front }
+    const stack = {
+      banner: banner({ ...config, ...addresses, access, account: SAMPLE_ACCOUNT.name }),
+      access,
+      failure: failureOf(servers),
+      reset: () => restore(INITIAL),
+      snapshot: (name: string) => snapshots.take(name, setup),
+      restore,
+      snapshots: () => snapshots.names(),
+      seed: (dir: string | undefined) => contents.seedAgain(reachable, dir),
       close,
     }
+    return { ...stack, ...(await letCommandsIn(dataDir, stack, parts)) }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-/** PostgreSQL on `port`, and Azurite with these accounts; `keep` gets each that has started, whatever becomes of the other. */
+/** `blobgres status` and the like; the result resolves when one asks for the end. */
+async function letCommandsIn(
+  dataDir: string,
+  stack: Omit<DevStack, 'stopped'>,
+  parts: (() => Promise<void>)[],
+): Promise<{ readonly stopped: Promise<void> }> {
+  let stop = (): void => {}
+  const stopped = new Promise<void>(resolve => {
+    stop = resolve
+  })
+  const handlers = {
+    status: async () => ({ pid: process.pid, ...stack.access, snapshots: await stack.snapshots() }),
+    reset: stack.reset,
+    snapshot: name => stack.snapshot(String(name)),
+    restore: name => stack.restore(String(name)),
+    seed: dir => stack.seed(dir === undefined ? undefined : String(dir)),
+  } satisfies Handlers
+  const control = await startControl(dataDir, handlers, stop)
+  parts.push(control.hide)
+  parts.unshift(control.close)
+  return { stopped }
+}
+
+interface Servers {
+  readonly postgres: Child
+  /** PostgreSQL's. */
+  readonly port: number
+  readonly azurite: Azurite
+  readonly front: StorageFront
+  /** Azurite's certificate. */
+  readonly ca: Buffer
+}
+
+/** PostgreSQL, and Azurite with these accounts; `keep` gets each that has started, whatever becomes of the other. */
 async function startServers(
-  { dataDir, azureExtensions }: DevConfig,
-  port: number,
-  accounts: readonly string[],
-  certificate: CertificateFiles,
-  keep: <T extends Child>(child: T) => T,
-): Promise<readonly [Child, Azurite]> {
+  config: DevConfig,
+  accounts: readonly StorageAccount[],
+  keep: (child: Child) => void,
+): Promise<Servers> {
+  const { dataDir, inMemory = false } = config
+  const port = await freePort()
+  const certificate = ensureCertificate(dataDir, 'azurite', ['localhost', '127.0.0.1'])
+  const kept = <T extends Child>(child: T): T => {
+    keep(child)
+    return child
+  }
+  const postgresLog = logFile(dataDir, 'postgres.log')
   const starts = [
-    startDevPostgres(join(dataDir, 'postgres'), azureExtensions, port, logFile(dataDir, 'postgres.log')).then(keep),
-    startAzurite({
-      accounts: accounts.map(name => ({ ...SAMPLE_ACCOUNT, name })),
-      port: 0,
-      certificate,
-      location: join(dataDir, 'azurite'),
-      onOutput: logFile(dataDir, 'azurite.log'),
-    }).then(keep),
+    startDevPostgres(join(dataDir, 'postgres'), config, port, postgresLog).then(kept),
+    certificate.then(files =>
+      startAzurite({
+        accounts,
+        port: 0,
+        certificate: files,
+        location: join(dataDir, 'azurite'),
+        inMemory,
+        onOutput: logFile(dataDir, 'azurite.log'),
+      }).then(kept),
+    ),
   ] as const
   // Wait for both even when one fails, so that no child is left out when all is closed.
   await Promise.allSettled(starts)
-  return Promise.all(starts)
+  const [postgres, azurite] = await Promise.all(starts)
+  await writeFile(join(dataDir, 'azurite.pid'), `${azurite.pid}\n`)
+  const ca = await readFile((await certificate).cert)
+  const front = await startStorageFront({ host: config.listen.host, port: config.azuritePort }, azurite, ca)
+  return { postgres, port, azurite, front, ca }
 }
 
 /** What users call the storage: URLs of it are then the accounts'. At an address that the certificate lacks, Azurite itself. */
@@ -123,39 +187,56 @@ function storageTemplate({ host, port }: StorageFront, { endpointTemplate }: Azu
   return isHere ? `https://127.0.0.1:${port}/${ACCOUNT_PLACEHOLDER}` : endpointTemplate
 }
 
-/** PostgreSQL is on `port`. */
-function proxyConfig(
-  config: DevConfig,
-  port: number,
-  endpointTemplate: string,
-  accounts: readonly string[],
-  ca: Buffer,
-): Config {
+/** The proxy's own connections are to a database of their own, which no snapshot ends. */
+function proxyConfig(config: DevConfig, servers: Servers, accounts: readonly StorageAccount[]): Config {
+  const template = storageTemplate(servers.front, servers.azurite)
+  const own = accounts.map(({ name }): [string, string] => [name, template.replace(ACCOUNT_PLACEHOLDER, name)])
+  const others = config.storageEndpoints
   return {
     listen: config.listen,
-    backend: backendConfig({ host: '127.0.0.1', port, ...SUPERUSER, password: undefined }),
+    backend: backendConfig({
+      host: '127.0.0.1',
+      port: servers.port,
+      user: SUPERUSER.user,
+      database: OWN_DATABASE,
+      password: undefined,
+    }),
     storageEndpoints: {
-      defaultTemplate: 'https://{account}.blob.core.windows.net',
-      accounts: new Map(accounts.map(name => [name, endpointTemplate.replace(ACCOUNT_PLACEHOLDER, name)])),
-      trust: trusting(ca),
+      defaultTemplate: others?.defaultTemplate,
+      accounts: new Map([...own, ...(others?.accounts ?? [])]),
+      trust: trusting(servers.ca),
     },
     azureCredential: 'emulated',
     strictAzure: config.strictAzure === true,
     extras: config.extras === true,
+    ownSchema: true,
     logLevel: config.logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
   }
 }
 
-/** What others are to find in place: done through a proxy that they do not know of, before there is theirs. */
-async function prepareDatabase(config: Config, initScripts: InitScripts, log: Logger): Promise<void> {
+/** What others are to find in place: in databases through a proxy that they do not know of, before there is theirs. */
+async function prepareContents(
+  config: Config,
+  contents: Contents,
+  admin: Admin,
+  initScripts: InitScripts,
+  log: Logger,
+): Promise<void> {
+  await contents.fillStorage(initScripts.isFirst)
   const proxy = await startProxy({ ...config, listen: { host: '127.0.0.1', port: 0 } }, log)
   try {
-    await setUp(proxy.address)
-    await initScripts.run(proxy.address)
+    await contents.fillDatabases(proxy.address)
+    await initScripts.run(proxy.address, admin, () => contents.runSeed(proxy.address))
   } finally {
     await proxy.close(0)
   }
+}
+
+function failureOf({ postgres, azurite }: Servers): Promise<never> {
+  const failure = Promise.race([ended('PostgreSQL', postgres), ended('Azurite', azurite)])
+  failure.catch(() => {}) // they also end when they are told to
+  return failure
 }
 
 async function ended(name: string, child: Child): Promise<never> {
@@ -171,6 +252,15 @@ function logFile(dataDir: string, name: string): (chunk: Buffer) => void {
 async function assertFree(address: Address, flag: string): Promise<void> {
   if (await isFree(address)) return
   throw new Error(`port ${address.port} of ${address.host} is in use; choose another with ${flag}`)
+}
+
+/** The data folder, from a run before this one. */
+async function takeOver({ dataDir, listen, azuritePort }: DevConfig, lock: Lock): Promise<void> {
+  const postgresDir = join(dataDir, 'postgres')
+  if (lock.tookOver) await waitForLeftovers(postgresDir, join(dataDir, 'azurite.pid'))
+  await removeStalePidFile(postgresDir, lock.isReborn)
+  await assertFree(listen, '--listen')
+  await assertFree({ host: listen.host, port: azuritePort }, '--azurite-port')
 }
 
 async function waitForLeftovers(postgresDir: string, azuritePid: string): Promise<void> {

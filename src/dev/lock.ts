@@ -36,7 +36,7 @@ export async function isRunning(pidFile: string): Promise<boolean> {
   return isAlive(Number(content.split('\n')[0]))
 }
 
-function isAlive(pid: number): boolean {
+export function isAlive(pid: number): boolean {
   if (!Number.isSafeInteger(pid) || pid <= 0) return false
   try {
     process.kill(pid, 0)

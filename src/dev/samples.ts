@@ -31,11 +31,8 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 }
 
 /** Puts into the container `samples` what is missing there; a blob that the user changed stays as it is. */
-export async function uploadSamples(endpoint: string): Promise<void> {
-  const service = new BlobServiceClient(
-    endpoint,
-    new StorageSharedKeyCredential(SAMPLE_ACCOUNT.name, SAMPLE_ACCOUNT.key),
-  )
+export async function uploadSamples(endpoint: string, account: StorageAccount): Promise<void> {
+  const service = new BlobServiceClient(endpoint, new StorageSharedKeyCredential(account.name, account.key))
   const container = service.getContainerClient(CONTAINER)
   await container.createIfNotExists()
   const present = new Set<string>()
@@ -43,9 +40,12 @@ export async function uploadSamples(endpoint: string): Promise<void> {
   for (const [name, content] of samples()) {
     if (present.has(name)) continue
     const bytes = await content()
-    const contentType = CONTENT_TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream'
-    await container.getBlockBlobClient(name).uploadData(bytes, { blobHTTPHeaders: { blobContentType: contentType } })
+    await container.getBlockBlobClient(name).uploadData(bytes, { blobHTTPHeaders: headersOf(name) })
   }
+}
+
+export function headersOf(blob: string): { blobContentType: string } {
+  return { blobContentType: CONTENT_TYPES[blob.split('.').at(-1) ?? ''] ?? 'application/octet-stream' }
 }
 
 function samples(): Map<string, () => Promise<Buffer>> {

@@ -31,11 +31,12 @@ export async function readSealingKey(admin: Client): Promise<SealingKey> {
 
 /**
  * Creates, in the database of `admin`, the function that lets a client's session run CREATE EXTENSION in its own
- * transaction. It is committed at once, because that session must see it; so drop it right after use.
+ * transaction. It is committed at once, because that session must see it; so drop it right after use. The schema blobgres
+ * comes with it where `ownSchema` says so; where it is there, it is kept up to date.
  */
-export async function createInstaller(admin: Client): Promise<Installer> {
+export async function createInstaller(admin: Client, ownSchema = false): Promise<Installer> {
   const qualifiedName = `pg_catalog.${INSTALLER_PREFIX}${Math.floor(Date.now() / 1000)}_${randomBytes(8).toString('hex')}`
-  await admin.query(DROP_LEFTOVERS + (await installerText(qualifiedName)))
+  await admin.query(DROP_LEFTOVERS + (await installerText(qualifiedName, ownSchema)))
   return {
     qualifiedName,
     async drop(admin) {
@@ -44,14 +45,19 @@ export async function createInstaller(admin: Client): Promise<Installer> {
   }
 }
 
-async function installerText(qualifiedName: string): Promise<string> {
-  const [template, { migrations, functions, version }] = await Promise.all([readScript('installer.sql'), readScripts()])
+async function installerText(qualifiedName: string, ownSchema: boolean): Promise<string> {
+  const [template, { migrations, functions, extras, version }] = await Promise.all([
+    readScript('installer.sql'),
+    readScripts(),
+  ])
   const parts: Record<string, string> = {
     name: qualifiedName,
     migrations: migrations
       .map(({ number, text }) => `IF applied < ${number} THEN EXECUTE $script$${text}$script$; END IF;`)
       .join('\n'),
     functions,
+    extras,
+    own: String(ownSchema),
     number: String(version.number),
     version: formatVersion(version),
   }

@@ -13,6 +13,7 @@ DECLARE
   applied integer := 0; -- the last migration that this database has had
   unchanged tid[];
   remains boolean;
+  has_own_schema boolean;
 BEGIN
   IF NOT pg_has_role(session_user, caller, 'MEMBER') THEN
     RAISE EXCEPTION 'permission denied to set role "%"', caller USING ERRCODE = 'insufficient_privilege';
@@ -118,6 +119,22 @@ BEGIN
 
   EXECUTE $script$@functions@$script$;
 
+  -- What somebody else has made under that name stays theirs.
+  has_own_schema := EXISTS (
+    SELECT FROM pg_depend
+    WHERE classid = 'pg_namespace'::regclass AND objid = to_regnamespace('blobgres')
+      AND refclassid = 'pg_extension'::regclass AND refobjid = installed AND deptype = 'e'
+  );
+  IF @own@ AND to_regnamespace('blobgres') IS NULL THEN
+    CREATE SCHEMA blobgres;
+    has_own_schema := true;
+  END IF;
+  IF has_own_schema THEN
+    EXECUTE $script$@extras@$script$;
+  ELSIF @own@ THEN
+    RAISE NOTICE 'schema "blobgres" is not made, because there is another of that name' USING ERRCODE = 'duplicate_schema';
+  END IF;
+
   -- A kept function that the scripts have not replaced is not needed any more, but perhaps by that view.
   FOR member IN
     SELECT 'ROUTINE ' || p.oid::regprocedure FROM pg_proc AS p JOIN pg_depend AS d ON d.objid = p.oid
@@ -133,7 +150,8 @@ BEGIN
 
   FOR member IN
     WITH namespaces AS (
-      SELECT oid, nspname FROM pg_namespace WHERE nspname IN ('azure_storage', 'azure_storage_private')
+      SELECT oid, nspname FROM pg_namespace
+      WHERE nspname IN ('azure_storage', 'azure_storage_private') OR has_own_schema AND nspname = 'blobgres'
     ), objects (classid, objid, identity) AS (
       SELECT 'pg_namespace'::regclass, oid, format('SCHEMA %I', nspname) FROM namespaces
       UNION ALL

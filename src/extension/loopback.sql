@@ -257,6 +257,7 @@ DECLARE
       'session', current_setting('azure_storage.session', true),
       'statement', azure_storage_private.statement_microseconds(),
       'timeout_ms', azure_storage_private.statement_timeout_ms(),
+      'user_in_hex', encode(convert_to(session_user::text, getdatabaseencoding()), 'hex'),
       'database', current_database(),
       'database_in_hex', azure_storage_private.database_in_hex(),
       'block_size_mb', azure_storage_private.block_size_mb()));

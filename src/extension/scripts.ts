@@ -10,6 +10,8 @@ import { readdir, readFile } from 'node:fs/promises'
 export interface Scripts {
   readonly migrations: readonly Migration[]
   readonly functions: string
+  /** The same for the schema blobgres, which not every database has. */
+  readonly extras: string
   readonly version: SchemaVersion
 }
 
@@ -40,6 +42,7 @@ const FUNCTION_SCRIPTS = [
   'blob-put.sql',
   'statement.sql',
 ]
+const EXTRA_SCRIPTS = ['extras.sql']
 const MIGRATION_NAME = /^(\d{3})-[a-z-]+[.]sql$/
 const DIGEST_LENGTH = 16
 
@@ -76,7 +79,11 @@ async function read(): Promise<Scripts> {
       return { number, text: await readScript(`migrations/${name}`) }
     }),
   )
-  const functions = (await Promise.all(FUNCTION_SCRIPTS.map(readScript))).join('\n')
-  const digest = createHash('sha256').update(functions).digest('hex').slice(0, DIGEST_LENGTH)
-  return { migrations, functions, version: { number: migrations.length, functions: digest } }
+  const [functions, extras] = (await Promise.all([FUNCTION_SCRIPTS, EXTRA_SCRIPTS].map(join))) as [string, string]
+  const digest = createHash('sha256').update(functions).update(extras).digest('hex').slice(0, DIGEST_LENGTH)
+  return { migrations, functions, extras, version: { number: migrations.length, functions: digest } }
+}
+
+async function join(scripts: readonly string[]): Promise<string> {
+  return (await Promise.all(scripts.map(readScript))).join('\n')
 }

@@ -1,9 +1,12 @@
 import { readGrant } from '../credentials/access.ts'
+import { databaseName } from '../credentials/sealing.ts'
 import type { Shape } from '../formats/parquet/shape.ts'
 import { readSealRequest, type SealRequest } from '../operations/account-add.ts'
 import type { Column, RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { decodeText } from '../sql/encoding.ts'
+import { type FaultRequest, readFaultRequest } from './fault-requests.ts'
 import type { ProvedRequest } from './handshake.ts'
 import { readTextToRead, type TextToRead } from './server-copies.ts'
 
@@ -18,6 +21,7 @@ export type Request =
   | ({ readonly verb: 'OPEN' } & RowsRequest)
   | ({ readonly verb: 'READ' } & TextToRead)
   | ({ readonly verb: 'SEAL' } & SealRequest)
+  | FaultRequest
 
 /** `copy`: for a COPY that runs in the server. */
 type RowsRequest = RowsOfBlob & { readonly copy: Fields | undefined }
@@ -62,6 +66,10 @@ export function readRequest({ verb, fields }: ProvedRequest): Request {
       return { verb, ...readTextToRead(fields) }
     case 'SEAL':
       return { verb, ...readSealRequest(fields) }
+    case 'INJECT':
+    case 'CLEAR':
+    case 'FAULTS':
+      return readFaultRequest(verb, fields, databaseOf(fields))
     default:
       throw new ProtocolError('azure_storage: unknown loopback request')
   }
@@ -94,7 +102,7 @@ function readColumn(column: unknown): Column {
 
 function readTarget(fields: Fields): Target {
   const call = fields.call as Record<
-    'pid' | 'session' | 'statement' | 'timeout_ms' | 'database' | 'block_size_mb',
+    'pid' | 'session' | 'statement' | 'timeout_ms' | 'user_in_hex' | 'database' | 'block_size_mb',
     unknown
   >
   const account = text(fields.account)
@@ -104,13 +112,20 @@ function readTarget(fields: Fields): Target {
       session: typeof call.session === 'string' ? call.session : undefined,
       statement: String(call.statement),
       timeoutMs: Number(call.timeout_ms),
+      user: decodeText(Buffer.from(String(call.user_in_hex), 'hex').toString('latin1'), String(fields.encoding)),
       database: String(call.database),
       blockSizeMb: Number(call.block_size_mb),
     },
+    databaseName: databaseOf(fields),
     account,
     container: text(fields.container),
     grant: readGrant(fields.access, account),
   }
+}
+
+function databaseOf({ call }: Fields): string {
+  const { database_in_hex } = call as Record<'database_in_hex', unknown>
+  return databaseName(Buffer.from(String(database_in_hex), 'hex'))
 }
 
 /** Most of a request comes from the caller, who may call the private functions with anything. */

@@ -1,26 +1,27 @@
-import { credentialOf } from '../credentials/access.ts'
-import { parseCredential } from '../credentials/credential.ts'
-import { rowTooLarge } from '../formats/rows/row-errors.ts'
+import type { Transfer } from '../activity/transfer.ts'
 import type { Logger } from '../log.ts'
-import { COPIES_OF_ROW, type MemoryLease } from '../memory-budget.ts'
 import { sealForAccount, warningOf } from '../operations/account-add.ts'
 import { readBlobRows } from '../operations/blob-get.ts'
 import { LIST_COLUMNS, type ListRequest, listRows } from '../operations/blob-list.ts'
 import { BlobRowsUpload } from '../operations/blob-put.ts'
 import type { Call, Calls } from '../operations/calls.ts'
 import type { InterruptedReads } from '../operations/interrupted-reads.ts'
+import { openBlobFor } from '../operations/open-blob.ts'
 import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
 import { checkCopyTo, readCopyColumns, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
 import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
-import { type Blob, openBlob } from '../storage/blob-client.ts'
+import type { Blob } from '../storage/blob-client.ts'
 import type { Cancels } from './cancels.ts'
+import { answerFaults, FAULT_COLUMNS } from './fault-requests.ts'
+import { functionTransfer, transferred } from './function-transfer.ts'
 import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRows, rowDescription } from './rows.ts'
-import { readServerCopy, readText, type TextPart } from './server-copies.ts'
+import { RowsMemory } from './rows-memory.ts'
+import { readServerCopy, readText } from './server-copies.ts'
 
 /** What all loopback connections of a proxy share. */
 export interface LoopbackServices extends Services {
@@ -35,9 +36,6 @@ export interface LoopbackServices extends Services {
   }
 }
 
-/** More than a block of small rows has. */
-const BLOCK_BYTES = 64 * 1024
-
 /** The requests of one loopback connection, and the uploads it has open. */
 export class Requests {
   readonly #services: LoopbackServices
@@ -45,9 +43,8 @@ export class Requests {
   readonly #closed = new AbortController()
   readonly #uploads = new Map<string, BlobRowsUpload>()
   readonly #handshake: Handshake
+  readonly #memory: RowsMemory
   #hasOpened = false
-  /** For the message that is on its way, or being worked on. */
-  #memory: MemoryLease | undefined
   #isOver = false
 
   /** The database's. */
@@ -59,6 +56,7 @@ export class Requests {
     this.#log = log
     this.#services = services
     this.#encoding = encoding
+    this.#memory = new RowsMemory(services.memory)
     this.#handshake = new Handshake(services.sealingKey, services.whereabouts)
   }
 
@@ -73,25 +71,14 @@ export class Requests {
     return this.#isOver
   }
 
-  /**
-   * A message of rows is on its way: a block of some KiB, of which the last row may be large. Undefined: let it come, unless
-   * `refuse` was called; else wait until there is memory for it. Rejects with the reason why its statement is to end.
-   */
+  /** A message of rows is on its way; see RowsMemory. The reasons are those why its statement is to end. */
   expectRows(length: number, refuse: (error: PgError) => void): Promise<void> | undefined {
-    if (length <= BLOCK_BYTES) return undefined
-    const { maxRowBytes } = this.#services.memory
-    if (length > maxRowBytes + BLOCK_BYTES) {
-      refuse(rowTooLarge(maxRowBytes))
-      return undefined
-    }
-    const calls = Array.from(this.#uploads.values(), ({ signal }) => signal)
-    this.#memory ??= this.#services.memory.open(AbortSignal.any([this.#closed.signal, ...calls]))
-    return this.#memory.hold(COPIES_OF_ROW * length)
+    const calls = (): AbortSignal[] => Array.from(this.#uploads.values(), ({ signal }) => signal)
+    return this.#memory.expect(length, refuse, () => AbortSignal.any([this.#closed.signal, ...calls()]))
   }
 
   messageAnswered(): void {
-    this.#memory?.end()
-    this.#memory = undefined
+    this.#memory.end()
   }
 
   get uploads(): Iterable<BlobRowsUpload> {
@@ -139,7 +126,11 @@ export class Requests {
   }
 
   #row(values: readonly (string | undefined)[]): Promise<Buffer> {
-    return dataRows([values], this.#encoding, this.#services.conversions)
+    return this.#rows([values])
+  }
+
+  #rows(rows: readonly (readonly (string | undefined)[])[]): Promise<Buffer> {
+    return dataRows(rows, this.#encoding, this.#services.conversions)
   }
 
   /** The connection is over: nothing of it is to go on. */
@@ -163,7 +154,8 @@ export class Requests {
         }
         break
       case 'LIST':
-        yield* this.#list(request)
+        yield rowDescription(LIST_COLUMNS)
+        yield* this.#during(request, signal => this.#listed(request, signal))
         break
       case 'GET':
         yield* this.#get(request)
@@ -171,10 +163,12 @@ export class Requests {
       case 'NAMES':
         yield* this.#names(request)
         break
-      case 'READ':
+      case 'READ': {
         yield rowDescription(['part'])
-        yield* this.#parts(await readText(request, this.#services, this.#closed.signal))
+        const parts = await readText(request, this.#services, this.#closed.signal)
+        yield await this.#rows(parts.map(part => [JSON.stringify(part)]))
         break
+      }
       case 'SEAL': {
         const { sealingKey } = this.#services
         const sealed = await sealForAccount(request, sealingKey)
@@ -188,65 +182,77 @@ export class Requests {
         yield await this.#row([upload.id, upload.mode])
         break
       }
+      case 'INJECT':
+      case 'CLEAR':
+      case 'FAULTS':
+        yield rowDescription(FAULT_COLUMNS)
+        yield await this.#rows(answerFaults(request, this.#services.faults))
+        break
       default:
         request satisfies never
     }
   }
 
-  async *#parts(parts: readonly TextPart[]): AsyncGenerator<Buffer> {
-    const rows = parts.map(part => [JSON.stringify(part)])
-    yield await dataRows(rows, this.#encoding, this.#services.conversions)
-  }
-
-  async *#list(request: Request & { verb: 'LIST' }): AsyncGenerator<Buffer> {
-    yield rowDescription(LIST_COLUMNS)
-    yield* this.#during(request, signal => this.#listed(request, signal))
-  }
-
   async *#listed(request: ListRequest, signal: AbortSignal): AsyncGenerator<Buffer> {
-    for await (const rows of listRows(this.#services, request, signal)) {
-      yield await dataRows(rows, this.#encoding, this.#services.conversions)
-    }
+    for await (const rows of listRows(this.#services, request, signal)) yield await this.#rows(rows)
   }
 
   async *#get(request: Request & { verb: 'GET' }): AsyncGenerator<Buffer> {
     const names = request.columns.map((column, i) => column.name ?? `column${i + 1}`)
-    const { interruptedReads } = this.#services
     yield rowDescription(request.withLine ? ['line', ...names] : names)
     const copy = request.copy && readServerCopy(request.copy, request, this.#services.sealingKey)
-    const blob = await this.#blob(copy ?? request)
-    yield* this.#during(request, signal =>
-      copy === undefined
-        ? readBlobRows(this.#services, request, blob, interruptedReads, signal)
-        : readCopyRows(this.#services, copy, blob, signal),
-    )
+    yield* this.#during(request, signal => {
+      // A second reading, for the place of a mistake, is none that would be shown.
+      if (request.withLine) return this.#read(request, copy, signal)
+      const transfer = this.#beginTransfer(request, copy)
+      return transferred(transfer, signal, this.#read(request, copy, signal, transfer))
+    })
+  }
+
+  async *#read(
+    request: RowsOfBlob,
+    copy: ServerCopy | undefined,
+    signal: AbortSignal,
+    transfer?: Transfer,
+  ): AsyncGenerator<Buffer> {
+    const services = this.#services
+    const opened = await this.#blob(copy ?? request)
+    const blob = transfer?.counting(opened) ?? opened
+    if (copy) yield* readCopyRows(services, copy, blob, signal, transfer)
+    else yield* readBlobRows(services, request, blob, services.interruptedReads, signal, transfer)
+  }
+
+  #beginTransfer(request: Request & { verb: 'GET' | 'OPEN' }, copy: ServerCopy | undefined): Transfer {
+    const { transfers, proxyId } = this.#services
+    return transfers.begin(functionTransfer(request.verb, copy ?? request, copy !== undefined, proxyId))
   }
 
   async *#names(request: Request & { verb: 'NAMES' }): AsyncGenerator<Buffer> {
-    const copy = readServerCopy(request.copy ?? {}, request, this.#services.sealingKey)
-    const blob = await this.#blob(copy)
     yield rowDescription(['name'])
-    yield* this.#during(request, signal => this.#namesOf(copy, blob, signal))
+    const copy = readServerCopy(request.copy ?? {}, request, this.#services.sealingKey)
+    yield* this.#during(request, signal => this.#namesOf(copy, signal))
   }
 
-  async *#namesOf(copy: ServerCopy, blob: Blob, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const names = await readCopyColumns(this.#services, copy, blob, signal)
-    const rows = names.map(name => [name])
-    yield await dataRows(rows, this.#encoding, this.#services.conversions)
+  async *#namesOf(copy: ServerCopy, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const blob = await this.#blob(copy)
+    yield await this.#rows(await readCopyColumns(this.#services, copy, blob, signal))
   }
 
   async #open(request: Request & { verb: 'OPEN' }): Promise<BlobRowsUpload> {
     const call = this.#begin(request)
+    let transfer: Transfer | undefined
     try {
       const copy = request.copy && readServerCopy(request.copy, request, this.#services.sealingKey)
       if (copy) await checkCopyTo(this.#services, copy, AbortSignal.any([call.signal, this.#closed.signal]))
       const rows = copy ?? request
-      const blob = await this.#blob(rows)
-      const upload = await BlobRowsUpload.open(this.#services, rows, blob, call, this.#closed.signal)
+      transfer = this.#beginTransfer(request, copy)
+      const belongings = { call, transfer, closed: this.#closed.signal }
+      const upload = await BlobRowsUpload.open(this.#services, rows, await this.#blob(rows), belongings)
       this.#uploads.set(upload.id, upload)
       this.#hasOpened = true
       return upload
     } catch (error) {
+      transfer?.failed(error)
       call.end()
       throw error
     }
@@ -286,10 +292,7 @@ export class Requests {
     return this.#services.calls.begin(call, since)
   }
 
-  async #blob(request: RowsOfBlob | ServerCopy): Promise<Blob> {
-    const { account, container, path, grant } = request
-    const sas = 'sas' in request ? request.sas : undefined
-    const credential = sas === undefined ? await credentialOf(account, grant, this.#services) : parseCredential(sas)
-    return openBlob(this.#services.config.storageEndpoints, account, credential, container, path)
+  #blob(request: RowsOfBlob | ServerCopy): Promise<Blob> {
+    return openBlobFor(this.#services, request, request.grant, request.databaseName)
   }
 }

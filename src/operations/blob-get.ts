@@ -1,9 +1,11 @@
-import { type Format, type ResolvedFormat, resolveFormat } from '../formats/format.ts'
+import type { Transfer } from '../activity/transfer.ts'
+import type { Format, ResolvedFormat } from '../formats/format.ts'
 import { type ParquetColumn, readColumns } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
 import type { RowDecoder } from '../formats/rows/row-decoder.ts'
 import { type Direction, type RowOptions, readRowOptions } from '../formats/rows/row-options.ts'
+import type { MemoryLease } from '../memory-budget.ts'
 import { asPgError, PgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
@@ -11,7 +13,7 @@ import { readBlob } from '../transfer/read-blob.ts'
 import { checkConversion, checkedEncoding, conversionOnRead, isOfCharacter, transcode } from '../transfer/transcode.ts'
 import { binaryAsText } from './binary-rows.ts'
 import type { InterruptedReads } from './interrupted-reads.ts'
-import type { RowsOfBlob } from './rows-of-blob.ts'
+import { formatOf, type RowsOfBlob } from './rows-of-blob.ts'
 
 /** COPY's text format as PostgreSQL writes it. */
 export const TEXT_OPTIONS = readRowOptions(null, 'tsv', 'get')
@@ -24,7 +26,7 @@ export interface Coder extends ResolvedFormat {
 
 /** The coder and the options of a request, checked. @throws PgError */
 export function readCoder(request: RowsOfBlob, direction: Direction): Coder {
-  const resolved = request.resolved ?? resolveFormat(request.path, request.coder, request.compression)
+  const resolved = formatOf(request)
   const options = readRowOptions(request.options, resolved.format, direction)
   return { ...resolved, options, encoding: options.contentEncoding ?? request.clientEncoding }
 }
@@ -45,6 +47,7 @@ export async function* readBlobRows(
   blob: Blob,
   interruptedReads: InterruptedReads,
   signal: AbortSignal,
+  transfer?: Transfer,
 ): AsyncGenerator<Buffer> {
   const coder = readCoder(request, 'get')
   const writer = new DataRowWriter(services.memory.maxRowBytes)
@@ -54,15 +57,17 @@ export async function* readBlobRows(
   let offset = 0
   let finished = false
   try {
-    for await (const chunk of openRows(services, request, blob, coder, signal)) {
+    for await (const chunk of openRows(services, request, blob, coder, memory, signal)) {
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
       offset += chunk.length
+      transfer?.rowsSoFar(writer.rows)
       const rows = writer.take()
       if (offset > start) yield* rows
       if (decoder.ended) break
     }
     decoder.end()
+    transfer?.rowsSoFar(writer.rows)
     yield* writer.take()
     finished = true
   } catch (error) {
@@ -76,12 +81,20 @@ export async function* readBlobRows(
   }
 }
 
-/** Codecs speak of "blob, line 2": which one it is they do not know. Who converts characters knows not even the line. */
-function inBlob({ container, path }: RowsOfBlob, error: PgError, line: number): PgError {
+/**
+ * Codecs speak of "blob, line 2", and who reads binary files of "COPY blob, line 2, column 1", on the last line: which one it
+ * is they do not know. Who converts characters knows not even the line.
+ */
+function inBlob(request: RowsOfBlob, error: PgError, line: number): PgError {
   const { message, code, detail, hint, cause } = error
-  const context = error.context ?? (isOfCharacter(error) ? `blob, line ${line}` : undefined)
-  if (!context?.startsWith('blob, ')) return error
-  return new PgError({ message, code, detail, hint, cause, context: `blob ${container}/${path}${context.slice(4)}` })
+  const context = error.context ?? (isOfCharacter(error) ? `blob, line ${line}` : '')
+  const at = context.lastIndexOf('\n') + 1
+  const place = /^(?:COPY )?blob(, [^,]+)(?:(, \S+ )(\d+))?$/.exec(context.slice(at))
+  if (place === null) return error
+  const [, inLine, column, number] = place
+  const inColumn = column === undefined ? '' : `${column}${columnNames(request)[Number(number) - 1]}`
+  const told = `${context.slice(0, at)}blob ${request.container}/${request.path}${inLine}${inColumn}`
+  return new PgError({ message, code, detail, hint, cause, context: told })
 }
 
 /**
@@ -132,17 +145,22 @@ async function openDecoder(
 
 /** The blob's bytes as `textRows` says that they are, in the database's encoding. */
 async function* openRows(
-  { config, server, conversions, memory }: Services,
+  { config, server, conversions, memory: budget }: Services,
   request: RowsOfBlob,
   blob: Blob,
   coder: Coder,
+  memory: MemoryLease,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const conversion = conversionOnRead(textRows(coder, request.encoding).encoding, request.encoding)
-  if (conversion !== undefined) await checkConversion(conversions, conversion)
+  const { encoding } = request
+  const isBinary = coder.format === 'binary'
+  const asRead = conversionOnRead(isBinary ? coder.encoding : textRows(coder, encoding).encoding, encoding)
+  if (asRead !== undefined) await checkConversion(conversions, asRead)
   const columns = coder.format === 'parquet' ? parquetColumns(request) : []
   const spool = { ...config, backendPid: request.call.pid }
-  const bytes = readBlob(blob, { format: coder, columns, spool, memory, signal })
-  const rows = coder.format === 'binary' ? binaryAsText(server, request, coder.encoding, bytes, signal) : bytes
-  yield* conversion === undefined ? rows : transcode(rows, conversion, conversions)
+  const bytes = readBlob(blob, { format: coder, columns, spool, memory: budget, signal })
+  if (isBinary) {
+    const limits = { backend: server.backend, maxRowBytes: budget.maxRowBytes, memory }
+    yield* binaryAsText(limits, request, coder.encoding, bytes, signal)
+  } else yield* asRead === undefined ? bytes : transcode(bytes, asRead, conversions)
 }

@@ -23,11 +23,12 @@ export type ListRow = readonly (string | undefined)[]
 /** The rows of a listing in name order, page by page: values of LIST_COLUMNS as text, NULL as undefined. @throws PgError */
 export async function* listRows(
   access: BlobAccess,
-  { account, container, prefix, grant }: ListRequest,
+  { account, container, prefix, grant, databaseName }: ListRequest,
   signal: AbortSignal,
 ): AsyncGenerator<ListRow[]> {
   const credential = await credentialOf(account, grant, access)
-  const pages = listBlobs(access.config.storageEndpoints, account, credential, container, prefix, signal)
+  const takeFault = access.faults?.takerFor(databaseName)
+  const pages = listBlobs(access.config.storageEndpoints, account, credential, container, prefix, signal, takeFault)
   for await (const blobs of pages) yield blobs.map(listRow)
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Transfer } from '../activity/transfer.ts'
 import type { Conversions } from '../backend/conversions.ts'
 import { type EncoderOptions, encodeLargeRows, LARGE_ROWS_BYTES } from '../formats/rows/large-rows.ts'
 import { createRowEncoder } from '../formats/rows/row-codecs.ts'
@@ -24,18 +25,29 @@ interface Coding {
   readonly conversion: Conversion | undefined
 }
 
+/** What an upload ends with, and what ends with it. */
+export interface Belongings {
+  readonly call: Call
+  readonly transfer: Transfer
+  /** Its connection is. */
+  readonly closed: AbortSignal
+}
+
 /** A blob that the aggregate of a backend writes, block of rows by block of rows. */
 export class BlobRowsUpload {
   readonly id = randomBytes(9).toString('base64url')
   /** How the rows come: t for record literals, b for record_send() in hexadecimal. */
   readonly mode: 't' | 'b'
   readonly #call: Call
+  readonly #transfer: Transfer
   readonly #encoder: RowEncoder
   readonly #encoderOptions: EncoderOptions
   readonly #writer: BlobWriter
   readonly #conversion: Conversion | undefined
   readonly #conversions: Conversions
   #begun = false
+  /** Encoded elsewhere. */
+  #largeRows = 0
   #lastActive = Date.now()
 
   /** @throws PgError */
@@ -43,8 +55,7 @@ export class BlobRowsUpload {
     services: Services,
     request: RowsOfBlob,
     blob: Blob,
-    call: Call,
-    closed: AbortSignal,
+    { call, transfer, closed }: Belongings,
   ): Promise<BlobRowsUpload> {
     const coder = readCoder(request, 'put')
     const texts = await textsOf(services, request, coder.options)
@@ -52,10 +63,15 @@ export class BlobRowsUpload {
     // What record_send() gives is as it is to be.
     const isBinary = coder.format === 'binary'
     const rows = isBinary ? coder : textRows(coder, request.encoding)
-    const conversion = isBinary ? undefined : conversionOnWrite(request.encoding, rows.encoding)
-    if (conversion !== undefined) await checkConversion(services.conversions, conversion)
+    const asWritten = conversionOnWrite(request.encoding, rows.encoding)
+    if (asWritten !== undefined) await checkConversion(services.conversions, asWritten)
+    const conversion = isBinary ? undefined : asWritten
     const encoderOptions: EncoderOptions = [rows.format, rows.options, columnNames(request), target]
-    return new BlobRowsUpload(services, request, { coder, encoderOptions, conversion }, blob, call, closed)
+    return new BlobRowsUpload(services, request, { coder, encoderOptions, conversion }, blob, {
+      call,
+      transfer,
+      closed,
+    })
   }
 
   private constructor(
@@ -63,8 +79,7 @@ export class BlobRowsUpload {
     request: RowsOfBlob,
     { coder, encoderOptions, conversion }: Coding,
     blob: Blob,
-    call: Call,
-    closed: AbortSignal,
+    { call, transfer, closed }: Belongings,
   ) {
     this.mode = coder.format === 'binary' ? 'b' : 't'
     this.#encoderOptions = encoderOptions
@@ -72,7 +87,8 @@ export class BlobRowsUpload {
     this.#conversion = conversion
     this.#conversions = services.conversions
     this.#call = call
-    this.#writer = new BlobWriter(blob, {
+    this.#transfer = transfer
+    this.#writer = new BlobWriter(transfer.counting(blob), {
       format: coder,
       extra: request.extra ?? {},
       columns: coder.format === 'parquet' ? parquetColumns(request) : [],
@@ -101,6 +117,7 @@ export class BlobRowsUpload {
       if (!this.#begun) await this.#put(this.#encoder.begin())
       this.#begun = true
       await this.#put(await this.#encode(rows))
+      this.#transfer.rowsSoFar(this.#encoder.rows + this.#largeRows)
     })
   }
 
@@ -109,8 +126,10 @@ export class BlobRowsUpload {
       await this.write(rows)
       await this.#active(async () => {
         await this.#put(this.#encoder.end())
+        this.#transfer.committing()
         await this.#writer.commit()
       })
+      this.#transfer.done()
     } finally {
       this.abort()
     }
@@ -118,12 +137,16 @@ export class BlobRowsUpload {
 
   /** Ends it where it is; nothing happens to the blob. */
   abort(): void {
+    this.#transfer.failed(this.#call.signal.reason)
     this.#writer.abort()
     this.#call.end()
   }
 
   async #encode(rows: Buffer): Promise<Buffer> {
-    return rows.length > LARGE_ROWS_BYTES ? encodeLargeRows(this.#encoderOptions, rows) : this.#encoder.encode(rows)
+    if (rows.length <= LARGE_ROWS_BYTES) return this.#encoder.encode(rows)
+    const { bytes, count } = await encodeLargeRows(this.#encoderOptions, rows)
+    this.#largeRows += count
+    return bytes
   }
 
   async #put(bytes: Buffer): Promise<void> {
@@ -146,7 +169,9 @@ export class BlobRowsUpload {
     try {
       await work()
     } catch (error) {
-      throw this.#call.signal.aborted ? this.#call.signal.reason : error
+      const reason = this.#call.signal.aborted ? this.#call.signal.reason : error
+      this.#transfer.failed(reason)
+      throw reason
     } finally {
       this.#lastActive = Date.now()
     }

@@ -13,6 +13,8 @@ export interface CallOrigin {
    * such as a procedure with many jobs, whose time so far must not count.
    */
   readonly timeoutMs: number
+  /** Who has logged in. */
+  readonly user: string
   readonly database: string
   readonly blockSizeMb: number
 }
@@ -114,6 +116,6 @@ export class Calls {
   }
 }
 
-function clientLost(): PgError {
+export function clientLost(): PgError {
   return new PgError({ message: 'connection to client lost', code: SQLSTATE.connectionFailure })
 }

@@ -16,6 +16,8 @@ const NEWLINE = 0x0a
 export interface ImportOptions extends Omit<ReadOptions, 'signal'> {
   /** The session's statement_timeout, 0 for none: a backend that waits for rows does not act on it. */
   readonly timeoutMs: number
+  /** Shown what comes out of the blob. */
+  readonly onRows?: (bytes: Buffer) => void
 }
 
 /**
@@ -62,6 +64,7 @@ export class BlobImport {
     try {
       for await (const chunk of readBlob(openBlob(), { ...options, signal }, ...stages)) {
         if (signal.aborted) return
+        options.onRows?.(chunk)
         this.#sentSinceDrip = true
         const more = this.#sendHeldBack()
         this.#heldBack = chunk

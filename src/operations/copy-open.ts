@@ -1,4 +1,5 @@
 import { type Access, readAccess } from '../credentials/access.ts'
+import { databaseName } from '../credentials/sealing.ts'
 import { type ParquetColumn, readColumns } from '../formats/parquet/shape.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
@@ -35,7 +36,7 @@ export async function openCopy(
     const question = { account: copy.url.account, challenge, ...origin }
     told = readAccess(Buffer.from(access, 'hex'), proof, question, services.sealingKey)
     columns = readColumns(JSON.parse(Buffer.from(columnsInHex, 'hex').toString() || '[]'))
-    const blob = await openBlobFor(services, copy.url, told.grant)
+    const blob = await openBlobFor(services, copy.url, told.grant, databaseName(Buffer.from(origin.database)))
     return { ...told, columns, blob: () => blob }
   } catch (error) {
     const blob = (): Blob => {

@@ -15,6 +15,8 @@ const STAGES: Partial<Record<Format, () => Transform[]>> = {
 export interface ExportOptions extends Omit<WriteOptions, 'signal'> {
   /** The session's statement_timeout, 0 for none: a backend that waits for us to take its rows does not act on it. */
   readonly timeoutMs: number
+  /** Shown what goes into the blob. */
+  readonly onRows?: (bytes: Buffer) => void
 }
 
 /**
@@ -33,7 +35,7 @@ export class BlobExport {
   })
   #waiting = false
 
-  constructor(wire: CopyOutWire, openBlob: () => Blob, { timeoutMs, ...options }: ExportOptions) {
+  constructor(wire: CopyOutWire, openBlob: () => Blob, { timeoutMs, onRows, ...options }: ExportOptions) {
     this.#wire = wire
     wire.onCancel(() => this.#fail(queryCanceled('user request')))
     if (timeoutMs > 0) {
@@ -45,7 +47,10 @@ export class BlobExport {
       const writer = new BlobWriter(openBlob(), { ...options, signal }, ...stages)
       this.#writer = writer
       writer.failed.then(error => this.#fail(error))
-      wire.setCopyDataSink(rows => this.#take(rows, writer))
+      wire.setCopyDataSink(rows => {
+        onRows?.(rows)
+        this.#take(rows, writer)
+      })
     } catch (error) {
       this.#fail(error)
     }

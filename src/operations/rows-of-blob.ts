@@ -1,11 +1,13 @@
 import type { Grant } from '../credentials/access.ts'
-import type { ParquetSettings, ResolvedFormat } from '../formats/format.ts'
+import { type ParquetSettings, type ResolvedFormat, resolveFormat } from '../formats/format.ts'
 import type { Shape } from '../formats/parquet/shape.ts'
 import type { CallOrigin } from './calls.ts'
 
 /** Which account, with which credential; without `grant`: anonymously. */
 export interface Target {
   readonly call: CallOrigin
+  /** Of the session that calls; see databaseName(). */
+  readonly databaseName: string
   readonly account: string
   readonly container: string
   readonly grant: Grant | undefined
@@ -37,3 +39,7 @@ export interface RowsOfBlob extends Target {
   /** A first column tells the line where each row begins. */
   readonly withLine: boolean
 }
+
+/** @throws PgError for one that cannot be */
+export const formatOf = ({ resolved, path, coder, compression }: RowsOfBlob): ResolvedFormat =>
+  resolved ?? resolveFormat(path, coder, compression)

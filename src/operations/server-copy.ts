@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import type { Client } from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import type { Transfer } from '../activity/transfer.ts'
 import { connectAdmin } from '../backend/admin.ts'
 import { fromDatabase } from '../backend/database-error.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
@@ -9,6 +10,7 @@ import { needsSingleColumn } from '../formats/format.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
+import type { MemoryLease } from '../memory-budget.ts'
 import { asPgError, PgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { CopyPlan } from '../sql/copy-plan.ts'
@@ -54,18 +56,21 @@ export async function* readCopyRows(
   copy: ServerCopy,
   blob: Blob,
   signal: AbortSignal,
+  transfer?: Transfer,
 ): AsyncGenerator<Buffer> {
   const writer = new DataRowWriter(services.memory.maxRowBytes)
   const target = { majorVersion: services.serverMajorVersion, encoding: copy.encoding }
   const decoder = createRowDecoder('tsv', TEXT_OPTIONS, { columns: columnNames(copy), withLine: false }, target, writer)
   const memory = services.memory.open(signal)
   try {
-    for await (const chunk of readAsText(services, copy, blob, signal)) {
+    for await (const chunk of readAsText(services, copy, blob, memory, signal)) {
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
+      transfer?.rowsSoFar(writer.rows)
       yield* writer.take()
     }
     decoder.end()
+    transfer?.rowsSoFar(writer.rows)
     yield* writer.take()
   } catch (error) {
     throw signal.aborted ? signal.reason : asPgError(error)
@@ -74,24 +79,25 @@ export async function* readCopyRows(
   }
 }
 
-/** The names of its columns. @throws PgError */
+/** The names of its columns, a row each. @throws PgError */
 export async function readCopyColumns(
   services: Services,
   { plan, clientEncoding }: ServerCopy,
   blob: Blob,
   signal: AbortSignal,
-): Promise<string[]> {
+): Promise<string[][]> {
   const look = { format: plan, option: (name: string) => plan.given[name] }
   const { names, encoding } = await readBlobColumns(services, blob, look, clientEncoding, signal)
-  if (encoding === 'UTF8') return names.map(String)
-  return Promise.all(names.map(name => services.conversions.decode(name, encoding)))
+  if (encoding === 'UTF8') return names.map(name => [String(name)])
+  return Promise.all(names.map(async name => [await services.conversions.decode(name, encoding)]))
 }
 
 /** In COPY's text format and the database's encoding. */
 async function* readAsText(
-  { config, server, memory }: Services,
+  { config, server, memory: budget }: Services,
   copy: ServerCopy,
   blob: Blob,
+  memory: MemoryLease,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const { plan, call, columns } = copy
@@ -101,13 +107,14 @@ async function* readAsText(
     columns: plan.format === 'parquet' ? parquetColumns(copy) : copy.jsonColumns,
     isMatched: plan.extraOptions.matchByName,
     spool: { ...config, backendPid: call.pid },
-    memory,
+    memory: budget,
     signal,
   }
   const bytes = readBlob(blob, read, ...(plan.format === 'text' ? [encodeCopyText()] : []))
   if (plan.format === 'binary') {
     await withTableAlike(server.backend, copy, signal, admin => copyIn(admin, copy, [NO_BINARY_ROWS], signal))
-    yield* binaryAsText(server, copy, copy.clientEncoding, bytes, signal)
+    const binary = { backend: server.backend, maxRowBytes: budget.maxRowBytes, memory }
+    yield* binaryAsText(binary, copy, copy.clientEncoding, bytes, signal)
     return
   }
   const table = await openTableAlike(server.backend, copy, signal)

@@ -10,6 +10,7 @@ export const SQLSTATE = {
   characterNotInRepertoire: '22021',
   invalidParameterValue: '22023',
   invalidTextRepresentation: '22P02',
+  invalidBinaryRepresentation: '22P03',
   badCopyFileFormat: '22P04',
   untranslatableCharacter: '22P05',
   invalidAuthorizationSpecification: '28000',

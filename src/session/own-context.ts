@@ -17,7 +17,9 @@ const TYPES = String.raw`\((?:${TYPE}(?:,${TYPE})*)?\)`
 const PRIVATE_FUNCTION = new RegExp(String.raw`PL/pgSQL[^"]*?azure_storage_private\.[a-z_]+${TYPES}`)
 const ARGUMENT = String.raw`(?:text|jsonb|regrole|anyelement|azure_storage\.auth_type|azure_storage\.storage_type)`
 const FUNCTION = String.raw`\b(?:blob_get|blob_list|blob_put|account_[a-z_]+)\((?:${ARGUMENT}(?:,${ARGUMENT})*)?\)`
-const PUBLIC_FUNCTION = new RegExp(String.raw`PL/pgSQL[^"]*?azure_storage\.${FUNCTION}`)
+const PUBLIC_FUNCTION = new RegExp(
+  String.raw`PL/pgSQL[^"]*?(?:azure_storage\.${FUNCTION}|\bblobgres\.(?:inject|clear|faults)\([a-z,]*\))`,
+)
 /** As it is where search_path has the schema; but it may be somebody else's. */
 const UNQUALIFIED_FUNCTION = new RegExp(`PL/pgSQL[^".]*?${FUNCTION}`)
 

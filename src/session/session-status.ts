@@ -1,3 +1,4 @@
+import type { SessionState } from '../activity/sessions.ts'
 import { BACKEND, STATUS } from '../protocol/codes.ts'
 import type { Frame } from '../protocol/frame-assembler.ts'
 import { parameterStatus } from '../protocol/messages.ts'
@@ -8,6 +9,11 @@ import { Pending } from './pending.ts'
 
 /** An error or notice, as the client gets it. */
 const told = (report: Frame): Buffer => withoutOwnContext(hintFileError(report))
+
+const STATES: ReadonlyMap<number, SessionState> = new Map([
+  [STATUS.inTransaction, 'idle in transaction'],
+  [STATUS.failed, 'idle in transaction (aborted)'],
+])
 
 /** What is known of a session by the messages of its backend, and by what the backend still owes. */
 export class SessionStatus {
@@ -51,6 +57,12 @@ export class SessionStatus {
   /** No transaction and nothing under way. */
   get isIdle(): boolean {
     return this.isQuiet && this.pending.status === STATUS.idle
+  }
+
+  get state(): SessionState {
+    if (this.#key === undefined) return 'starting'
+    if (!this.isQuiet) return 'active'
+    return STATES.get(this.pending.status) ?? 'idle'
   }
 
   /** Tells the client what it knows already: whether it can be sent shows if the client is still there. */

@@ -1,5 +1,4 @@
-import type net from 'node:net'
-import type { BackendReader } from '../connection/backend.ts'
+import type { SessionState } from '../activity/sessions.ts'
 import type { Logger } from '../log.ts'
 import { BACKEND, FRONTEND } from '../protocol/codes.ts'
 import type { Frame } from '../protocol/frame-assembler.ts'
@@ -10,23 +9,9 @@ import { ClientStream, type Interceptor } from './client-stream.ts'
 import { backendUnreachable, INTERNAL_ERROR } from './last-words.ts'
 import { Operation } from './operation.ts'
 import type { Pending } from './pending.ts'
+import type { SessionOptions } from './session-options.ts'
 import { SessionStatus } from './session-status.ts'
 import { ConnectionLost } from './wire.ts'
-
-export interface SessionOptions {
-  readonly client: net.Socket
-  /** For the client to read when the backend cannot be reached. */
-  readonly backendName: string
-  readonly connectBackend: (reader: BackendReader) => net.Socket
-  readonly cancelBackend: (key: Buffer) => Promise<void>
-  readonly startupPacket: Buffer
-  readonly log: Logger
-  readonly onKey: (key: Buffer) => void
-  /** Whether a function of the session's statement waits for the proxy. */
-  readonly isCalling: () => boolean
-  /** `why` in words for the log. */
-  readonly onClose: (why: string) => void
-}
 
 type State =
   | { readonly kind: 'relaying' }
@@ -116,6 +101,10 @@ export class Session {
   /** Once logged in. */
   get backendPid(): number {
     return this.#status.key?.readInt32BE(0) ?? 0
+  }
+
+  get state(): SessionState {
+    return this.#isOperating ? 'active' : this.#status.state
   }
 
   /** No transaction and nothing under way. */

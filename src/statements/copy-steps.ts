@@ -3,6 +3,7 @@ import { BlobImport } from '../operations/copy-from.ts'
 import type { OpenedCopy } from '../operations/copy-open.ts'
 import { BlobExport } from '../operations/copy-to.ts'
 import { BACKEND } from '../protocol/codes.ts'
+import { cstring } from '../protocol/cstring.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError } from '../protocol/pg-error.ts'
@@ -22,17 +23,21 @@ export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun)
     take(frame) {
       if (frame.code !== BACKEND.copyInResponse) return wire.reply(frame)
       const { opened } = run
-      run.transfer = new BlobImport(wire, () => blobOf(copy, opened, frame), {
+      const account = context.beginTransfer(copy)
+      run.account = account
+      run.transfer = new BlobImport(wire, () => account.counting(blobOf(copy, opened, frame)), {
         format: copy.format,
         columns: opened?.columns ?? [],
         isMatched: copy.isMatched,
         spool: context.spool,
         memory: context.memory,
         timeoutMs: opened?.statementTimeoutMs ?? 0,
+        onRows: bytes => account.sawRows(bytes),
       })
     },
     async complete(frame) {
       await run.transfer?.stop()
+      run.account?.done(rowsOf(frame))
       delete run.transfer
       wire.reply(frame)
     },
@@ -55,18 +60,22 @@ export function copyTo({ copy }: Step & { kind: 'copy-to' }, run: ScriptRun): St
       if (frame.code === BACKEND.copyDone) return
       if (frame.code !== BACKEND.copyOutResponse) return wire.reply(frame)
       const { opened } = run
-      run.transfer = new BlobExport(wire, () => blobOf(copy, opened, frame), {
+      const account = context.beginTransfer(copy)
+      run.account = account
+      run.transfer = new BlobExport(wire, () => account.counting(blobOf(copy, opened, frame)), {
         format: copy.format,
         extra: copy.extraOptions,
         columns: opened?.columns ?? [],
         spool: context.spool,
         maxBlockBytes: (opened?.blockSizeMb ?? 1) * MEBIBYTE,
         timeoutMs: opened?.statementTimeoutMs ?? 0,
+        onRows: bytes => account.sawRows(bytes),
       })
     },
     complete(frame) {
       if (!(run.transfer instanceof BlobExport)) return wire.reply(frame)
       wire.setCopyDataSink(undefined)
+      run.account?.committing()
       const done = commit(run.transfer, () => context.confirmCommit(copy))
       // A failure comes back as the error of the statement that the backend is in; it may also fail by itself.
       done.catch(() => {})
@@ -90,7 +99,10 @@ export function awaitCommit(run: ScriptRun): StepHandler {
     complete() {
       const { transfer, commit } = run
       if (transfer?.failure) throw new Error('the backend did not wait for the blob', { cause: transfer.failure })
-      if (commit) wire.reply(commit.completion)
+      if (commit) {
+        run.account?.done(rowsOf(commit.completion))
+        wire.reply(commit.completion)
+      }
       delete run.transfer
       delete run.commit
     },
@@ -103,6 +115,9 @@ function failureOf({ transfer }: ScriptRun, fields: ErrorFields): ErrorFields | 
   const isCancelled = fields.get('C')?.toString() === SQLSTATE.queryCanceled
   return transfer?.failure && isCancelled ? errorFields(transfer.failure) : undefined
 }
+
+/** A CommandComplete's tag is `COPY 1000`. */
+const rowsOf = (complete: Frame): number => Number(cstring(frameBody(complete), 0).split(' ')[1])
 
 async function commit(transfer: BlobExport, confirm: () => Promise<void>): Promise<void> {
   try {

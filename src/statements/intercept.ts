@@ -1,5 +1,6 @@
 import { serialize } from 'pg-protocol'
 import type { BackendConfig } from '../config/backend-url.ts'
+import { hasOwnSchema } from '../config/config.ts'
 import { openCopy } from '../operations/copy-open.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { cstring } from '../protocol/cstring.ts'
@@ -17,6 +18,7 @@ import { mayBeOurs } from '../sql/scan.ts'
 import { acquireResources, type CommitLocks } from './acquire-resources.ts'
 import { columnsReaderFor } from './columns-reader.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
+import { copyTransfer } from './copy-transfer.ts'
 import { mapErrorPosition, withMappedPosition } from './error-position.ts'
 import { Answered } from './look-up.ts'
 import type { BlobColumnsReader } from './match-columns.ts'
@@ -45,7 +47,13 @@ export interface InterceptedSession
       'pending' | 'parameters' | 'backendPid' | 'idle' | 'quiet' | 'withBackend' | 'forward' | 'cancelBackend'
     > {}
 
-type Login = { readonly user: string; readonly database: string; readonly backend: BackendConfig }
+interface Login {
+  /** The session's number. */
+  readonly id: number
+  readonly user: string
+  readonly database: string
+  readonly backend: BackendConfig
+}
 
 /**
  * The journey of a statement: a message of the client is looked at, waits until the backend has answered all before it,
@@ -234,7 +242,7 @@ export class StatementInterceptor implements Interceptor {
     const session = this.#session
     const began = performance.now()
     session.log.debug({ message, statements }, 'operation begun')
-    const owner = new ResourceOwner(this.#login.backend, this.#login.database)
+    const owner = new ResourceOwner(this.#login.backend, this.#login.database, hasOwnSchema(this.#services.config))
     try {
       await session.withBackend(backend => work(backend, owner))
     } catch (error) {
@@ -264,6 +272,7 @@ export class StatementInterceptor implements Interceptor {
       openCopy: (step, row) => openCopy(services, step, row, { pid: backendPid, database: this.#login.database }),
       spool: { ...services.config, backendPid },
       memory: services.memory,
+      beginTransfer: copy => services.transfers.begin(copyTransfer(copy, { ...this.#login, pid: backendPid })),
       confirmCommit: async copy => locks.get(copy)?.confirm(),
       encodeError: fields => services.conversions.encodeError(fields, encoding),
       mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),

@@ -12,12 +12,15 @@ import { newCommitKey } from './script.ts'
 export class ResourceOwner {
   readonly #backend: BackendConfig
   readonly #database: string
+  readonly #ownSchema: boolean
   readonly #releases: (() => Promise<void>)[] = []
   #lockHolder: Client | undefined
 
-  constructor(backend: BackendConfig, database: string) {
+  /** `ownSchema`: as for createInstaller(). */
+  constructor(backend: BackendConfig, database: string, ownSchema: boolean) {
     this.#backend = backend
     this.#database = database
+    this.#ownSchema = ownSchema
   }
 
   /** Its connection lives only as long: it must not get in the way of DROP DATABASE. @throws PgError */
@@ -49,7 +52,7 @@ export class ResourceOwner {
   /** The name of an installer function; a standby takes none. @throws PgError */
   async installer(): Promise<string | undefined> {
     const installer = await this.#asAdmin(async admin =>
-      (await isInRecovery(admin)) ? undefined : createInstaller(admin),
+      (await isInRecovery(admin)) ? undefined : createInstaller(admin, this.#ownSchema),
     )
     if (installer === undefined) return undefined
     this.#releases.push(() => this.#asAdmin(installer.drop))
@@ -66,7 +69,7 @@ export class ResourceOwner {
 
   /** From now on the returned function releases what was acquired, and release() does not. */
   handOver(): () => Promise<void> {
-    const others = new ResourceOwner(this.#backend, this.#database)
+    const others = new ResourceOwner(this.#backend, this.#database, this.#ownSchema)
     others.#releases.push(...this.#releases.splice(0))
     return () => others.release()
   }

@@ -1,4 +1,5 @@
-import { BACKEND } from '../protocol/codes.ts'
+import { clientLost } from '../operations/calls.ts'
+import { BACKEND, HEADER_LENGTH } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import { errorResponse, readErrorFields } from '../protocol/messages.ts'
 import type { Wire } from '../session/wire.ts'
@@ -44,6 +45,7 @@ export async function runScript(wire: Wire, steps: readonly Step[], context: Scr
     }
   } finally {
     await run.transfer?.stop()
+    run.account?.failed(clientLost())
   }
 }
 
@@ -59,6 +61,7 @@ function nextReply({ wire, commit }: ScriptRun): Promise<Frame> {
 async function fail(run: ScriptRun, handler: StepHandler, frame: Frame): Promise<void> {
   await run.transfer?.stop()
   const bytes = await describeError(run, handler, frame)
+  run.account?.failedWith(readErrorFields(bytes.subarray(HEADER_LENGTH)).get('C')?.toString())
   delete run.transfer
   delete run.commit
   run.wire.reply({ code: frame.code, bytes })

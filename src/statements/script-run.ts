@@ -1,3 +1,4 @@
+import type { Transfer } from '../activity/transfer.ts'
 import type { MemoryBudget } from '../memory-budget.ts'
 import type { BlobImport } from '../operations/copy-from.ts'
 import type { OpenedCopy } from '../operations/copy-open.ts'
@@ -14,6 +15,7 @@ export interface ScriptContext {
   readonly openCopy: (step: Step & { kind: 'open' }, row: Frame) => Promise<OpenedCopy>
   readonly spool: SpoolOptions
   readonly memory: MemoryBudget
+  readonly beginTransfer: (copy: CopyStatement) => Transfer
   /** The blob is committed: lets the backend's wait for it end. */
   readonly confirmCommit: (copy: CopyStatement) => Promise<void>
   /** Turns the position in an error of a rewritten text into that of the original. */
@@ -32,6 +34,8 @@ export interface ScriptRun {
   opened?: OpenedCopy
   /** It is stopped when the backend's statement fails, or the run ends. */
   transfer?: BlobImport | BlobExport
+  /** The same, for all who want to know. */
+  account?: Transfer
   /** An export's rows have all come: the blob is being committed, and the client will be told with `completion`. */
   commit?: { readonly done: Promise<void>; readonly completion: Frame }
 }

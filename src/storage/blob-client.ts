@@ -9,7 +9,7 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob'
 import type { Credential } from '../credentials/credential.ts'
-import { type BlobDownload, ResumingDownload } from './blob-download.ts'
+import { type BlobDownload, type OnBytes, ResumingDownload } from './blob-download.ts'
 import { BlobUpload, type BlockStore, type UploadOptions } from './blob-upload.ts'
 import { endpointFor, type StorageEndpoints } from './endpoints.ts'
 import {
@@ -21,6 +21,8 @@ import {
   type RequestContext,
   toPgError,
 } from './errors.ts'
+import { faultPolicy } from './fault-policy.ts'
+import type { TakeFault } from './faults.ts'
 import { FIRST_PAGE_BLOBS, nextPageSize } from './list-pages.ts'
 import { nameReferences } from './listed-names.ts'
 import { checkAccountName, checkBlobPath, checkContainerName } from './names.ts'
@@ -29,9 +31,16 @@ import { RequestGuard } from './request-guard.ts'
 /** One blob of one account, seen with one credential. */
 export interface Blob {
   /** Starts reading. `body` streams with back-pressure and survives a dropped connection. */
-  download(options: { readonly signal: AbortSignal; readonly range?: RequestedRange }): Promise<BlobDownload>
+  download(options: DownloadOptions): Promise<BlobDownload>
   /** Starts writing. Nothing happens to the blob until the upload's `commit`. */
   upload(options: UploadOptions): BlobUpload
+}
+
+export interface DownloadOptions {
+  readonly signal: AbortSignal
+  readonly range?: RequestedRange
+  /** Told how many bytes have come. */
+  readonly onBytes?: OnBytes
 }
 
 /** Some of a blob's bytes, or as many of them as there are; with `etag`, only of that version. */
@@ -53,13 +62,15 @@ export function openBlob(
   credential: Credential,
   container: string,
   path: string,
+  takeFault?: TakeFault,
 ): Blob {
   checkAccountName(account)
   checkContainerName(container)
   checkBlobPath(path)
   const url = `${endpointFor(endpoints, account)}/${encodeURIComponent(container)}/${encodePath(path)}`
   const query = credential.kind === 'sas' ? `?${credential.query}` : ''
-  const client = new BlockBlobClient(url + query, pipelineFor(endpoints, url, account, credential))
+  const fault = takeFault && faultPolicy(false, operation => takeFault({ operation, account, container, path }))
+  const client = new BlockBlobClient(url + query, pipelineFor(endpoints, url, account, credential, fault))
   const anonymous = credential.kind === 'anonymous'
   return {
     download: options => download(client, { account, anonymous, operation: 'download' }, options),
@@ -87,12 +98,14 @@ export async function* listBlobs(
   container: string,
   prefix: string,
   callerSignal: AbortSignal,
+  takeFault?: TakeFault,
 ): AsyncGenerator<ListedBlob[]> {
   checkAccountName(account)
   checkContainerName(container)
   const query = credential.kind === 'sas' ? `?${credential.query}` : ''
   const url = `${endpointFor(endpoints, account)}/${encodeURIComponent(container)}${query}`
-  const client = new ContainerClient(url, pipelineFor(endpoints, url, account, credential))
+  const fault = takeFault && faultPolicy(true, operation => takeFault({ operation, account, container, path: prefix }))
+  const client = new ContainerClient(url, pipelineFor(endpoints, url, account, credential, fault))
   const context: RequestContext = { account, anonymous: credential.kind === 'anonymous', operation: 'list' }
   const guard = new RequestGuard(callerSignal, SILENCE_LIMIT_MS, () => noAnswer(context, SILENCE_LIMIT_MS / 1000))
   try {
@@ -138,13 +151,22 @@ function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
 }
 
-function pipelineFor(endpoints: StorageEndpoints, url: string, account: string, credential: Credential): Pipeline {
+function pipelineFor(
+  endpoints: StorageEndpoints,
+  url: string,
+  account: string,
+  credential: Credential,
+  fault: ReturnType<typeof faultPolicy> | undefined,
+): Pipeline {
   // The SDK's types know only of the first of these. Redirects lead where nobody has configured that requests may go.
   const options = {
     retryOptions: RETRIES,
     redirectOptions: { maxRetries: 0 },
     ...(endpoints.trust && { tlsOptions: endpoints.trust }),
-    additionalPolicies: [{ policy: nameReferences, position: 'perRetry' }],
+    additionalPolicies: [
+      { policy: nameReferences, position: 'perRetry' },
+      ...(fault ? [{ policy: fault, position: 'perCall' }] : []),
+    ],
   }
   switch (credential.kind) {
     case 'shared-key':
@@ -163,7 +185,7 @@ function pipelineFor(endpoints: StorageEndpoints, url: string, account: string, 
 async function download(
   client: BlockBlobClient,
   context: RequestContext,
-  { signal, range }: Parameters<Blob['download']>[0],
+  { signal, range, onBytes }: DownloadOptions,
 ): Promise<BlobDownload> {
   const guard = new RequestGuard(signal, SILENCE_LIMIT_MS, () => noAnswer(context, SILENCE_LIMIT_MS / 1000))
   const request = (offset: number, ifMatch = range?.etag): Promise<BlobDownload> =>
@@ -196,7 +218,7 @@ async function download(
   try {
     const first = await request(0)
     guard.pause()
-    const body = new ResumingDownload(first, request, guard, () => connectionLost(context))
+    const body = new ResumingDownload(first, request, guard, () => connectionLost(context), onBytes)
     // Cancelled before its consumer is there, the stream must not bring the process down.
     body.on('error', () => {})
     return { ...first, body }

@@ -16,6 +16,8 @@ export interface BlobDownload extends BlobRange {
 /** Requests the blob's bytes from `offset` on, and only of the version with that ETag. */
 export type RangeRequest = (offset: number, etag: string) => Promise<BlobRange>
 
+export type OnBytes = (bytes: number) => void
+
 const MAX_RESUMES_WITHOUT_PROGRESS = 3
 
 /**
@@ -28,17 +30,25 @@ export class ResumingDownload extends Readable {
   readonly #request: RangeRequest
   readonly #guard: RequestGuard
   readonly #connectionLost: () => Error
+  readonly #onBytes: OnBytes | undefined
   #source: Readable
   #offset = 0
   #resumesWithoutProgress = 0
 
-  constructor(first: BlobRange, request: RangeRequest, guard: RequestGuard, connectionLost: () => Error) {
+  constructor(
+    first: BlobRange,
+    request: RangeRequest,
+    guard: RequestGuard,
+    connectionLost: () => Error,
+    onBytes?: OnBytes,
+  ) {
     super()
     this.#size = first.size
     this.#etag = first.etag
     this.#request = request
     this.#guard = guard
     this.#connectionLost = connectionLost
+    this.#onBytes = onBytes
     this.#source = first.body
     if (guard.signal.aborted) this.#onAbort()
     else guard.signal.addEventListener('abort', this.#onAbort, { once: true })
@@ -70,6 +80,7 @@ export class ResumingDownload extends Readable {
 
   readonly #onData = (chunk: Buffer): void => {
     this.#offset += chunk.length
+    this.#onBytes?.(chunk.length)
     this.#resumesWithoutProgress = 0
     if (this.push(chunk)) {
       this.#guard.expectProgress()

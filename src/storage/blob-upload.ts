@@ -12,6 +12,8 @@ export interface BlockStore {
 export interface UploadOptions {
   readonly signal: AbortSignal
   readonly maxBlockBytes: number
+  /** Told how many bytes have been appended. */
+  readonly onBytes?: (bytes: number) => void
 }
 
 const MEBIBYTE = 1024 * 1024
@@ -32,6 +34,7 @@ export class BlobUpload {
   readonly #store: BlockStore
   readonly #maxBlockBytes: number
   readonly #callerSignal: AbortSignal
+  readonly #onBytes: UploadOptions['onBytes']
   readonly #requests = new AbortController()
   /** Blocks of two uploads to one blob must not get mixed up. */
   readonly #idPrefix = randomBytes(8).toString('hex')
@@ -46,10 +49,11 @@ export class BlobUpload {
   #finished = false
   #reportFailure!: (reason: Error) => void
 
-  constructor(store: BlockStore, { signal, maxBlockBytes }: UploadOptions) {
+  constructor(store: BlockStore, { signal, maxBlockBytes, onBytes }: UploadOptions) {
     this.#store = store
     this.#maxBlockBytes = maxBlockBytes
     this.#callerSignal = signal
+    this.#onBytes = onBytes
     this.failed = new Promise(resolve => {
       this.#reportFailure = resolve
     })
@@ -68,6 +72,7 @@ export class BlobUpload {
       position += copied
       if (this.#used === this.#blockBytes()) this.#enqueueBlock()
     }
+    this.#onBytes?.(end - start)
     return this.#queue.length === 0
   }
 

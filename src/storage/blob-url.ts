@@ -1,6 +1,6 @@
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { ACCOUNT_PLACEHOLDER, endpointFor, type StorageEndpoints } from './endpoints.ts'
+import { ACCOUNT_PLACEHOLDER, knownEndpoint, type StorageEndpoints } from './endpoints.ts'
 import { checkAccountName, checkBlobPath, checkContainerName } from './names.ts'
 
 export interface BlobUrl {
@@ -112,7 +112,8 @@ function locate(authority: string, path: string, endpoints: StorageEndpoints): L
     const location = matchEndpoint(url, authority, path)
     if (location !== undefined) return { account, resource: location.resource }
   }
-  for (const template of [endpoints.defaultTemplate, ...WELL_KNOWN_TEMPLATES]) {
+  const { defaultTemplate } = endpoints
+  for (const template of [...(defaultTemplate === undefined ? [] : [defaultTemplate]), ...WELL_KNOWN_TEMPLATES]) {
     const location = matchEndpoint(template, authority, path)
     if (location !== undefined) return location
   }
@@ -144,7 +145,8 @@ function matchAccount(template: string, text: string): string | undefined {
 function checkCloud(authority: string, account: string, endpoints: StorageEndpoints, redacted: string): void {
   const cloudOf = (host: string) => CLOUDS.find(cloud => host.endsWith(`.${cloud}`))
   const meant = cloudOf(authority)
-  const configured = cloudOf(splitUrl(endpointFor(endpoints, account)).authority)
+  const endpoint = knownEndpoint(endpoints, account)
+  const configured = endpoint === undefined ? undefined : cloudOf(splitUrl(endpoint).authority)
   if (meant === undefined || configured === undefined || meant === configured) return
   throw invalidUrl(redacted, `Storage account "${account}" is configured to be in the cloud of ${configured}.`)
 }

@@ -19,9 +19,11 @@ export function checkAccountName(name: string): void {
   })
 }
 
+export const isContainerName = (name: string): boolean => CONTAINER_NAME.test(name) || SYSTEM_CONTAINERS.has(name)
+
 /** Throws unless `name` is one Azure would accept for a container. */
 export function checkContainerName(name: string): void {
-  if (CONTAINER_NAME.test(name) || SYSTEM_CONTAINERS.has(name)) return
+  if (isContainerName(name)) return
   throw new PgError({
     message: `azure_storage: invalid container name: ${name}`,
     code: SQLSTATE.invalidParameterValue,

@@ -3,17 +3,12 @@ import { join } from 'node:path'
 import { afterEach, expect, it } from 'vitest'
 import { SAMPLE_ACCOUNT } from '../../src/dev/samples.ts'
 import { type ComposeProject, composeProject } from '../support/compose.ts'
+import { docBlock } from '../support/doc-blocks.ts'
 import { describeWithEngine } from '../support/docker.ts'
 import { psql } from '../support/psql.ts'
 import { expectReadmeSession, readmeUrl } from '../support/readme-session.ts'
 
 const read = (path: string): string => readFileSync(join(import.meta.dirname, '../..', path), 'utf8')
-
-/** The nth block of a kind in docs/docker.md. */
-function documented(kind: string, n: number): string {
-  const blocks = read('docs/docker.md').matchAll(new RegExp(`^\`\`\`${kind}\\n([\\s\\S]*?)^\`\`\``, 'gm'))
-  return Array.from(blocks, ([, text]) => text as string)[n] as string
-}
 
 /** On free ports: the documented ones may be taken. */
 const onFreePorts = (text: string): string => text.replaceAll(/"127\.0\.0\.1:[^"]*:(\d+)"/g, '"127.0.0.1::$1"')
@@ -30,7 +25,10 @@ describeWithEngine('compose', () => {
   })
 
   it('beside an application has its account and what its init scripts make, before it starts', async () => {
-    const [snippet, initScript] = [documented('yaml', 0), documented('sql', 0)]
+    const [snippet, initScript] = [
+      docBlock('docs/guides/compose.md', 'yaml'),
+      docBlock('docs/guides/compose.md', 'sql'),
+    ]
     const check = "SELECT 1 / count(*) FROM azure_storage.account_list() WHERE account_name = 'mystorage'"
     project = await composeProject({
       'app.yml': snippet.replace(
@@ -56,7 +54,7 @@ services:
         condition: service_healthy
 `,
     }
-    project = await composeProject({ 'own.yml': onFreePorts(documented('yaml', 1)), ...storage })
+    project = await composeProject({ 'own.yml': onFreePorts(docBlock('docs/docker.md', 'yaml')), ...storage })
     await project.up('-d')
     const port = await project.healthy('blobgres', 5433)
     const superuser = { url: `postgres://postgres@127.0.0.1:${port}/postgres`, password: 'secret' }
@@ -72,7 +70,7 @@ services:
     await expectReadmeSession(readmeUrl('127.0.0.1', port), 'admin')
 
     expect(await project.exec('blobgres', 'sh', '-c', 'test "$(id -u)" = 1000')).toBe(0)
-    const health = ['node', '/app/dist/cli.js', 'healthcheck']
+    const health = ['blobgres', 'healthcheck']
     expect(await project.exec('blobgres', ...health)).toBe(0)
     await project.stop('postgres')
     expect(await project.exec('blobgres', ...health)).toBe(1)

@@ -16,6 +16,26 @@ const DATABASES: readonly [database: string, text: string, clients: string[], op
   ['SQL_ASCII', 'é가', ['UTF8', 'SQL_ASCII'], []],
 ]
 
+/** One value each. */
+const filesOf = (values: string[]): ['csv' | 'binary', Buffer][] =>
+  values.flatMap(hex => [
+    ['csv', Buffer.from(`${hex}0a`, 'hex')],
+    [
+      'binary',
+      Buffer.from(`5047434f50590aff0d0a000000000000000000000100${'000000'}0${hex.length / 2}${hex}ffff`, 'hex'),
+    ],
+  ])
+
+/** SET has words of its own for what no conversion is for. */
+const encodingRefused = (outcome: unknown): object | undefined =>
+  (outcome as { code?: string }).code === '0A000' ? expect.objectContaining({ code: '42883' }) : undefined
+
+const isValid = (client: pg.Client, bytes: Buffer): Promise<boolean> =>
+  client.query('SELECT convert_from($1, getdatabaseencoding())', [bytes]).then(
+    () => true,
+    () => false,
+  )
+
 describe.each(servers)(
   'the blob functions beside COPY in databases of other encodings, on PostgreSQL $version',
   server => {
@@ -107,6 +127,35 @@ describe.each(servers)(
         })
       },
     )
+
+    test.each(['UTF8', 'SQL_ASCII', 'EUC_JP'])('bytes of any encoding, and of none, in %s: as COPY', async database => {
+      await inDatabase(database, async client => {
+        await client.query('CREATE TABLE t (s text)')
+        const read = async () => (await client.query("SELECT encode(s::bytea, 'hex') AS s FROM t")).rows
+        for (const encoding of ['SQL_ASCII', 'UTF8', 'EUC_JP', 'LATIN1']) {
+          for (const [format, file] of filesOf(['c3a9', 'c6fc', 'ff'])) {
+            await stack.put('blob', file)
+            await client.query(`TRUNCATE t; SET client_encoding = 'UTF8'`)
+            const options = `'{"content_encoding": "${encoding}"}'`
+            const got = await outcome(
+              client,
+              `INSERT INTO t SELECT * FROM azure_storage.blob_get(${args}, 'blob', NULL::t, '${format}', 'none', ${options})`,
+              read,
+            )
+            // COPY looks for it in binary files alone, whose texts are the client's.
+            await client.query('TRUNCATE t')
+            const copy = `COPY t FROM '${stack.blobUrl('blob')}' WITH (FORMAT '${format}', ENCODING '${encoding}')`
+            const set = format === 'binary' ? `SET client_encoding = '${encoding}'; ` : ''
+            const copied = await outcome(client, `${set}${copy}`, read)
+            const isChecked = encoding !== 'SQL_ASCII' || database === 'SQL_ASCII' || format === 'binary'
+            const told = `${format} in ${encoding}: ${file.toString('hex')}`
+            if (isChecked) expect(got, told).toEqual(encodingRefused(copied) ?? copied)
+            else if (await isValid(client, file.subarray(0, -1))) expect(got, told).toEqual(copied)
+            else expect(got, told).toMatchObject({ code: '22021' })
+          }
+        }
+      })
+    })
 
     test('escapes in a file make no invalid text', async () => {
       await inDatabase('EUC_KR', async client => {

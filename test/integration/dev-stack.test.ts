@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SAMPLE_ACCOUNT } from '../../src/dev/samples.ts'
-import { processesNaming, startDev } from '../support/dev-process.ts'
+import { processesNaming, startCli, startDev } from '../support/dev-process.ts'
 import { psql } from '../support/psql.ts'
 
 /** The psql command's address and the statements, as a user would take them from the banner. */
@@ -29,6 +29,17 @@ describe('blobgres dev', () => {
     await rm(dataDir, { recursive: true, force: true })
   })
 
+  it('tells what it does while it starts', async () => {
+    const steps = ['Making a database with initdb …', 'Preparing samples and the database app …']
+    expect(await dev.logged(/Preparing/)).toBe(`${steps.join('\n')}\n`)
+  })
+
+  it('tells clients of the storage how to connect', async () => {
+    const [connectionString = ''] = /^ *(DefaultEndpoints\S+)$/m.exec(dev.banner)?.slice(1) ?? []
+    const service = BlobServiceClient.fromConnectionString(connectionString)
+    expect(await service.getContainerClient('samples').exists()).toBe(true)
+  })
+
   it('announces the extension as Azure does', async () => {
     const { url } = parseBanner(dev.banner)
     expect(await psql(url, 'SHOW azure.extensions')).toMatchObject({ stdout: 'azure_storage\n', stderr: '' })
@@ -42,6 +53,7 @@ describe('blobgres dev', () => {
       FROM pg_roles AS u, pg_database, pg_extension
       WHERE rolname = current_user AND datname = current_database() AND extname = 'azure_storage'`
     expect(await psql(url, facts)).toMatchObject({ stdout: 'f|t|t|t|t|t|t\n', stderr: '' })
+    expect(await psql(url, 'SELECT * FROM blobgres.faults()')).toMatchObject({ stdout: '', stderr: '' })
     expect(await psql(url, 'SHOW shared_preload_libraries')).toMatchObject({ stdout: 'azure_storage\n', stderr: '' })
   })
 
@@ -84,6 +96,20 @@ describe('blobgres dev', () => {
     expect((await psql(url, 'SELECT count(*), count(*) FILTER (WHERE sample_integer = 780) FROM sample')).stdout).toBe(
       '1000|1\n',
     )
+  })
+
+  it('runs SQL from the command line, and from standard input', async () => {
+    const run = (...args: readonly string[]) => startCli(['sql', '--data-dir', dataDir, ...args])
+    const list = /blobgres sql "(.*)"/.exec(dev.banner)?.[1] ?? ''
+    const { status, stdout } = await run(list).ended
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^ zipcodes\.csv +\| +\d+$/m) })
+    const failed = await run('--url', parseBanner(dev.banner).url, 'SELECT 1 / 0').ended
+    expect(failed).toEqual({ status: 1, stdout: '', stderr: 'ERROR:  division by zero\n' })
+    const piped = run()
+    piped.write('SELECT 1 AS one; SELECT 2 AS two')
+    expect(await piped.ended).toMatchObject({
+      stdout: ' one \n-----\n   1\n(1 row)\n\n two \n-----\n   2\n(1 row)\n\n',
+    })
   })
 
   it('keeps its data from run to run, and leaves no process behind', async () => {

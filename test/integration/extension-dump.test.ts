@@ -19,7 +19,7 @@ describeWith('pg_dump').each(servers.filter(({ version }) => version === 15))(
     beforeEach(async () => {
       database = await createExtensionDatabase(server)
       target = await createExtensionDatabase(server)
-      await install(database)
+      await install(database, database.admin, { action: 'create' }, true)
     })
     afterEach(async () => {
       await database.drop()

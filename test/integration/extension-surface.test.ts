@@ -23,18 +23,24 @@ SELECT concat(name, ' [', properties, '] ', coalesce((
       FROM aclexplode(acl) WHERE grantee <> owner GROUP BY grantee) AS grants
   ), '-'), CASE WHEN NOT (SELECT rolsuper FROM pg_roles WHERE oid = owner) THEN ' OWNED BY ' || pg_get_userbyid(owner) END) AS line
 FROM objects
-WHERE namespace IN ('azure_storage'::regnamespace, 'azure_storage_private'::regnamespace)
+WHERE namespace IN ('azure_storage'::regnamespace, 'azure_storage_private'::regnamespace, to_regnamespace('blobgres'))
 ORDER BY kind, name COLLATE "C"`
 
 // What is new is to be seen: each line is something that a role may reach, or may not.
 test.each(servers)('what the extension installs, and who may use it, on PostgreSQL $version', async server => {
   const database = await createExtensionDatabase(server)
+  const surface = async (): Promise<string[]> =>
+    (await database.admin.query(SURFACE)).rows.map(({ line }) => `${line}\n`)
   await install(database)
-  const { rows } = await database.admin.query(SURFACE)
+  const usual = await surface()
+  await install(database, database.admin, { action: 'update' }, true)
+  const all = await surface()
   await database.drop()
-  const surface = rows.map(({ line }) => `${line}\n`).join('')
-  await expect(surface).toMatchFileSnapshot('../fixtures/extension-surface.txt')
-  for (const line of surface.split('\n').filter(line => line.includes('SECURITY DEFINER'))) {
+  await expect(usual.join('')).toMatchFileSnapshot('../fixtures/extension-surface.txt')
+  const extras = all.filter(line => !usual.includes(line))
+  expect(all).toHaveLength(usual.length + extras.length)
+  await expect(extras.join('')).toMatchFileSnapshot('../fixtures/extension-surface-extras.txt')
+  for (const line of all.filter(line => line.includes('SECURITY DEFINER'))) {
     expect(line).toContain('search_path=pg_catalog, pg_temp')
   }
 })

@@ -10,21 +10,32 @@ import { type Blobgres, startBlobgres } from '../../src/index.ts'
 async function query({ connectionUri }: Blobgres, ...statements: readonly string[]): Promise<unknown[]> {
   const client = new pg.Client(connectionUri)
   await client.connect()
-  const results = []
-  for (const statement of statements) results.push(await client.query(statement))
-  await client.end()
-  return results.at(-1)?.rows ?? []
+  try {
+    const results = []
+    for (const statement of statements) results.push(await client.query(statement))
+    return results.at(-1)?.rows ?? []
+  } finally {
+    await client.end()
+  }
 }
 
 it('starts stacks beside each other, each with servers and data of its own', async () => {
   const stacks = await Promise.all([startBlobgres(), startBlobgres({ accounts: ['mystorage'] })])
+  const url = 'https://pgquickstart.blob.core.windows.net/samples/number.csv'
   for (const [i, stack] of stacks.entries()) {
-    const url = 'https://pgquickstart.blob.core.windows.net/samples/number.csv'
     await query(stack, `CREATE TABLE number AS SELECT ${i} AS i`, `COPY number TO '${url}'`)
   }
   for (const [i, stack] of stacks.entries()) {
     const blob = `azure_storage.blob_get('pgquickstart', 'samples', 'number.csv')`
     expect(await query(stack, `SELECT i FROM number JOIN ${blob} AS b(i int) USING (i)`)).toEqual([{ i }])
+  }
+  // Faults are there, other extras are not.
+  const [first] = stacks as [Blobgres, Blobgres]
+  await query(first, `SELECT blobgres.inject('denied', 'pgquickstart', 'samples', 'number.*')`)
+  for (const [i, stack] of stacks.entries()) {
+    const copied = query(stack, `COPY number FROM '${url}'`).catch(error => error.code)
+    expect(await copied).toEqual(i === 0 ? '42501' : [])
+    await expect(query(stack, `COPY (SELECT 1) TO '${url}'`)).rejects.toMatchObject({ code: '0A000' })
   }
   const accounts = stacks.map(({ storageConnectionString }) =>
     BlobServiceClient.fromConnectionString(storageConnectionString),

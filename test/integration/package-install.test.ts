@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import pg from 'pg'
+import ts from 'typescript'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type CliProcess, startProgram } from '../support/dev-process.ts'
 import { installPackage, packRepository } from '../support/packed.ts'
@@ -25,6 +26,13 @@ const installed = await installPackage(tarball, empty).then(
 describe.skipIf(!installed)(installed ? 'the package' : 'the package (needs npm registry)', () => {
   const blobgres = (...args: readonly string[]): CliProcess =>
     startProgram([join(empty, 'node_modules/.bin/blobgres'), ...args], { cwd: empty })
+
+  /** Whoever has containers in their tests has it already. */
+  const installPeer = async (): Promise<void> => {
+    const place = join(empty, 'node_modules/testcontainers')
+    await rm(place, { force: true })
+    await symlink(join(import.meta.dirname, '../../node_modules/testcontainers'), place)
+  }
 
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -72,8 +80,35 @@ describe.skipIf(!installed)(installed ? 'the package' : 'the package (needs npm 
       ['--input-type=module', '-e', "import { startBlobgres } from 'blobgres'; console.log(typeof startBlobgres)"],
     ],
     ['required', ['-e', "console.log(typeof require('blobgres').startBlobgres)"]],
-  ])('can be %s', (_, args) => {
+    [
+      'imported for testcontainers',
+      [
+        '--input-type=module',
+        '-e',
+        "import { BlobgresContainer } from 'blobgres/testcontainers'; console.log(typeof BlobgresContainer)",
+      ],
+    ],
+    ['required for testcontainers', ['-e', "console.log(typeof require('blobgres/testcontainers').BlobgresContainer)"]],
+  ])('can be %s', async (_, args) => {
+    await installPeer()
     expect(execFileSync(process.execPath, args, { cwd: empty, encoding: 'utf8' })).toBe('function\n')
+  })
+
+  it.each(['blobgres', 'blobgres/testcontainers'])('has types of %s for each way to look for them', name => {
+    const { Bundler, Node10, Node16 } = ts.ModuleResolutionKind
+    const found = [
+      [Node10, ts.ModuleKind.CommonJS],
+      [Node16, ts.ModuleKind.CommonJS],
+      [Node16, ts.ModuleKind.ESNext],
+      [Bundler, ts.ModuleKind.ESNext],
+    ].map(([moduleResolution, mode]) => {
+      const file = join(empty, 'program.ts')
+      const options = { moduleResolution } as ts.CompilerOptions
+      const { resolvedModule } = ts.resolveModuleName(name, file, options, ts.sys, undefined, undefined, mode as 1 | 99)
+      return basename(resolvedModule?.resolvedFileName ?? '')
+    })
+    const types = name === 'blobgres' ? 'index' : 'testcontainers'
+    expect(found).toEqual([`${types}.d.cts`, `${types}.d.cts`, `${types}.d.ts`, `${types}.d.ts`])
   })
 
   it('says in one line what to install where a server of dev is missing', async () => {
@@ -94,6 +129,8 @@ describe.skipIf(!installed)(installed ? 'the package' : 'the package (needs npm 
     expect(files).toEqual(
       expect.arrayContaining(['README.md', 'LICENSE', 'dist/index.d.ts', 'dist/extension/copy.sql']),
     )
-    expect(files.filter(file => /^(src|test)|\.tsbuildinfo$|\.map$|(?<!index)\.d\.ts$/.test(file))).toEqual([])
+    expect(
+      files.filter(file => /^(src|test)|\.tsbuildinfo$|\.map$|(?<!index|testcontainers)\.d\.ts$/.test(file)),
+    ).toEqual([])
   })
 })

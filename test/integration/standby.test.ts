@@ -78,16 +78,6 @@ describe.each([15, 18] as const)('A proxy in front of a standby of PostgreSQL %i
     expect(await stack.get('inside.csv')).toBe(alone)
   })
 
-  test('blob_get reads no binary file', async () => {
-    await session.query(`COPY t TO '${stack.blobUrl('t.bin')}' (FORMAT binary)`)
-    const get = `SELECT * FROM azure_storage.blob_get(${args}, 't.bin', 'binary') AS t (a int)`
-    expect(await errorOf(session.query(get))).toMatchObject({
-      code: '0A000',
-      message: 'azure_storage: binary files cannot be read on a standby',
-    })
-    expect((await stack.client.query(get)).rowCount).toBe(1000)
-  })
-
   const PRESENT = 'SELECT azure_storage_private.present_addresses()'
 
   test('its functions call its own proxy, not that of the primary, of which it has the address', async () => {

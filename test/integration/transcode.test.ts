@@ -81,7 +81,10 @@ describe.each(servers)('the conversions of PostgreSQL $version', server => {
   /** Two pieces or more of characters in any order, in chunks that end anywhere. */
   function longText(characters: readonly Buffer[], separator: string): Buffer[] {
     const block = Buffer.concat(characters.map(each => Buffer.concat([each, Buffer.from(separator)])))
-    const bytes = Buffer.concat(Array(Math.ceil(TEXT_BYTES / block.length)).fill(block))
+    return inChunks(Buffer.concat(Array(Math.ceil(TEXT_BYTES / block.length)).fill(block)))
+  }
+
+  function inChunks(bytes: Buffer): Buffer[] {
     const chunks: Buffer[] = []
     for (let at = 0; at < bytes.length; ) {
       const length = 1 + random.below(100_000)
@@ -93,7 +96,7 @@ describe.each(servers)('the conversions of PostgreSQL $version', server => {
 
   /** Each character of the encoding that it has and that the other has, in the bytes of the first. */
   async function goodAndBad(from: string, to: string): Promise<{ good: Buffer[]; bad: Buffer[] }> {
-    // These two have too many characters to be tried; of other pairs some of each are enough, after those with UTF-8.
+    // These two have too many characters to be tried: those that the other has.
     const isLarge = from === 'UTF8' || from === 'MULE_INTERNAL'
     let characters = [...candidates(isLarge ? to : from)]
     if (isLarge) {
@@ -107,7 +110,6 @@ describe.each(servers)('the conversions of PostgreSQL $version', server => {
         )
       characters.push(Buffer.of(0xc0, 0x80), Buffer.of(0xed, 0xa0, 0x80), Buffer.of(0xf4, 0x90, 0x80, 0x80))
     }
-    if (from !== 'UTF8' && to !== 'UTF8') characters = characters.filter(() => random.chance(0.1))
     const converted = await convertEach(client, characters, from, to)
     const good = characters.filter((_, i) => converted[i] !== undefined)
     const bad = characters.filter((_, i) => converted[i] === undefined)
@@ -158,4 +160,13 @@ describe.each(servers)('the conversions of PostgreSQL $version', server => {
       }
     }
   }, 240_000)
+
+  it('of all of Unicode, which GB18030 has, are the server’s own', async () => {
+    const isCharacter = (code: number) => code < 0xd800 || code > 0xdfff
+    const characters = Array.from({ length: 0x11_0000 - 1 }, (_, i) => i + 1).filter(isCharacter)
+    const text = Buffer.from(characters.map(code => String.fromCodePoint(code)).join(''))
+    const there = await convertedBytes(text, 'UTF8', 'GB18030')
+    expect((await transcoded(inChunks(text), 'UTF8', 'GB18030')).bytes.equals(there)).toBe(true)
+    expect((await transcoded(inChunks(there), 'GB18030', 'UTF8')).bytes.equals(text)).toBe(true)
+  })
 })

@@ -15,6 +15,7 @@ export const CLI = [
 export interface CliResult {
   readonly status: number | null
   readonly stdout: string
+  /** Without the steps of a start. */
   readonly stderr: string
 }
 
@@ -25,6 +26,8 @@ export interface CliProcess {
   /** The same for standard error. */
   logged(pattern: RegExp): Promise<string>
   readonly ended: Promise<CliResult>
+  /** All of its standard input. */
+  write(text: string): void
   kill(signal: NodeJS.Signals): void
 }
 
@@ -56,7 +59,7 @@ export function startProgram(
     stdout += chunk
   })
   const ended = new Promise<CliResult>(resolve => {
-    child.once('close', status => resolve({ status, stdout, stderr }))
+    child.once('close', status => resolve({ status, stdout, stderr: withoutProgress(stderr) }))
   })
   const shown = async (stream: Readable, all: () => string, pattern: RegExp): Promise<string> => {
     const over = ended.then(({ status }) => {
@@ -76,9 +79,13 @@ export function startProgram(
     printed: pattern => shown(child.stdout, () => stdout, pattern),
     logged: pattern => shown(child.stderr, () => stderr, pattern),
     ended,
+    write: text => void child.stdin.end(text),
     kill: signal => void child.kill(signal),
   }
 }
+
+/** `blobgres dev` tells each step as it begins. */
+const withoutProgress = (stderr: string): string => stderr.replace(/^.* …\n/gm, '')
 
 /** Runs `blobgres` to its end. */
 export function runCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CliResult> {

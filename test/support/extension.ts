@@ -70,8 +70,9 @@ export async function install(
   { admin }: Pick<ExtensionDatabase, 'admin'>,
   client: pg.Client = admin,
   request: InstallRequest = { action: 'create' },
+  ownSchema = false,
 ): Promise<string[]> {
-  const installer = await createInstaller(admin)
+  const installer = await createInstaller(admin, ownSchema)
   const notices: string[] = []
   const onNotice = (notice: { message?: string | undefined }): void => {
     notices.push(notice.message ?? '')

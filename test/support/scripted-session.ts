@@ -1,5 +1,7 @@
+import { Transfers } from '../../src/activity/transfers.ts'
 import { Conversions } from '../../src/backend/conversions.ts'
 import type { BackendConfig } from '../../src/config/backend-url.ts'
+import { createLogger } from '../../src/log.ts'
 import { HEADER_LENGTH, STATUS } from '../../src/protocol/codes.ts'
 import type { Frame } from '../../src/protocol/frame-assembler.ts'
 import type { Services } from '../../src/services.ts'
@@ -10,7 +12,7 @@ import { type Line, ScriptedWire } from './scripted-wire.ts'
 
 const READY = 'Z'.charCodeAt(0)
 export const sealingKey = { encKey: Buffer.alloc(32, 1), macKey: Buffer.alloc(32, 2) }
-export const LOGIN = { user: 'app', database: 'db' }
+export const LOGIN = { id: 1, user: 'app', database: 'db' }
 export const PID = 42
 
 const BACKEND = { host: '127.0.0.1', port: 1, user: 'postgres', password: undefined, database: 'db' }
@@ -22,6 +24,7 @@ const SERVICES = {
   },
   sealingKey,
   texts: { read: () => Promise.reject(new Error('too long')) },
+  transfers: new Transfers(createLogger('silent')),
   conversions: new Conversions({ backend: {} as BackendConfig }),
 } as unknown as Services
 

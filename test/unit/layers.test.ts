@@ -7,8 +7,10 @@ import { expect, test } from 'vitest'
 const LAYERS = [
   'cli.ts',
   'index.ts',
+  'testcontainers.ts',
   'dev',
   'healthcheck.ts',
+  'console',
   'usual-account.ts',
   'proxy.ts',
   'listener.ts',
@@ -18,6 +20,7 @@ const LAYERS = [
   'session',
   'transfer',
   'services.ts',
+  'activity',
   'backend',
   'connection',
   'config',

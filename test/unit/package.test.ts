@@ -9,6 +9,7 @@ type Versions = Readonly<Record<string, string>>
 interface Manifest {
   readonly dependencies: Versions
   readonly optionalDependencies: Versions
+  readonly peerDependencies: Versions
   readonly devDependencies: Versions
 }
 
@@ -18,7 +19,9 @@ interface LockFile {
 
 const ROOT = join(import.meta.dirname, '../..')
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
-const { dependencies, optionalDependencies, devDependencies }: Manifest = JSON.parse(read('package.json'))
+const { dependencies, optionalDependencies, peerDependencies, devDependencies }: Manifest = JSON.parse(
+  read('package.json'),
+)
 const lock: LockFile = JSON.parse(read('package-lock.json'))
 
 /** Programs that `blobgres dev` runs: `serve` does without them. */
@@ -41,7 +44,7 @@ function packagesOf(files: readonly string[]): string[] {
   return [...new Set(packages.map(name => name.split('/', name.startsWith('@') ? 2 : 1).join('/')))].sort()
 }
 
-const ours = packagesOf(sources('src'))
+const ours = packagesOf(sources('src')).filter(name => !(name in peerDependencies))
 const tests = packagesOf(sources('test'))
 
 describe('package.json', () => {

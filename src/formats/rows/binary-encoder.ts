@@ -9,6 +9,8 @@ const OID_BYTES = 4
 
 /** Rows as record_send() gives them, one in hexadecimal on each line → COPY BINARY. */
 export class BinaryEncoder implements RowEncoder {
+  rows = 0
+
   begin(): Buffer {
     return HEADER
   }
@@ -21,6 +23,7 @@ export class BinaryEncoder implements RowEncoder {
       parts.push(tuple(Buffer.from(rows.toString('latin1', start, end), 'hex')))
       start = end + 1
     }
+    this.rows += parts.length
     return Buffer.concat(parts)
   }
 

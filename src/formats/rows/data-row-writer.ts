@@ -16,6 +16,8 @@ export class DataRowWriter {
   bytes: Buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   position = 0
   recordStart = 0
+  /** How many rows are finished. */
+  rows = 0
   readonly #maxRowBytes: number
   #taken = 0
   #full: Buffer[] = []
@@ -45,6 +47,7 @@ export class DataRowWriter {
   endRow(position: number, line: number): void {
     if (position - this.recordStart > this.#maxRowBytes) throw rowTooLarge(this.#maxRowBytes, line)
     this.recordStart = this.position = position
+    this.rows++
   }
 
   /** The finished rows, for the caller to keep: whole messages in one or more buffers. */

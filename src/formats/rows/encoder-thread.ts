@@ -16,7 +16,7 @@ parentPort?.on('message', ({ options, rows }: EncodeRequest) => {
   try {
     const encoder = createRowEncoder(...options)
     const bytes = ownBytes(encoder.encode(asBuffer(rows)))
-    answer({ bytes, rows }, [bytes, given])
+    answer({ bytes, count: encoder.rows, rows }, [bytes, given])
   } catch (error) {
     const { message, code, detail, hint } = asPgError(error)
     answer({ error: { message, code, detail, hint }, rows }, [given])

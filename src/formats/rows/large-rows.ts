@@ -18,12 +18,18 @@ export interface EncodeRequest {
 
 /** `rows` come back, so that their memory is not kept by a thread that has nothing to do. */
 export type EncodeAnswer = (
-  | { readonly bytes: Uint8Array; readonly error?: undefined }
+  | { readonly bytes: Uint8Array; readonly count: number; readonly error?: undefined }
   | { readonly error: PgErrorFields }
 ) & { readonly rows: Uint8Array }
 
+export interface EncodedRows {
+  readonly bytes: Buffer
+  /** How many rows they are. */
+  readonly count: number
+}
+
 interface Job {
-  readonly resolve: (bytes: Buffer) => void
+  readonly resolve: (encoded: EncodedRows) => void
   readonly reject: (error: Error) => void
 }
 
@@ -32,8 +38,8 @@ let thread: Worker | undefined
 let jobs: Job[] = []
 let idle: NodeJS.Timeout | undefined
 
-/** What createRowEncoder(…options).encode(rows) returns, from a thread of its own; `rows` are gone then. @throws PgError */
-export function encodeLargeRows(options: EncoderOptions, rows: Buffer): Promise<Buffer> {
+/** What createRowEncoder(…options) makes of rows, from a thread of its own; `rows` are gone then. @throws PgError */
+export function encodeLargeRows(options: EncoderOptions, rows: Buffer): Promise<EncodedRows> {
   clearTimeout(idle)
   thread ??= start()
   const own = ownBytes(rows)
@@ -60,7 +66,7 @@ function start(): Worker {
   }
   started.on('message', (answer: EncodeAnswer) => {
     const job = jobs.shift()
-    if (answer.error === undefined) job?.resolve(asBuffer(answer.bytes))
+    if (answer.error === undefined) job?.resolve({ bytes: asBuffer(answer.bytes), count: answer.count })
     else job?.reject(new PgError(answer.error))
     if (jobs.length === 0) idle = setTimeout(stop, IDLE_MS).unref()
   })

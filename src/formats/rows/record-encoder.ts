@@ -16,6 +16,7 @@ const KEPT_BYTES = 8 * 1024 * 1024
  * then changed where it stands if the style wants that: few values need it.
  */
 export class RecordEncoder implements RowEncoder {
+  rows = 0
   readonly #columns: readonly Buffer[]
   readonly #style: ValueStyle
   readonly #header: boolean
@@ -90,6 +91,7 @@ export class RecordEncoder implements RowEncoder {
       }
       if (rows[i++] !== CLOSE) throw malformed()
       o = put(out, o, rowEnd)
+      this.rows++
     }
     if (out.length > KEPT_BYTES) this.#out = EMPTY
     return out.subarray(0, o)

@@ -3,6 +3,8 @@
  * whole; how they are written is the format's affair.
  */
 export interface RowEncoder {
+  /** How many rows have been encoded. */
+  readonly rows: number
   begin(): Buffer
   encode(rows: Buffer): Buffer
   end(): Buffer

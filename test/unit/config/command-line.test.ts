@@ -73,9 +73,8 @@ it.each([
 it('has examples that make sense', () => {
   const lines = Object.values(EXAMPLES).flat()
   for (const line of lines) {
-    const [, words = ''] = /(?:^| )blobgres (.*?)(?: +#|$)/.exec(line) ?? []
-    expect(answer(...words.replaceAll("'", '').split(' ')).result).toHaveProperty(
-      words.startsWith('help') ? 'status' : 'command',
-    )
+    const [, text = ''] = /(?:^|[ (])blobgres (.*?)(?:(?:\)")? +#| <|$)/.exec(line) ?? []
+    const words = Array.from(text.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g), ([, ...quoted]) => quoted.join(''))
+    expect(answer(...words).result).toHaveProperty(words[0] === 'help' ? 'status' : 'command')
   }
 })

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { LIST_COLUMNS, type ListRequest, listRows } from '../../../src/operations/blob-list.ts'
 
 const sealingKey = { encKey: Buffer.alloc(32, 1), macKey: Buffer.alloc(32, 2) }
-const request: ListRequest = { account: 'acct', container: 'box', prefix: 'a/', grant: undefined }
+const request: ListRequest = { account: 'acct', container: 'box', prefix: 'a/', grant: undefined, databaseName: 'db' }
 
 const blob = (name: string, more = '') =>
   `<Blob><Name>${name}</Name><Properties><Last-Modified>Sun, 29 Nov 2015 12:00:00 GMT</Last-Modified><Etag>"0x1"</Etag>

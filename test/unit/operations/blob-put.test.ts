@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest'
+import { Transfer, type TransferFacts } from '../../../src/activity/transfer.ts'
 import { Conversions } from '../../../src/backend/conversions.ts'
 import type { BackendConfig } from '../../../src/config/backend-url.ts'
 import { LARGE_ROWS_BYTES } from '../../../src/formats/rows/large-rows.ts'
@@ -20,6 +21,7 @@ const origin: CallOrigin = {
   session: undefined,
   statement: '1',
   timeoutMs: 0,
+  user: 'app',
   database: 'db',
   blockSizeMb: 1,
 }
@@ -41,8 +43,10 @@ async function open(store: Partial<BlockStore> = {}, changes: Partial<RowsOfBlob
   const blob = new MemoryBlob([], store)
   const calls = new Calls('proxy')
   const closed = new AbortController()
-  const upload = await BlobRowsUpload.open(services, request, blob, calls.begin(origin, 0), closed.signal)
-  return { upload, calls, closed, put: blob.put }
+  const transfer = new Transfer(1, { format: 'csv', direction: 'export' } as TransferFacts, () => {})
+  const belongings = { call: calls.begin(origin, 0), transfer, closed: closed.signal }
+  const upload = await BlobRowsUpload.open(services, request, blob, belongings)
+  return { upload, transfer, calls, closed, put: blob.put }
 }
 
 const rows = (text: string) => Buffer.from(text)

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
+import { Transfer, type TransferFacts } from '../../../src/activity/transfer.ts'
 import { MemoryBudget } from '../../../src/memory-budget.ts'
 import { PgError } from '../../../src/protocol/pg-error.ts'
 import type { CopyStatement } from '../../../src/sql/copy-statement.ts'
@@ -54,11 +55,13 @@ async function run(steps: Step[], lines: Line[], { blob = '', broken, confirm, r
         options,
       ),
   }
+  const transfer = new Transfer(1, {} as TransferFacts, () => {})
   let confirmed = false
   await runScript(wire, steps, {
     openCopy: async () => ({ blob: () => store, statementTimeoutMs: 0, blockSizeMb: 1, columns: [] }),
     spool: {},
     memory: new MemoryBudget({}),
+    beginTransfer: () => transfer,
     confirmCommit: async () => {
       await confirm?.()
       confirmed = true
@@ -68,7 +71,7 @@ async function run(steps: Step[], lines: Line[], { blob = '', broken, confirm, r
     mapPosition: fields => fields.set('P', Buffer.from('mapped')),
     replies,
   })
-  return { wire, put, told: wire.told, confirmed }
+  return { wire, put, told: wire.told, confirmed, transfer }
 }
 
 const untilSent = (letter: string) => (wire: ScriptedWire) => wire.until(() => wire.sent.includes(letter))

@@ -1,0 +1,50 @@
+import { EventEmitter } from 'node:events'
+import type { Logger } from '../log.ts'
+import { Transfer, type TransferFacts } from './transfer.ts'
+
+const KEPT = 100
+
+/** The transfers of this proxy: those under way, and the last that have ended. */
+export class Transfers {
+  readonly events = new EventEmitter<{ begin: [Transfer]; end: [Transfer] }>()
+  readonly #log: Logger
+  readonly #live = new Set<Transfer>()
+  #finished: Transfer[] = []
+  #nextId = 1
+
+  constructor(log: Logger) {
+    this.#log = log
+  }
+
+  begin(facts: TransferFacts): Transfer {
+    const transfer = new Transfer(this.#nextId++, facts, ended => this.#ended(ended))
+    this.#live.add(transfer)
+    this.#log.info(logged(transfer), 'transfer begun')
+    this.events.emit('begin', transfer)
+    return transfer
+  }
+
+  /** In the order in which they have begun. */
+  get live(): readonly Transfer[] {
+    return [...this.#live]
+  }
+
+  /** The last hundred, the oldest first. */
+  get finished(): readonly Transfer[] {
+    return this.#finished
+  }
+
+  #ended(transfer: Transfer): void {
+    this.#live.delete(transfer)
+    this.#finished = [...this.#finished.slice(-(KEPT - 1)), transfer]
+    const { bytes, rows, ms, end } = transfer
+    const ended = { bytes, rows, ms: Math.round(ms), outcome: end?.outcome, sqlstate: end?.sqlstate }
+    this.#log.info({ ...logged(transfer), ...ended }, 'transfer ended')
+    this.events.emit('end', transfer)
+  }
+}
+
+/** A session and its backend are called what they are called in the rest of the log. */
+function logged({ id, facts: { session, pid, ...facts } }: Transfer): object {
+  return { transfer: id, session, backend: pid, ...facts }
+}

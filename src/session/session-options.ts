@@ -1,0 +1,18 @@
+import type net from 'node:net'
+import type { BackendReader } from '../connection/backend.ts'
+import type { Logger } from '../log.ts'
+
+export interface SessionOptions {
+  readonly client: net.Socket
+  /** For the client to read when the backend cannot be reached. */
+  readonly backendName: string
+  readonly connectBackend: (reader: BackendReader) => net.Socket
+  readonly cancelBackend: (key: Buffer) => Promise<void>
+  readonly startupPacket: Buffer
+  readonly log: Logger
+  readonly onKey: (key: Buffer) => void
+  /** Whether a function of the session's statement waits for the proxy. */
+  readonly isCalling: () => boolean
+  /** `why` in words for the log. */
+  readonly onClose: (why: string) => void
+}

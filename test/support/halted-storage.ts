@@ -1,0 +1,51 @@
+import { EventEmitter, once } from 'node:events'
+import { standBetween } from './socket-server.ts'
+
+export interface HaltedStorage {
+  /** As StorageEndpoints wants it. */
+  readonly endpointTemplate: string
+  /** Lets through what waits, and all that comes. */
+  open(): void
+  /** From now on answers halt. */
+  halt(): void
+  close(): Promise<void>
+}
+
+/** Stands before a storage service: while it halts, only so many bytes come of each answer. It is open at first. */
+export async function startHaltedStorage(
+  service: { readonly host: string; readonly port: number },
+  bytes: number,
+): Promise<HaltedStorage> {
+  const gate = new EventEmitter().setMaxListeners(0)
+  let isOpen = true
+  const server = await standBetween(service, async (client, upstream) => {
+    let left = bytes
+    client.on('data', () => {
+      left = bytes
+    })
+    client.pipe(upstream)
+    try {
+      for await (const chunk of upstream) {
+        const now = chunk.subarray(0, Math.max(0, left))
+        const rest = chunk.subarray(now.length)
+        left -= now.length
+        client.write(now)
+        if (rest.length > 0 && !isOpen) await once(gate, 'open')
+        if (!client.write(rest)) await once(client, 'drain')
+      }
+    } catch {
+      client.destroy()
+    }
+  })
+  return {
+    endpointTemplate: `http://127.0.0.1:${server.port}/{account}`,
+    open() {
+      isOpen = true
+      gate.emit('open')
+    },
+    halt() {
+      isOpen = false
+    },
+    close: () => server.close(),
+  }
+}
