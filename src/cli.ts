@@ -11,6 +11,7 @@ import { ConfigError } from './config/values.ts'
 import { isAnswering } from './healthcheck.ts'
 import { createLogger } from './log.ts'
 import { DumpUnwrapper } from './sql/unwrap-dump.ts'
+import { trusting } from './storage/endpoints.ts'
 
 /** Something that runs until it is told to end, or fails on its own. */
 interface Service {
@@ -71,6 +72,45 @@ async function certificate([dir = '', ...hosts]: readonly string[]): Promise<num
 async function healthcheck(flags: Flags): Promise<number> {
   const { listen, backend } = readOptions('healthcheck', flags, ...environments())
   return (await isAnswering(listen, backend)) ? 0 : 1
+}
+
+async function doctor(flags: Flags): Promise<number> {
+  const [env, file] = environments()
+  const { json = false, dataDir } = readOptions('doctor', flags, env, file)
+  const [{ examine }, { printFindings }, { runningStack }] = await Promise.all([
+    import('./doctor/doctor.ts'),
+    import('./doctor/print.ts'),
+    import('./dev/running-stack.ts'),
+  ])
+  // A server that is named goes before the stack that runs here, and that before variables for whatever programs.
+  const isNamed = flags.backend ?? env.BLOBGRES_BACKEND ?? file.BLOBGRES_BACKEND
+  const stack = isNamed ? undefined : await runningStack(dataDir)
+  takeAzureVariables(file)
+  const findings = await examine(stack?.config ?? readConfig(flags, env, file))
+  process.stdout.write(printFindings(findings, json))
+  return findings.some(({ result }) => result === 'failed') ? 1 : 0
+}
+
+/** Where blobs are, and what opens them, is what a dev stack that runs here says, or variables. */
+async function infer(flags: Flags, [source = '']: readonly string[]): Promise<number> {
+  const [env, file] = environments()
+  const { dataDir, storageEndpoints, storageCa, ...options } = readOptions('infer', flags, env, file)
+  const account = usualAccount(env) ?? usualAccount(file)
+  const [{ inferCommand }, { runningStack }] = await Promise.all([
+    import('./infer/command.ts'),
+    import('./dev/running-stack.ts'),
+  ])
+  const stack = await runningStack(dataDir)
+  const known = stack?.config.storageEndpoints
+  const trust = storageCa ? trusting(storageCa) : known?.trust
+  const endpoints = {
+    ...storageEndpoints,
+    accounts: new Map([...(known?.accounts ?? []), ...storageEndpoints.accounts]),
+    ...(trust && { trust }),
+  }
+  const secretOf = (name: string) => (name === account?.name ? account.secret : stack?.secretOf(name))
+  process.stdout.write(await inferCommand(source, { ...options, endpoints, secretOf }))
+  return 0
 }
 
 /** From standard input to standard output. */
@@ -141,8 +181,12 @@ async function execute({ command, flags, args }: Invocation): Promise<number> {
       return (await import('./dev/sql-command.ts')).sqlCommand(args[0], flags, ...environments())
     case 'certificate':
       return certificate(args)
+    case 'doctor':
+      return doctor(flags)
     case 'healthcheck':
       return healthcheck(flags)
+    case 'infer':
+      return infer(flags, args)
     case 'unwrap':
       return unwrap()
   }

@@ -77,8 +77,8 @@ export async function startBlobgres(options: BlobgresOptions = {}): Promise<Blob
     superuserUri,
     storageConnectionString,
     reset: stack.reset,
-    snapshot: (name = DEFAULT_SNAPSHOT) => stack.snapshot(snapshotName(name)),
-    restoreSnapshot: (name = DEFAULT_SNAPSHOT) => stack.restore(snapshotName(name)),
+    snapshot: async (name = DEFAULT_SNAPSHOT) => stack.snapshot(snapshotName(name)),
+    restoreSnapshot: async (name = DEFAULT_SNAPSHOT) => stack.restore(snapshotName(name)),
     stop,
     [Symbol.asyncDispose]: stop,
   }

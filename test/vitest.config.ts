@@ -16,9 +16,11 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {
         extends: true,
+        // As the documentation's examples call it.
+        resolve: { alias: { blobgres: fileURLToPath(new URL('../src/index.ts', import.meta.url)) } },
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/integration/**/*.test.ts', 'test/examples/*.vitest.test.ts'],
           globalSetup: 'test/support/global-setup.ts',
           // Some tests give a fault a second or two to show; on a CI machine that is busy elsewhere it may take longer.
           // The end of the run names those that passed only then.

@@ -52,6 +52,7 @@ export class Transfer {
   /** Of the blob, as it is stored. */
   #bytes = 0
   #totalBytes: number | undefined
+  #bytesOfAll: number | undefined
   #rows: number | undefined
   #flows: boolean
   #isCommitting = false
@@ -103,12 +104,18 @@ export class Transfer {
     return ms > 0 ? ((this.#bytes - bytes) * 1000) / ms : 0
   }
 
+  /** Of several blobs. */
+  willHave(bytes: number): void {
+    this.#bytesOfAll = bytes
+    this.#totalBytes = bytes
+  }
+
   /** The blob, with what is read of it or written to it counted. */
   counting(blob: Blob): Blob {
     return {
       download: async options => {
         const download = await blob.download({ ...options, onBytes: this.#count })
-        this.#totalBytes = download.blobSize
+        this.#totalBytes = this.#bytesOfAll ?? download.blobSize
         return download
       },
       upload: options => blob.upload({ ...options, onBytes: this.#count }),

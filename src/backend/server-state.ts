@@ -20,13 +20,15 @@ SELECT pg_catalog.pg_is_in_recovery() AS "isStandby",
   pg_catalog.current_setting('server_version_num')::pg_catalog.int4
     OPERATOR(pg_catalog./) 10000 AS "majorVersion"`
 
-interface Facts {
+export interface Facts {
   readonly isStandby: boolean
   /** A standby has none whose primary never had a proxy. */
   readonly hasKey: boolean
   readonly startedAt: string
   readonly majorVersion: number
 }
+
+export const readFacts = async (admin: Client): Promise<Facts> => (await admin.query<Facts>(FACTS)).rows[0] as Facts
 
 /**
  * The server behind a proxy, as it was found when it was last looked at. It changes meanwhile: a server is restarted, a
@@ -113,8 +115,7 @@ export class ServerState {
 
   /** Looks at the server that `admin` is connected to; where it can be written to, what all databases share is made. */
   async look(admin: Client): Promise<void> {
-    const { rows } = await admin.query<Facts>(FACTS)
-    const facts = rows[0] as Facts
+    const facts = await readFacts(admin)
     const isNew = facts.startedAt !== this.startedAt || facts.isStandby !== this.isStandby
     if (isNew && !facts.isStandby) {
       await prepareServer(admin)

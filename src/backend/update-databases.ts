@@ -12,12 +12,17 @@ const AT_ONCE = 4
  * nothing: its functions may fail until ALTER EXTENSION azure_storage UPDATE. `admin` is connected to any database.
  */
 export async function updateDatabases(admin: Client, backend: BackendConfig, log: Logger): Promise<void> {
+  await eachDatabase(admin, database => updateDatabase(backend, database, log))
+}
+
+/** Does something with each database of the server that can be connected to, some at a time. */
+export async function eachDatabase(admin: Client, work: (database: string) => Promise<void>): Promise<void> {
   const { rows } = await admin.query<{ datname: string }>(
     // -2 is what an interrupted DROP DATABASE has left.
     'SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND datconnlimit OPERATOR(pg_catalog.<>) -2',
   )
   const workers = Array.from({ length: AT_ONCE }, async () => {
-    for (let next = rows.pop(); next !== undefined; next = rows.pop()) await updateDatabase(backend, next.datname, log)
+    for (let next = rows.pop(); next !== undefined; next = rows.pop()) await work(next.datname)
   })
   await Promise.all(workers)
 }

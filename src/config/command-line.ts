@@ -71,6 +71,7 @@ function createProgram(version: string, invoke: Invoke): Command {
     .addHelpText('after', EPILOGUE)
   for (const [name, description] of Object.entries(COMMANDS) as [CommandName, string][]) {
     const command = program.command(name).description(description).addHelpText('before', examples(name))
+    if (name === 'infer') command.argument('<url|file>', 'a blob, or a local file')
     if (name === 'certificate') command.argument('<directory>').argument('<host...>', 'hosts that it is for')
     if (name === 'snapshot' || name === 'restore') command.argument('<name>', 'of the snapshot')
     if (name === 'sql') command.argument('[text]', 'statements; those of standard input without it')
@@ -86,9 +87,9 @@ const examples = (name: keyof typeof EXAMPLES): string =>
 function addOptions(command: Command, name: CommandName): void {
   const rows = optionsOf(name).map(([, row]) => row)
   for (const row of rows.filter(({ secret }) => !secret)) {
-    const value = row.alone === undefined ? `<${row.value}>` : `[${row.value}]`
+    const value = row.bare ? '' : row.alone === undefined ? ` <${row.value}>` : ` [${row.value}]`
     const short = row.short === undefined ? '' : `${row.short}, `
-    const option = new Option(`${short}--${row.name} ${value}`, describeOption(row, name))
+    const option = new Option(`${short}--${row.name}${value}`, describeOption(row, name))
     if (row.alone !== undefined) option.preset(row.alone)
     command.addOption(option.argParser<readonly string[]>((value, before = []) => [...before, value]))
   }

@@ -9,6 +9,8 @@ export const COMMANDS = {
   restore: 'Make them what they were at a snapshot',
   seed: 'Put the files of its seed folder in place once more, and run the SQL there',
   sql: 'Run SQL from the command line, or from standard input, and print what psql would',
+  doctor: 'Look at all that the proxy needs, and say what to do about what is wrong',
+  infer: 'Print the table, and the COPY, for a blob or a local file',
   certificate: 'Make server.crt and server.key in a directory, for an emulator, unless they are there',
   healthcheck: 'Exit with status 0 if a server answers through the proxy',
   unwrap: 'Filter a dump of pg_dump: functions as they were written, without what lets COPY with URLs work in them',
@@ -47,6 +49,14 @@ export const EXAMPLES: Readonly<Record<CommandName | 'blobgres', readonly string
   sql: [
     `blobgres sql "SELECT path, bytes FROM azure_storage.blob_list('pgquickstart', 'samples')"`,
     'blobgres sql <script.sql',
+  ],
+  doctor: [
+    'blobgres doctor                     # with what serve is given, or in the folder of a running dev stack',
+    'blobgres doctor --json',
+  ],
+  infer: [
+    'blobgres infer zipcodes.csv.gz      # a local file',
+    'blobgres infer --full https://pgquickstart.blob.core.windows.net/samples/zipcodes.csv',
   ],
   certificate: ['blobgres certificate certificates azurite localhost 127.0.0.1'],
   healthcheck: ['blobgres healthcheck --listen 127.0.0.1:5433'],

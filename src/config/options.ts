@@ -8,6 +8,7 @@ import { CREDENTIAL_KEY_LENGTH, parseCredentialKey, parseRowSize } from './optio
 import { STACK_OPTIONS } from './stack-options.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
 import { readCertificates } from './tls-files.ts'
+import { TOOL_OPTIONS } from './tool-options.ts'
 import { type Environment, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
 import {
   type Given,
@@ -19,6 +20,9 @@ import {
   parseSwitch,
   parseText,
 } from './values.ts'
+
+/** What looks at a server as the proxy does. */
+const SERVING = ['serve', 'doctor'] as const
 
 type ByCommand = string | Readonly<Partial<Record<CommandName, string>>>
 
@@ -32,6 +36,8 @@ export interface OptionRow<T> {
   readonly value: string
   /** What the flag means without a value. */
   readonly alone?: string
+  /** It never has one: what comes next is an argument. */
+  readonly bare?: true
   /** @throws ConfigError */
   readonly parse: (given: Given) => T
   /** As a user would write it; by command where they differ. */
@@ -53,11 +59,15 @@ export interface OptionRow<T> {
 export const OPTIONS = {
   backend: {
     name: 'backend',
-    commands: ['serve', 'healthcheck'],
+    commands: [...SERVING, 'healthcheck'],
     value: 'url',
     parse: parseBackend,
     usual: usualBackend,
-    otherwise: { serve: 'required', healthcheck: 'user and database postgres' },
+    otherwise: {
+      serve: 'required',
+      doctor: 'that of the dev stack that runs here',
+      healthcheck: 'user and database postgres',
+    },
     description:
       `the server, and a superuser there, for the proxy's own work: \`${BACKEND_FORM}\`; a Unix socket as \`?host=/dir\`. ` +
       'Several hosts as with libpq: `host:port,host:port/database?target_session_attrs=primary`. ' +
@@ -67,7 +77,7 @@ export const OPTIONS = {
   },
   backendPassword: {
     name: 'backend-password',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'password',
     parse: parseText,
     usual: usualPassword,
@@ -76,7 +86,7 @@ export const OPTIONS = {
   },
   listen: {
     name: 'listen',
-    commands: ['serve', 'dev', 'healthcheck'],
+    commands: [...SERVING, 'dev', 'healthcheck'],
     value: 'host:port',
     parse: parseAddress,
     default: '127.0.0.1:5433',
@@ -84,7 +94,7 @@ export const OPTIONS = {
   },
   loopback: {
     name: 'loopback',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'host:port',
     parse: parseAddress,
     otherwise: 'found by trying',
@@ -92,12 +102,12 @@ export const OPTIONS = {
   },
   storageEndpoints: {
     name: 'storage-endpoint',
-    commands: ['serve', 'dev'],
+    commands: [...SERVING, 'dev', 'infer'],
     value: 'url',
     parse: parseEndpoints,
     // In the dev stack such an account is one of Azurite's.
     usual: (env, command) => (command === 'dev' ? undefined : usualEndpoint(env)),
-    default: { serve: AZURE_ENDPOINT },
+    default: { serve: AZURE_ENDPOINT, doctor: AZURE_ENDPOINT, infer: AZURE_ENDPOINT },
     otherwise: { dev: 'for the accounts of its Azurite alone' },
     description:
       'where blobs are: a URL with `{account}` for all accounts, `account=url` for one; repeatable. Azurite is at ' +
@@ -105,14 +115,14 @@ export const OPTIONS = {
   },
   storageCa: {
     name: 'storage-ca',
-    commands: ['serve'],
+    commands: [...SERVING, 'infer'],
     value: 'file',
     parse: readCertificates,
     description: 'certificates (PEM) of storage endpoints to trust besides those of the well-known authorities',
   },
   azureCredential: {
     name: 'azure-credential',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'kind',
     parse: (given: Given) => parseOneOf(given, AZURE_CREDENTIALS),
     default: 'managed-identity',
@@ -124,7 +134,7 @@ export const OPTIONS = {
   },
   managedIdentityClientId: {
     name: 'managed-identity-client-id',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'id',
     parse: parseText,
     otherwise: 'system-assigned',
@@ -132,7 +142,7 @@ export const OPTIONS = {
   },
   credentialKey: {
     name: 'credential-key',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'characters',
     parse: parseCredentialKey,
     secret: true,
@@ -142,7 +152,7 @@ export const OPTIONS = {
   },
   tempDir: {
     name: 'temp-dir',
-    commands: ['serve'],
+    commands: [...SERVING, 'infer'],
     value: 'directory',
     parse: given => resolve(parseText(given)),
     otherwise: "the system's",
@@ -150,7 +160,7 @@ export const OPTIONS = {
   },
   spoolLimitBytes: {
     name: 'parquet-spool-limit',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'size',
     parse: parseBytes,
     default: '32GB',
@@ -158,7 +168,7 @@ export const OPTIONS = {
   },
   parquetEngines: {
     name: 'parquet-engines',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'number',
     parse: parseCount,
     otherwise: 'as many as cores',
@@ -166,7 +176,7 @@ export const OPTIONS = {
   },
   maxRowBytes: {
     name: 'max-row-size',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'size',
     parse: parseRowSize,
     default: '64MB',
@@ -176,7 +186,7 @@ export const OPTIONS = {
   },
   memoryLimitBytes: {
     name: 'memory-limit',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'size',
     parse: parseBytes,
     default: '512MB',
@@ -186,7 +196,7 @@ export const OPTIONS = {
   },
   tlsCert: {
     name: 'tls-cert',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'file',
     parse: (given: Given) => given,
     otherwise: 'no TLS',
@@ -194,16 +204,17 @@ export const OPTIONS = {
   },
   tlsKey: {
     name: 'tls-key',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'file',
     parse: (given: Given) => given,
     description: 'its key (PEM)',
   },
   ...STACK_OPTIONS,
+  ...TOOL_OPTIONS,
   ...ADMIN_OPTIONS,
   strictAzure: {
     name: 'strict-azure',
-    commands: ['serve', 'dev'],
+    commands: [...SERVING, 'dev'],
     value: 'on|off',
     alone: 'on',
     parse: parseSwitch,
@@ -214,7 +225,7 @@ export const OPTIONS = {
   },
   extras: {
     name: 'extras',
-    commands: ['serve', 'dev'],
+    commands: [...SERVING, 'dev'],
     value: 'on|off',
     alone: 'on',
     parse: parseSwitch,
@@ -233,7 +244,7 @@ export const OPTIONS = {
   },
   logLevel: {
     name: 'log-level',
-    commands: ['serve', 'dev'],
+    commands: [...SERVING, 'dev'],
     value: 'level',
     parse: (given: Given) => parseOneOf(given, LOG_LEVELS),
     default: { serve: 'info', dev: 'warn' },
@@ -241,7 +252,7 @@ export const OPTIONS = {
   },
   drainTimeoutMs: {
     name: 'drain-timeout',
-    commands: ['serve'],
+    commands: SERVING,
     value: 'seconds',
     parse: parseSeconds,
     default: '30',

@@ -42,7 +42,7 @@ export const STACK_OPTIONS = {
   dataDir: {
     name: 'data-dir',
     short: '--data',
-    commands: ['dev', 'status', 'stop', 'reset', 'snapshot', 'restore', 'seed', 'sql'],
+    commands: ['dev', 'status', 'stop', 'reset', 'snapshot', 'restore', 'seed', 'sql', 'doctor', 'infer'],
     value: 'directory',
     parse: parseText,
     default: '.blobgres',

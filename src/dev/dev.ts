@@ -22,6 +22,7 @@ import { embeddedBinaries } from './embedded-postgres.ts'
 import { freePort, isFree } from './free-port.ts'
 import { type InitScripts, prepareInitScripts } from './init-scripts.ts'
 import { isRunning, type Lock, lockDataDir } from './lock.ts'
+import { SERVERS, tellServers } from './running-stack.ts'
 import { SAMPLE_ACCOUNT } from './samples.ts'
 import { SUPERUSER } from './set-up.ts'
 import { INITIAL, Snapshots } from './snapshots.ts'
@@ -105,7 +106,7 @@ export async function startDevStack(
       seed: (dir: string | undefined) => contents.seedAgain(reachable, dir),
       close,
     }
-    return { ...stack, ...(await letCommandsIn(dataDir, stack, parts)) }
+    return { ...stack, ...(await letCommandsIn(dataDir, stack, tellServers(serving, proxy.address, accounts), parts)) }
   } catch (error) {
     await close()
     throw error
@@ -116,6 +117,7 @@ export async function startDevStack(
 async function letCommandsIn(
   dataDir: string,
   stack: Omit<DevStack, 'stopped'>,
+  servers: unknown,
   parts: (() => Promise<void>)[],
 ): Promise<{ readonly stopped: Promise<void> }> {
   let stop = (): void => {}
@@ -124,6 +126,7 @@ async function letCommandsIn(
   })
   const handlers = {
     status: async () => ({ pid: process.pid, ...stack.access, snapshots: await stack.snapshots() }),
+    [SERVERS]: async () => servers,
     reset: stack.reset,
     snapshot: name => stack.snapshot(String(name)),
     restore: name => stack.restore(String(name)),
@@ -223,10 +226,11 @@ async function prepareContents(
   initScripts: InitScripts,
   log: Logger,
 ): Promise<void> {
-  await contents.fillStorage(initScripts.isFirst)
+  const storage = contents.fillStorage(initScripts.isFirst)
+  storage.catch(() => {}) // it is waited for below
   const proxy = await startProxy({ ...config, listen: { host: '127.0.0.1', port: 0 } }, log)
   try {
-    await contents.fillDatabases(proxy.address)
+    await Promise.all([storage, contents.fillDatabases(proxy.address)])
     await initScripts.run(proxy.address, admin, () => contents.runSeed(proxy.address))
   } finally {
     await proxy.close(0)

@@ -49,12 +49,14 @@ export function headersOf(blob: string): { blobContentType: string } {
 }
 
 function samples(): Map<string, () => Promise<Buffer>> {
+  let made: Promise<Buffer> | undefined
+  const parquet = (): Promise<Buffer> => (made ??= sampleParquet())
   return new Map([
     ['storage_extension_sample.csv', async () => sampleCsv()],
     ['storage_extension_sample.csv.gz', async () => gzipSync(sampleCsv())],
     ['csv_without_extension', async () => sampleCsv()],
-    ['storage_extension_sample.parquet', sampleParquet],
-    ['parquet_without_extension', sampleParquet],
+    ['storage_extension_sample.parquet', parquet],
+    ['parquet_without_extension', parquet],
     ...publicSamples(),
   ])
 }

@@ -108,11 +108,14 @@ BEGIN
       USING ERRCODE = 'feature_not_supported', DETAIL = 'Generated columns do not count.';
   END IF;
   IF with_line THEN
-    definitions := 'line bigint, ' || definitions;
+    definitions := 'line text, ' || definitions;
     selected := '*';
   END IF;
   IF azure_storage_private.is_parquet(request ->> 'path', request ->> 'decoder') THEN
     sent_columns := azure_storage_private.with_shapes(sent_columns);
+  END IF;
+  IF request ->> 'path' ~ '[*?[]' THEN
+    request := request || jsonb_build_object('files', azure_storage_private.file_settings());
   END IF;
   SELECT * INTO blob_rows, sent_request FROM azure_storage_private.connect_for('GET', request || jsonb_build_object(
     'access', access, 'account', account, 'columns', sent_columns, 'with_line', with_line));

@@ -20,6 +20,13 @@ EXCEPTION WHEN invalid_text_representation THEN
 END
 $function$;
 
+-- What a proxy needs to know where the name of a blob may be a pattern.
+CREATE OR REPLACE FUNCTION azure_storage_private.file_settings() RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT jsonb_build_object(
+    'extras', azure_storage_private.extras_on(), 'max_files', current_setting('blobgres.max_files', true))
+$function$;
+
 -- The error is what is said without them.
 CREATE OR REPLACE FUNCTION azure_storage_private.require_extras(message text, code text, hint text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$

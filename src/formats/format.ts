@@ -59,6 +59,10 @@ export function extraFormatOf(path: string, format: string): ((compression: stri
   return compression => ({ format: 'jsonl', compression: resolveCompression(path, 'jsonl', compression) })
 }
 
+/** Of one of the files of a COPY, whose format is known. @throws PgError */
+export const resolveFileFormat = (path: string, format: Format, compression: string): ResolvedFormat =>
+  extraFormatOf(path, format)?.(compression) ?? resolveFormat(path, format, compression)
+
 function inferFormat(path: string): Format {
   for (const [extension, format] of EXTENSIONS) {
     if (path.endsWith(`.${extension}`)) return format

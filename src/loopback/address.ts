@@ -76,5 +76,5 @@ export function parseAddress(address: string): { host: string; port: string } | 
   return host === undefined || port === undefined ? undefined : { host, port }
 }
 
-const formatAddress = ({ host, port }: Address): string =>
+export const formatAddress = ({ host, port }: Address): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`

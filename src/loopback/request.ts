@@ -82,6 +82,7 @@ function readRowsOfBlob(fields: Fields, coder: unknown): RowsOfBlob {
     coder: text(coder),
     compression: text(fields.compression),
     options: fields.options ?? null,
+    files: fields.files,
     columns: list(fields.columns).map(readColumn),
     encoding: String(fields.encoding),
     clientEncoding: String(fields.client_encoding),

@@ -6,14 +6,14 @@ import { LIST_COLUMNS, type ListRequest, listRows } from '../operations/blob-lis
 import { BlobRowsUpload } from '../operations/blob-put.ts'
 import type { Call, Calls } from '../operations/calls.ts'
 import type { InterruptedReads } from '../operations/interrupted-reads.ts'
-import { openBlobFor } from '../operations/open-blob.ts'
+import { filesOf } from '../operations/matching-files.ts'
+import { openContainer } from '../operations/open-blob.ts'
 import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
 import { checkCopyTo, readCopyColumns, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
 import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
-import type { Blob } from '../storage/blob-client.ts'
 import type { Cancels } from './cancels.ts'
 import { answerFaults, FAULT_COLUMNS } from './fault-requests.ts'
 import { functionTransfer, transferred } from './function-transfer.ts'
@@ -216,10 +216,11 @@ export class Requests {
     transfer?: Transfer,
   ): AsyncGenerator<Buffer> {
     const services = this.#services
-    const opened = await this.#blob(copy ?? request)
-    const blob = transfer?.counting(opened) ?? opened
-    if (copy) yield* readCopyRows(services, copy, blob, signal, transfer)
-    else yield* readBlobRows(services, request, blob, services.interruptedReads, signal, transfer)
+    const container = await openContainer(services, copy ?? request, request.grant, request.databaseName)
+    const pattern = copy === undefined ? request.path : copy.plan.files?.pattern
+    const files = await filesOf(services, container, { ...request, pattern }, transfer, signal)
+    if (copy) yield* readCopyRows(services, copy, files, signal, transfer)
+    else yield* readBlobRows(services, request, files, services.interruptedReads, signal, transfer)
   }
 
   #beginTransfer(request: Request & { verb: 'GET' | 'OPEN' }, copy: ServerCopy | undefined): Transfer {
@@ -234,8 +235,8 @@ export class Requests {
   }
 
   async *#namesOf(copy: ServerCopy, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const blob = await this.#blob(copy)
-    yield await this.#rows(await readCopyColumns(this.#services, copy, blob, signal))
+    const container = await openContainer(this.#services, copy, copy.grant, copy.databaseName)
+    yield await this.#rows(await readCopyColumns(this.#services, copy, container.blob(copy.path), signal))
   }
 
   async #open(request: Request & { verb: 'OPEN' }): Promise<BlobRowsUpload> {
@@ -247,7 +248,8 @@ export class Requests {
       const rows = copy ?? request
       transfer = this.#beginTransfer(request, copy)
       const belongings = { call, transfer, closed: this.#closed.signal }
-      const upload = await BlobRowsUpload.open(this.#services, rows, await this.#blob(rows), belongings)
+      const container = await openContainer(this.#services, rows, rows.grant, rows.databaseName)
+      const upload = await BlobRowsUpload.open(this.#services, rows, container.blob(rows.path), belongings)
       this.#uploads.set(upload.id, upload)
       this.#hasOpened = true
       return upload
@@ -290,9 +292,5 @@ export class Requests {
     this.#waitingSince = Number.POSITIVE_INFINITY
     this.#log.debug({ serves: call.session, backend: call.pid }, 'function call')
     return this.#services.calls.begin(call, since)
-  }
-
-  #blob(request: RowsOfBlob | ServerCopy): Promise<Blob> {
-    return openBlobFor(this.#services, request, request.grant, request.databaseName)
   }
 }

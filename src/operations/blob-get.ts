@@ -13,6 +13,7 @@ import { readBlob } from '../transfer/read-blob.ts'
 import { checkConversion, checkedEncoding, conversionOnRead, isOfCharacter, transcode } from '../transfer/transcode.ts'
 import { binaryAsText } from './binary-rows.ts'
 import type { InterruptedReads } from './interrupted-reads.ts'
+import { type FilesOfRequest, inFile } from './matching-files.ts'
 import { formatOf, type RowsOfBlob } from './rows-of-blob.ts'
 
 /** COPY's text format as PostgreSQL writes it. */
@@ -40,44 +41,78 @@ export const parquetColumns = (request: RowsOfBlob): ParquetColumn[] => {
 export const columnNames = ({ columns }: RowsOfBlob): string[] =>
   columns.map((column, i) => column.name ?? String(i + 1))
 
-/** The rows of a blob, as DataRow messages of text values. @throws PgError */
+/** The rows of blobs, as DataRow messages of text values. @throws PgError */
 export async function* readBlobRows(
   services: Services,
   request: RowsOfBlob,
-  blob: Blob,
+  files: FilesOfRequest,
   interruptedReads: InterruptedReads,
   signal: AbortSignal,
   transfer?: Transfer,
 ): AsyncGenerator<Buffer> {
-  const coder = readCoder(request, 'get')
+  const { format } = readCoder(request, 'get')
   const writer = new DataRowWriter(services.memory.maxRowBytes)
-  const decoder = await openDecoder(services, request, coder, writer)
-  const start = request.withLine ? interruptedReads.takeStart(request) : 0
-  const memory = services.memory.open(signal)
-  let offset = 0
+  const progress = { writer, transfer, offset: 0, start: request.withLine ? interruptedReads.takeStart(request) : 0 }
   let finished = false
+  try {
+    for (const path of files.paths) {
+      const file = { ...request, path, coder: format, namesFile: files.isPattern }
+      yield* readFileRows(services, file, files.open(path), progress, signal)
+    }
+    finished = true
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    if (!request.withLine) throw error
+  } finally {
+    if (!finished && !request.withLine) interruptedReads.add(request, progress.offset)
+  }
+}
+
+/** One of the blobs that a request is for. */
+interface FileRequest extends RowsOfBlob {
+  /** Which one it is has to be told. */
+  readonly namesFile: boolean
+}
+
+/** Through all blobs: how many bytes have been read, and from where on their rows are wanted. */
+interface Progress {
+  readonly writer: DataRowWriter
+  readonly transfer: Transfer | undefined
+  offset: number
+  readonly start: number
+}
+
+async function* readFileRows(
+  services: Services,
+  request: FileRequest,
+  blob: Blob,
+  progress: Progress,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const coder = readCoder(request, 'get')
+  const { writer, transfer } = progress
+  const decoder = await openDecoder(services, request, coder, writer)
+  const memory = services.memory.open(signal)
   try {
     for await (const chunk of openRows(services, request, blob, coder, memory, signal)) {
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
-      offset += chunk.length
+      progress.offset += chunk.length
       transfer?.rowsSoFar(writer.rows)
       const rows = writer.take()
-      if (offset > start) yield* rows
+      if (progress.offset > progress.start) yield* rows
       if (decoder.ended) break
     }
     decoder.end()
     transfer?.rowsSoFar(writer.rows)
     yield* writer.take()
-    finished = true
   } catch (error) {
     if (signal.aborted) throw signal.reason
     // What is wrong with a value before it comes first, as with COPY; a second reading is for that alone.
     yield* writer.take()
-    if (!request.withLine) throw inBlob(request, asPgError(error), decoder.line)
+    throw inBlob(request, asPgError(error), decoder.line)
   } finally {
     memory.end()
-    if (!finished && !request.withLine) interruptedReads.add(request, offset)
   }
 }
 
@@ -85,12 +120,12 @@ export async function* readBlobRows(
  * Codecs speak of "blob, line 2", and who reads binary files of "COPY blob, line 2, column 1", on the last line: which one it
  * is they do not know. Who converts characters knows not even the line.
  */
-function inBlob(request: RowsOfBlob, error: PgError, line: number): PgError {
+function inBlob(request: FileRequest, error: PgError, line: number): unknown {
   const { message, code, detail, hint, cause } = error
   const context = error.context ?? (isOfCharacter(error) ? `blob, line ${line}` : '')
   const at = context.lastIndexOf('\n') + 1
   const place = /^(?:COPY )?blob(, [^,]+)(?:(, \S+ )(\d+))?$/.exec(context.slice(at))
-  if (place === null) return error
+  if (place === null) return request.namesFile ? inFile(error, request.container, request.path) : error
   const [, inLine, column, number] = place
   const inColumn = column === undefined ? '' : `${column}${columnNames(request)[Number(number) - 1]}`
   const told = `${context.slice(0, at)}blob ${request.container}/${request.path}${inLine}${inColumn}`
@@ -124,7 +159,7 @@ export async function textsOf(
 
 async function openDecoder(
   services: Services,
-  request: RowsOfBlob,
+  request: FileRequest,
   coder: Coder,
   writer: DataRowWriter,
 ): Promise<RowDecoder> {
@@ -138,9 +173,17 @@ async function openDecoder(
   const shape = {
     columns: columnNames(request),
     withLine: request.withLine,
+    ...(request.withLine && request.namesFile && { afterLine: await nameOf(services, request) }),
     domains: request.columns.map(({ isDomain }) => isDomain),
   }
   return createRowDecoder(format, options, shape, target, writer)
+}
+
+/** As far as the database's encoding has its characters. */
+async function nameOf({ conversions }: Services, { path, encoding }: FileRequest): Promise<Buffer> {
+  const text = ` of ${path}`
+  const encoded = await conversions.encodeAll([text], encoding).catch(() => [Buffer.from(encodeURI(text))])
+  return Buffer.from(encoded[0] as Uint8Array)
 }
 
 /** The blob's bytes as `textRows` says that they are, in the database's encoding. */

@@ -1,6 +1,5 @@
-import { credentialOf } from '../credentials/access.ts'
-import { type ListedBlob, listBlobs } from '../storage/blob-client.ts'
-import type { BlobAccess } from './open-blob.ts'
+import type { ListedBlob } from '../storage/blob-client.ts'
+import { type BlobAccess, openContainer } from './open-blob.ts'
 import type { Target } from './rows-of-blob.ts'
 
 /** The blobs of a container whose names begin with `prefix`. */
@@ -23,13 +22,11 @@ export type ListRow = readonly (string | undefined)[]
 /** The rows of a listing in name order, page by page: values of LIST_COLUMNS as text, NULL as undefined. @throws PgError */
 export async function* listRows(
   access: BlobAccess,
-  { account, container, prefix, grant, databaseName }: ListRequest,
+  request: ListRequest,
   signal: AbortSignal,
 ): AsyncGenerator<ListRow[]> {
-  const credential = await credentialOf(account, grant, access)
-  const takeFault = access.faults?.takerFor(databaseName)
-  const pages = listBlobs(access.config.storageEndpoints, account, credential, container, prefix, signal, takeFault)
-  for await (const blobs of pages) yield blobs.map(listRow)
+  const container = await openContainer(access, request, request.grant, request.databaseName)
+  for await (const blobs of container.list(request.prefix, signal)) yield blobs.map(listRow)
 }
 
 const listRow = (blob: ListedBlob): ListRow => [

@@ -1,9 +1,6 @@
 import { serialize } from 'pg-protocol'
-import { encodeCopyText } from '../formats/copy-text.ts'
 import { asPgError, type PgError, queryCanceled } from '../protocol/pg-error.ts'
 import { ConnectionLost, type CopyInWire } from '../session/wire.ts'
-import type { Blob } from '../storage/blob-client.ts'
-import { type ReadOptions, readBlob } from '../transfer/read-blob.ts'
 
 /** In the extended protocol the end of the COPY is told only after a Flush, and one sent before is ignored. */
 const COPY_DONE = Buffer.concat([serialize.copyDone(), serialize.flush()])
@@ -13,15 +10,17 @@ const DRIP_INTERVAL_MS = 500
 const DRIPS = 120
 const NEWLINE = 0x0a
 
-export interface ImportOptions extends Omit<ReadOptions, 'signal'> {
+export type ReadFiles = (signal: AbortSignal) => AsyncIterable<Buffer>
+
+export interface ImportOptions {
   /** The session's statement_timeout, 0 for none: a backend that waits for rows does not act on it. */
   readonly timeoutMs: number
-  /** Shown what comes out of the blob. */
+  /** Shown what is read. */
   readonly onRows?: (bytes: Buffer) => void
 }
 
 /**
- * Feeds a blob into a COPY FROM STDIN that waits for its data. Ends with CopyDone, or with CopyFail and the reason in
+ * Feeds what is read of blobs into a COPY FROM STDIN that waits for its data. Ends with CopyDone, or with CopyFail and the reason in
  * `failure`; `stop` ends it early, when the backend has ended the COPY itself.
  *
  * The backend looks for pg_cancel_backend() only between two rows. So the last bytes that came are held back, and go
@@ -40,8 +39,7 @@ export class BlobImport {
   #dripBytes = 0
   #sentSinceDrip = false
 
-  constructor(wire: CopyInWire, openBlob: () => Blob, options: ImportOptions) {
-    const { timeoutMs } = options
+  constructor(wire: CopyInWire, read: ReadFiles, { timeoutMs, onRows }: ImportOptions) {
     this.#wire = wire
     this.#drip = setInterval(() => {
       if (!this.#sentSinceDrip) this.#sendHeldBack(this.#dripBytes)
@@ -49,7 +47,7 @@ export class BlobImport {
     }, DRIP_INTERVAL_MS)
     if (timeoutMs > 0) this.#timer = setTimeout(() => this.#fail(queryCanceled('statement timeout')), timeoutMs)
     wire.onCancel(() => this.#fail(queryCanceled('user request')))
-    this.#done = this.#run(openBlob, options)
+    this.#done = this.#run(read, onRows)
   }
 
   async stop(): Promise<void> {
@@ -57,14 +55,12 @@ export class BlobImport {
     await this.#done
   }
 
-  async #run(openBlob: () => Blob, options: ImportOptions): Promise<void> {
+  async #run(read: ReadFiles, onRows: ImportOptions['onRows']): Promise<void> {
     const signal = AbortSignal.any([this.#abort.signal, this.#wire.signal])
-    // PostgreSQL parses the rows.
-    const stages = options.format.format === 'text' ? [encodeCopyText()] : []
     try {
-      for await (const chunk of readBlob(openBlob(), { ...options, signal }, ...stages)) {
+      for await (const chunk of read(signal)) {
         if (signal.aborted) return
-        options.onRows?.(chunk)
+        onRows?.(chunk)
         this.#sentSinceDrip = true
         const more = this.#sendHeldBack()
         this.#heldBack = chunk

@@ -4,12 +4,16 @@ import { type ParquetColumn, readColumns } from '../formats/parquet/shape.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { Blob } from '../storage/blob-client.ts'
-import { type BlobAccess, openBlobFor } from './open-blob.ts'
+import type { FileSearch } from './copy-files.ts'
+import { readFileSettings, readName } from './matching-files.ts'
+import { type BlobAccess, type Container, openContainer } from './open-blob.ts'
 
 /** A COPY whose blob can be opened, and what azure_storage_private.copy_open() has told besides. */
 export interface OpenedCopy {
   /** @throws PgError */
   readonly blob: () => Blob
+  /** Where its name is a pattern. */
+  readonly files: FileSearch | undefined
   readonly statementTimeoutMs: number
   readonly blockSizeMb: number
   /** Asked for where the blob is Parquet. */
@@ -29,21 +33,37 @@ export async function openCopy(
   row: Frame,
   origin: CopyOrigin,
 ): Promise<OpenedCopy> {
-  const [access = '', proof = '', columnsInHex = ''] = readValues(row)
+  const [access = '', proof = '', columnsInHex = '', fileSettings] = readValues(row)
   let told: Access = { grant: undefined, statementTimeoutMs: 0, blockSizeMb: 1 }
   let columns: ParquetColumn[] = []
   try {
     const question = { account: copy.url.account, challenge, ...origin }
     told = readAccess(Buffer.from(access, 'hex'), proof, question, services.sealingKey)
     columns = readColumns(JSON.parse(Buffer.from(columnsInHex, 'hex').toString() || '[]'))
-    const blob = await openBlobFor(services, copy.url, told.grant, databaseName(Buffer.from(origin.database)))
-    return { ...told, columns, blob: () => blob }
+    const database = databaseName(Buffer.from(origin.database))
+    const container = await openContainer(services, copy.url, told.grant, database)
+    return { ...told, columns, ...openFiles(container, copy, services, fileSettings) }
   } catch (error) {
     const blob = (): Blob => {
       throw error
     }
-    return { ...told, columns, blob }
+    return { ...told, columns, blob, files: undefined }
   }
+}
+
+/** @throws PgError */
+function openFiles(
+  container: Container,
+  { url, files }: CopyStatement,
+  { config }: BlobAccess,
+  told: string | undefined,
+): Pick<OpenedCopy, 'blob' | 'files'> {
+  const settings = files && readFileSettings(JSON.parse(told ?? '{}'), config)
+  const name = readName(url.path, files?.pattern, settings?.extras === true)
+  const blob = container.blob(typeof name === 'string' ? name : url.path)
+  if (typeof name === 'string' || settings === undefined) return { blob: () => blob, files: undefined }
+  const search = { container, pattern: name, written: files?.pattern ?? url.path, maxFiles: settings.maxFiles }
+  return { blob: () => blob, files: search }
 }
 
 function readValues(row: Frame): (string | undefined)[] {

@@ -1,38 +1,44 @@
 import { type CredentialAccess, credentialOf, type Grant } from '../credentials/access.ts'
 import { parseCredential } from '../credentials/credential.ts'
-import { type Blob, openBlob } from '../storage/blob-client.ts'
+import { type Blob, type ListedBlob, listBlobs, openBlob } from '../storage/blob-client.ts'
 import type { StorageEndpoints } from '../storage/endpoints.ts'
 import type { Faults } from '../storage/faults.ts'
 
 /** What credentials are opened with, and where blobs are. */
 export interface BlobAccess extends CredentialAccess {
-  readonly config: { readonly storageEndpoints: StorageEndpoints }
+  readonly config: { readonly storageEndpoints: StorageEndpoints; readonly extras?: boolean }
   readonly faults?: Faults | undefined
 }
 
-export interface BlobToOpen {
+/** A container, seen with one credential. */
+export interface Container {
+  readonly name: string
+  /** @throws PgError */
+  blob(path: string): Blob
+  /** Those whose name begins with `prefix`, in name order, in pages. */
+  list(prefix: string, signal: AbortSignal): AsyncGenerator<ListedBlob[]>
+}
+
+export interface ContainerPlace {
   readonly account: string
   readonly container: string
-  readonly path: string
   /** A credential of the statement's own. */
   readonly sas?: string | undefined
 }
 
 /** For a session of `database`; see databaseName(). @throws PgError where the credential cannot be used. */
-export async function openBlobFor(
+export async function openContainer(
   access: BlobAccess,
-  url: BlobToOpen,
+  { account, container, sas }: ContainerPlace,
   grant: Grant | undefined,
   database: string,
-): Promise<Blob> {
-  const { account, container, path, sas } = url
+): Promise<Container> {
   const credential = sas === undefined ? await credentialOf(account, grant, access) : parseCredential(sas)
-  return openBlob(
-    access.config.storageEndpoints,
-    account,
-    credential,
-    container,
-    path,
-    access.faults?.takerFor(database),
-  )
+  const { storageEndpoints } = access.config
+  const takeFault = access.faults?.takerFor(database)
+  return {
+    name: container,
+    blob: path => openBlob(storageEndpoints, account, credential, container, path, takeFault),
+    list: (prefix, signal) => listBlobs(storageEndpoints, account, credential, container, prefix, signal, takeFault),
+  }
 }

@@ -28,6 +28,8 @@ export interface RowsOfBlob extends Target {
   readonly coder: string
   readonly compression: string
   readonly options: unknown
+  /** See readFileSettings: told where the path may be a pattern. */
+  readonly files?: unknown
   readonly extra?: ParquetSettings
   /** Of a COPY, which can have others than functions. */
   readonly resolved?: ResolvedFormat

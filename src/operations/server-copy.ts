@@ -6,7 +6,7 @@ import { connectAdmin } from '../backend/admin.ts'
 import { fromDatabase } from '../backend/database-error.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { encodeCopyText } from '../formats/copy-text.ts'
-import { needsSingleColumn } from '../formats/format.ts'
+import { needsSingleColumn, resolveFileFormat } from '../formats/format.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
@@ -20,6 +20,7 @@ import { readBlob } from '../transfer/read-blob.ts'
 import { binaryAsText } from './binary-rows.ts'
 import { readBlobColumns } from './blob-columns.ts'
 import { columnNames, parquetColumns, TEXT_OPTIONS } from './blob-get.ts'
+import { type FilesOfRequest, inFile } from './matching-files.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
 
 /** A COPY that a function of the server runs, and the relation as it is there. */
@@ -54,7 +55,7 @@ const NO_BINARY_ROWS = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0\xff\xff',
 export async function* readCopyRows(
   services: Services,
   copy: ServerCopy,
-  blob: Blob,
+  files: FilesOfRequest,
   signal: AbortSignal,
   transfer?: Transfer,
 ): AsyncGenerator<Buffer> {
@@ -63,7 +64,7 @@ export async function* readCopyRows(
   const decoder = createRowDecoder('tsv', TEXT_OPTIONS, { columns: columnNames(copy), withLine: false }, target, writer)
   const memory = services.memory.open(signal)
   try {
-    for await (const chunk of readAsText(services, copy, blob, memory, signal)) {
+    for await (const chunk of readAsText(services, copy, files, memory, signal)) {
       await memory.hold(writer.largeRowBytes(chunk.length))
       decoder.push(chunk)
       transfer?.rowsSoFar(writer.rows)
@@ -96,30 +97,44 @@ export async function readCopyColumns(
 async function* readAsText(
   { config, server, memory: budget }: Services,
   copy: ServerCopy,
-  blob: Blob,
+  files: FilesOfRequest,
   memory: MemoryLease,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const { plan, call, columns } = copy
   if (plan.format === 'text' && columns.length !== 1) throw needsSingleColumn('decoder')
-  const read = {
-    format: plan,
+  const options = {
     columns: plan.format === 'parquet' ? parquetColumns(copy) : copy.jsonColumns,
     isMatched: plan.extraOptions.matchByName,
     spool: { ...config, backendPid: call.pid },
     memory: budget,
     signal,
   }
-  const bytes = readBlob(blob, read, ...(plan.format === 'text' ? [encodeCopyText()] : []))
+  const bytesOf = (path: string): AsyncGenerator<Buffer> => {
+    const format = plan.files === null ? plan : resolveFileFormat(path, plan.format, plan.files.compression)
+    return readBlob(files.open(path), { ...options, format }, ...(plan.format === 'text' ? [encodeCopyText()] : []))
+  }
+  const told = (error: unknown, path: string): unknown =>
+    files.isPattern ? inFile(fromDatabase(error), copy.container, path) : error
   if (plan.format === 'binary') {
     await withTableAlike(server.backend, copy, signal, admin => copyIn(admin, copy, [NO_BINARY_ROWS], signal))
     const binary = { backend: server.backend, maxRowBytes: budget.maxRowBytes, memory }
-    yield* binaryAsText(binary, copy, copy.clientEncoding, bytes, signal)
+    for (const path of files.paths) {
+      try {
+        yield* binaryAsText(binary, copy, copy.clientEncoding, bytesOf(path), signal)
+      } catch (error) {
+        throw told(error, path)
+      }
+    }
     return
   }
   const table = await openTableAlike(server.backend, copy, signal)
   try {
-    await copyIn(table.admin, copy, bytes, signal)
+    for (const path of files.paths) {
+      await copyIn(table.admin, copy, bytesOf(path), signal).catch(error => {
+        throw told(error, path)
+      })
+    }
     const names = columns.flatMap(({ name }) => (name === undefined ? [] : [quoteIdent(name)]))
     const rows = names.length > 0 ? `${tableAlike(copy)} (${names})` : `(SELECT NULL FROM ${tableAlike(copy)})`
     const text = `COPY ${rows} TO STDOUT WITH (ENCODING ${quoteLiteral(copy.encoding)})`

@@ -1,8 +1,9 @@
 import { extraFormatOf, type ResolvedFormat, resolveFormat } from '../formats/format.ts'
 import { asPgError, type PgErrorFields } from '../protocol/pg-error.ts'
+import type { BlobUrl } from '../storage/blob-url.ts'
 import { isTrue } from './copy-option.ts'
 import { type CopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
-import { type ExtraOptions, notRecognized, readExtraOptions } from './extra-options.ts'
+import { type ExtraOptions, readExtras } from './extra-options.ts'
 
 /** The format and the options of a COPY, and what of them is beyond Azure's own. */
 export interface CopyExtras {
@@ -17,7 +18,7 @@ export interface CopyExtras {
 
 /** Whether extras are on is not known yet: only then is what is wrong with them. @throws PgError about what is Azure's own */
 export function readCopyExtras(
-  path: string,
+  { path, pattern }: BlobUrl,
   { direction, hasColumns }: { readonly direction: 'from' | 'to'; readonly hasColumns: boolean },
   options: CopyOptions,
 ): CopyExtras {
@@ -36,14 +37,15 @@ export function readCopyExtras(
     ? attempt(() => extraFormat(options.compression), { format: 'jsonl', compression: 'none' })
     : resolve()
   const hasHeader = options.others.some(({ name, value }) => name === 'header' && isTrue(value))
-  const place = { direction, hasColumns, hasHeader, ...format }
+  const hasPattern = pattern !== undefined
+  const extraOptions = readExtras(options.extras, { direction, hasColumns, hasHeader, hasPattern, ...format })
   const write = () => writeCopyOptions(options, format.format)
   return {
     format,
     options: extraFormat ? attempt(write, [{ text: 'FORMAT text', location: undefined }]) : write(),
-    extraOptions: attempt(() => readExtraOptions(options.extras, place), {}),
-    unknown: extraFormat ? refusalOf(resolve) : options.extras[0] && notRecognized(options.extras[0]),
-    failure: failures[0],
+    extraOptions: extraOptions.read,
+    unknown: extraFormat ? refusalOf(resolve) : extraOptions.unknown,
+    failure: failures[0] ?? extraOptions.failure,
   }
 }
 

@@ -5,6 +5,7 @@ import { type WrittenOption, withHeaderMatch } from './copy-options.ts'
 import type { Condition, CopyQuery, CopyStatement } from './copy-statement.ts'
 import { decodeText } from './encoding.ts'
 import type { ExtraOptions } from './extra-options.ts'
+import type { FilePattern } from './file-pattern.ts'
 
 /** A COPY that a function of the server runs, without the proxy seeing it there: all that it says, as JSON has it. */
 export interface CopyPlan {
@@ -21,6 +22,7 @@ export interface CopyPlan {
   readonly extra: PgErrorFields | null
   readonly extraOptions: ExtraOptions
   readonly failure: PgErrorFields | null
+  readonly files: FilePattern | null
   readonly columns: readonly string[]
   /** `WHERE …` as it was written. */
   readonly where: string | null
@@ -47,6 +49,7 @@ export function planCopy(copy: CopyStatement, text: string, encoding: string): C
     extra: copy.extra ?? null,
     extraOptions: copy.extraOptions,
     failure: copy.failure ?? null,
+    files: copy.files ?? null,
     columns: copy.columns.map(decode),
     where: places.where === undefined ? null : decode(text.slice(places.where, places.end)),
     condition: condition === undefined ? null : { ...condition, names: condition.names.map(decode) },

@@ -8,6 +8,7 @@ import type { CopyOption } from './copy-option.ts'
 import { readCopyOptions, type WrittenOption } from './copy-options.ts'
 import { decodeText, isAscii, isDecodable, UndecodedText } from './encoding.ts'
 import type { ExtraOptions } from './extra-options.ts'
+import { type FilePattern, filePattern } from './file-pattern.ts'
 import type { SqlSettings } from './query-text.ts'
 import { isUnsafeEncoding, type RawStatement, type Token } from './query-text.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
@@ -26,6 +27,8 @@ export interface CopyStatement {
   readonly extraOptions: ExtraOptions
   /** What is wrong with them, where extras are on. */
   readonly failure: PgErrorFields | undefined
+  /** Of COPY FROM whose name may be a pattern, where extras are on. */
+  readonly files: FilePattern | undefined
   /** The column list, without quotes. */
   readonly columns: readonly string[]
   /** It is the blob's. */
@@ -87,7 +90,7 @@ export function readCopyStatement(
   }
   const url = parseBlobUrl(readUrl(node.filename ?? '', text.slice(file.start, file.end), settings), settings.endpoints)
   const options = readCopyOptions(node.options ?? [], raw.offsetOf)
-  const extras = readCopyExtras(url.path, { direction, hasColumns: node.attlist !== undefined }, options)
+  const extras = readCopyExtras(url, { direction, hasColumns: node.attlist !== undefined }, options)
   const { format } = extras
   if (node.query && !('SelectStmt' in node.query) && (format.format === 'parquet' || format.format === 'jsonl')) {
     throw new PgError({
@@ -110,6 +113,7 @@ export function readCopyStatement(
     extra: settings.extras ? undefined : (query && noQuery()) || extras.unknown,
     extraOptions: extras.extraOptions,
     failure: extras.failure,
+    files: node.is_from ? filePattern(url, options, settings.encoding) : undefined,
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
     options: extras.options,

@@ -1,5 +1,5 @@
 import type { Format, ParquetSettings } from '../formats/format.ts'
-import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
+import { asPgError, PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type CopyOption, isTrue } from './copy-option.ts'
 
@@ -15,6 +15,7 @@ export interface ExtraOptionPlace {
   readonly compression: string
   readonly hasHeader: boolean
   readonly hasColumns: boolean
+  readonly hasPattern: boolean
 }
 
 /** Whose errors are told where extras are on; where they are off, there is no such option. @throws PgError */
@@ -30,11 +31,12 @@ const EXTRA_OPTIONS: Readonly<Record<string, ReadOption>> = {
     refuseUnless(place.compression === 'zstd', option, `compression ${place.compression}`)
     return { compressionLevel: integerOf(option, 1, MAX_ZSTD_LEVEL) }
   },
-  match_by_name: (option, { direction, format, hasHeader, hasColumns }) => {
+  match_by_name: (option, { direction, format, hasHeader, hasColumns, hasPattern }) => {
     if (!booleanOf(option)) return {}
     refuseUnless(direction === 'from', option, 'COPY TO')
     refuseUnless(format === 'csv' || format === 'parquet', option, format)
     refuseUnless(!hasColumns, option, 'a list of columns')
+    refuseUnless(!hasPattern, option, 'a pattern of names')
     refuseUnless(format === 'parquet' || hasHeader, option, 'a file without HEADER')
     return { matchByName: true }
   },
@@ -45,8 +47,21 @@ const MAX_ZSTD_LEVEL = 22
 
 export const isExtraOption = (name: string): boolean => Object.hasOwn(EXTRA_OPTIONS, name)
 
-/** @throws PgError */
-export function readExtraOptions(options: readonly CopyOption[], place: ExtraOptionPlace): ExtraOptions {
+/** Whether they are meant is not known yet: only then is what is wrong with them. */
+export function readExtras(
+  options: readonly CopyOption[],
+  place: ExtraOptionPlace,
+): { read: ExtraOptions; unknown: PgErrorFields | undefined; failure: PgErrorFields | undefined } {
+  const unknown = options[0] && notRecognized(options[0])
+  try {
+    return { read: readExtraOptions(options, place), unknown, failure: undefined }
+  } catch (error) {
+    const { message, code, detail, hint } = asPgError(error)
+    return { read: {}, unknown, failure: { message, code, detail, hint } }
+  }
+}
+
+function readExtraOptions(options: readonly CopyOption[], place: ExtraOptionPlace): ExtraOptions {
   const read: Record<string, unknown> = {}
   const seen = new Set<string>()
   for (const option of options) {
@@ -58,7 +73,7 @@ export function readExtraOptions(options: readonly CopyOption[], place: ExtraOpt
 }
 
 /** What PostgreSQL says of an option that it does not know. */
-export const notRecognized = ({ name }: CopyOption): PgErrorFields => ({
+const notRecognized = ({ name }: CopyOption): PgErrorFields => ({
   message: `option "${name}" not recognized`,
   code: SQLSTATE.syntaxError,
 })

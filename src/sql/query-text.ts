@@ -68,6 +68,10 @@ const UNSAFE_ENCODINGS: Readonly<Record<string, (byte: number) => boolean>> = {
   GB18030: byte => byte >= 0x81,
 }
 
+/** Whether a byte begins a character whose second byte may be an ASCII byte. */
+export const isUnsafeLead = (encoding: string): ((byte: number) => boolean) =>
+  UNSAFE_ENCODINGS[encoding] ?? (() => false)
+
 export const isUnsafeEncoding = (encoding: string): boolean => encoding in UNSAFE_ENCODINGS
 
 /**

@@ -1,7 +1,7 @@
 import { readAccess } from '../credentials/access.ts'
 import { databaseName } from '../credentials/sealing.ts'
 import { readBlobColumns } from '../operations/blob-columns.ts'
-import { openBlobFor } from '../operations/open-blob.ts'
+import { openContainer } from '../operations/open-blob.ts'
 import { PgError, queryCanceled } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
@@ -20,7 +20,8 @@ export function columnsReaderFor(
     const clientEncoding = session.parameters.get('client_encoding') ?? 'UTF8'
     const question = { account: copy.url.account, challenge, pid: session.backendPid, database }
     const told = readAccess(Buffer.from(access, 'hex'), proof, question, services.sealingKey)
-    const blob = await openBlobFor(services, copy.url, told.grant, databaseName(Buffer.from(database)))
+    const container = await openContainer(services, copy.url, told.grant, databaseName(Buffer.from(database)))
+    const blob = container.blob(copy.url.path)
     const stop = new AbortController()
     backend.onCancel(() => stop.abort(queryCanceled('user request')))
     const timer =

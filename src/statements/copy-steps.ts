@@ -1,4 +1,7 @@
-import { needsSingleColumn } from '../formats/format.ts'
+import type { Transfer } from '../activity/transfer.ts'
+import { encodeCopyText } from '../formats/copy-text.ts'
+import { needsSingleColumn, resolveFileFormat } from '../formats/format.ts'
+import { CopyFiles } from '../operations/copy-files.ts'
 import { BlobImport } from '../operations/copy-from.ts'
 import type { OpenedCopy } from '../operations/copy-open.ts'
 import { BlobExport } from '../operations/copy-to.ts'
@@ -10,6 +13,8 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { Blob } from '../storage/blob-client.ts'
+import { readBlob } from '../transfer/read-blob.ts'
+import { joinerOf } from './joiner.ts'
 import type { Step } from './script.ts'
 import type { ScriptRun, StepHandler } from './script-run.ts'
 
@@ -18,20 +23,31 @@ const MEBIBYTE = 1024 * 1024
 /** The client's COPY … FROM 'https://…', which the backend runs as COPY FROM STDIN. */
 export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun): StepHandler {
   const { wire, context } = run
+  let files: CopyFiles | undefined
+  const read = (response: Frame, account: Transfer, signal: AbortSignal): AsyncIterable<Buffer> => {
+    const { opened } = run
+    const blob = blobOf(copy, opened, response)
+    const { spool, memory } = context
+    const options = { columns: opened?.columns ?? [], isMatched: copy.isMatched, spool, memory, signal }
+    // PostgreSQL parses the rows.
+    const stages = () => (copy.format.format === 'text' ? [encodeCopyText()] : [])
+    if (opened?.files === undefined)
+      return readBlob(account.counting(blob), { ...options, format: copy.format }, ...stages())
+    files = new CopyFiles(opened.files, joinerOf(copy, context.serverMajorVersion), account)
+    return files.read(
+      options,
+      path => resolveFileFormat(path, copy.format.format, copy.files?.compression ?? 'auto'),
+      stages,
+    )
+  }
   return {
     isOurs: false,
     take(frame) {
       if (frame.code !== BACKEND.copyInResponse) return wire.reply(frame)
-      const { opened } = run
       const account = context.beginTransfer(copy)
       run.account = account
-      run.transfer = new BlobImport(wire, () => account.counting(blobOf(copy, opened, frame)), {
-        format: copy.format,
-        columns: opened?.columns ?? [],
-        isMatched: copy.isMatched,
-        spool: context.spool,
-        memory: context.memory,
-        timeoutMs: opened?.statementTimeoutMs ?? 0,
+      run.transfer = new BlobImport(wire, signal => read(frame, account, signal), {
+        timeoutMs: run.opened?.statementTimeoutMs ?? 0,
         onRows: bytes => account.sawRows(bytes),
       })
     },
@@ -48,8 +64,21 @@ export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun)
       if (told && where && isInRows) told.set('W', where)
       return told
     },
+    placeOf(fields) {
+      const { transfer } = run
+      if (failureOf(run, fields)) {
+        return files && transfer instanceof BlobImport && transfer.begun && fields.has('W')
+          ? transfer.failure?.context
+          : undefined
+      }
+      const line = LINE.exec(fields.get('W')?.toString('latin1') ?? '')?.[1]
+      return line === undefined ? undefined : files?.placeOf(Number(line))
+    },
   }
 }
+
+/** "COPY t, line 7, column a: …", in the server's language. */
+const LINE = /^COPY .*?, \S+ (\d+)(?=$|[,: ])/m
 
 /** The client's COPY … TO 'https://…', which the backend runs as COPY TO STDOUT: it is complete when the blob is committed. */
 export function copyTo({ copy }: Step & { kind: 'copy-to' }, run: ScriptRun): StepHandler {

@@ -272,6 +272,7 @@ export class StatementInterceptor implements Interceptor {
       openCopy: (step, row) => openCopy(services, step, row, { pid: backendPid, database: this.#login.database }),
       spool: { ...services.config, backendPid },
       memory: services.memory,
+      serverMajorVersion: services.serverMajorVersion,
       beginTransfer: copy => services.transfers.begin(copyTransfer(copy, { ...this.#login, pid: backendPid })),
       confirmCommit: async copy => locks.get(copy)?.confirm(),
       encodeError: fields => services.conversions.encodeError(fields, encoding),

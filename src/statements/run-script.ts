@@ -1,7 +1,7 @@
 import { clientLost } from '../operations/calls.ts'
 import { BACKEND, HEADER_LENGTH } from '../protocol/codes.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
-import { errorResponse, readErrorFields } from '../protocol/messages.ts'
+import { type ErrorFields, errorResponse, readErrorFields } from '../protocol/messages.ts'
 import type { Wire } from '../session/wire.ts'
 import type { Step } from './script.ts'
 import type { ScriptContext, ScriptRun, StepHandler } from './script-run.ts'
@@ -71,20 +71,33 @@ async function fail(run: ScriptRun, handler: StepHandler, frame: Frame): Promise
 async function describeError({ context }: ScriptRun, handler: StepHandler, frame: Frame): Promise<Buffer> {
   const fields = readErrorFields(frameBody(frame))
   const better = handler.replaceError(fields)
+  const place = handler.placeOf?.(fields)
   if (better !== undefined) {
     // Where it came is the backend's own to say, in the client's encoding already.
     const where = better.get('W') === fields.get('W') ? better.get('W') : undefined
     const encoded = await context.encodeError(better)
     if (where !== undefined) encoded.set('W', where)
-    return errorResponse(encoded)
+    return errorResponse(await withPlace(encoded, place, context))
   }
   if (fields.has('P')) {
     // Also where the first step is ours: the whole text did not parse.
     context.mapPosition(fields)
   } else if (handler.isOurs) {
     for (const internal of ['W', 'p', 'q']) fields.delete(internal)
-  } else {
+  } else if (place === undefined) {
     return frame.bytes
   }
-  return errorResponse(fields)
+  return errorResponse(await withPlace(fields, place, context))
+}
+
+/** The last line of the context, as the innermost that there is. */
+async function withPlace(
+  fields: ErrorFields,
+  place: string | undefined,
+  { encodeError }: ScriptContext,
+): Promise<ErrorFields> {
+  if (place === undefined) return fields
+  const encoded = await encodeError(new Map([['W', Buffer.from(place)]]))
+  const lines = [fields.get('W'), Buffer.from('\n'), encoded.get('W')].flatMap(line => line ?? [])
+  return fields.set('W', Buffer.concat(lines))
 }

@@ -15,6 +15,7 @@ export interface ScriptContext {
   readonly openCopy: (step: Step & { kind: 'open' }, row: Frame) => Promise<OpenedCopy>
   readonly spool: SpoolOptions
   readonly memory: MemoryBudget
+  readonly serverMajorVersion: number
   readonly beginTransfer: (copy: CopyStatement) => Transfer
   /** The blob is committed: lets the backend's wait for it end. */
   readonly confirmCommit: (copy: CopyStatement) => Promise<void>
@@ -50,4 +51,6 @@ export interface StepHandler {
   complete(frame: Frame): void | Promise<void>
   /** What the client is told instead of an error, where the proxy knows better. */
   replaceError(fields: ErrorFields): ErrorFields | undefined
+  /** Where it came, where the proxy knows more of that than the backend. */
+  placeOf?(fields: ErrorFields): string | undefined
 }

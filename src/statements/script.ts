@@ -104,8 +104,14 @@ export const openText = (copy: CopyStatement, challenge: string): string => {
   const { url, original } = copy
   const values = `${quoteLiteral(url.account)}, ${quoteLiteral(url.container)}, ${quoteLiteral(original)}`
   const call = `azure_storage_private.copy_open(${values}, ${url.sas !== undefined}, '${challenge}')`
-  return `SELECT *${columnsText(copy)}${extraText(copy)} FROM ${call}`
+  return `SELECT *${columnsText(copy)}${filesText(copy)}${extraText(copy)} FROM ${call}`
 }
+
+/** What is read of its row comes by its place. */
+const filesText = (copy: CopyStatement): string =>
+  copy.files === undefined
+    ? ''
+    : `${columnsText(copy) === '' ? ", ''" : ''}, azure_storage_private.file_settings()::pg_catalog.text`
 
 /** Fails where the session has no extras on. */
 function extraText({ extra }: CopyStatement): string {

@@ -151,12 +151,12 @@ function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
 }
 
-function pipelineFor(
+export function pipelineFor(
   endpoints: StorageEndpoints,
   url: string,
   account: string,
   credential: Credential,
-  fault: ReturnType<typeof faultPolicy> | undefined,
+  fault?: ReturnType<typeof faultPolicy> | undefined,
 ): Pipeline {
   // The SDK's types know only of the first of these. Redirects lead where nobody has configured that requests may go.
   const options = {

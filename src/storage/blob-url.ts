@@ -1,12 +1,15 @@
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { ACCOUNT_PLACEHOLDER, knownEndpoint, type StorageEndpoints } from './endpoints.ts'
+import { mayBePattern } from './glob.ts'
 import { checkAccountName, checkBlobPath, checkContainerName } from './names.ts'
 
 export interface BlobUrl {
   readonly account: string
   readonly container: string
   readonly path: string
+  /** The same as a pattern, where it may be one: what is percent-encoded has no meaning in it. */
+  readonly pattern?: string
   /** The query of a URL that carries a shared access signature. A secret, so not enumerable. */
   readonly sas?: string
   /** The URL as it may be shown: without user, password and query. */
@@ -67,13 +70,15 @@ export function parseBlobUrl(text: string, endpoints: StorageEndpoints): BlobUrl
 
   const slash = resource.indexOf('/')
   const container = decodePart(slash < 0 ? resource : resource.slice(0, slash), redacted)
-  const blob = decodePart(slash < 0 ? '' : resource.slice(slash + 1), redacted)
+  const encoded = slash < 0 ? '' : resource.slice(slash + 1)
+  const blob = decodePart(encoded, redacted)
   if (container === '') throw invalidUrl(redacted, 'The URL has no container.')
   if (blob === '') throw invalidUrl(redacted, 'The URL has no path after the container.')
   checkContainerName(container)
   checkBlobPath(blob)
 
-  const url: BlobUrl = { account, container, path: blob, redacted }
+  const pattern = mayBePattern(encoded) ? { pattern: decodePart(withEscapes(encoded), redacted) } : {}
+  const url: BlobUrl = { account, container, path: blob, ...pattern, redacted }
   if (query === undefined) return url
   if (!/(?:^|&)sig=/.test(query)) {
     throw invalidUrl(
@@ -162,6 +167,9 @@ function decodePart(part: string, redacted: string): string {
     )
   }
 }
+
+/** Of characters that mean something in a pattern. */
+const withEscapes = (encoded: string): string => encoded.replace(/%(?:2[1AD]|3F|5[B-E])/gi, '\\$&')
 
 function invalidUrl(redacted: string, detail: string, hint?: string): PgError {
   return new PgError({

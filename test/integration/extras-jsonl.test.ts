@@ -155,6 +155,22 @@ describe.each(servers)('COPY of JSON Lines, with extras on, on PostgreSQL $versi
     expect(rows).toEqual([])
   })
 
+  it('of several files, where a line is told in its own', async () => {
+    await stack.put('many/1.jsonl', '{"id": 1}\n\n')
+    await stack.put('many/2.jsonl.gz', gzipSync('{"id": 2}\n{"id": 3}'))
+    const text = `COPY t (id) FROM '${stack.blobUrl('many/*')}' (FORMAT jsonl)`
+    await stack.client.query(`TRUNCATE t; ${text}`)
+    await stack.client.query(inside(text))
+    const { rows } = await stack.client.query('SELECT string_agg(id::text, $1) AS ids FROM t', [','])
+    expect(rows).toEqual([{ ids: '1,2,3,1,2,3' }])
+    await stack.put('many/2.jsonl.gz', gzipSync('{"id": 2}\n{"id": 3'))
+    for (const statement of [text, inside(text)]) {
+      const error = await errorOf(stack.client.query(statement))
+      expect(error).toMatchObject({ code: '22P02', detail: 'The line ended unexpectedly.' })
+      expect(error.where).toContain('many/2.jsonl.gz, line 2')
+    }
+  })
+
   it('options that say how csv is written are refused', async () => {
     for (const options of ['HEADER', "DELIMITER ','", "NULL 'x'", "ENCODING 'UTF8'", 'COMPRESSION zstd']) {
       const text = `COPY t FROM '${stack.blobUrl('a.jsonl')}' (${options})`

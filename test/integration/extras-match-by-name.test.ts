@@ -128,6 +128,7 @@ describe.each(servers)('COPY FROM with MATCH_BY_NAME, on PostgreSQL $version', s
       [`COPY t (id) FROM '${url}' (HEADER, MATCH_BY_NAME)`, '0A000'],
       [`COPY t FROM '${url}' (FORMAT tsv, HEADER, MATCH_BY_NAME)`, '0A000'],
       [`COPY t TO '${url}' (HEADER, MATCH_BY_NAME)`, '0A000'],
+      [`COPY t FROM '${stack.blobUrl('*.csv')}' (HEADER, MATCH_BY_NAME)`, '0A000'],
       [`COPY t FROM '${url}' (HEADER, MATCH_BY_NAME maybe)`, '42601'],
       [`COPY t FROM '${url}' (HEADER, MATCH_BY_NAME, MATCH_BY_NAME)`, '42601'],
     ] as const) {

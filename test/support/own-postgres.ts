@@ -14,11 +14,18 @@ export interface OwnServer extends PostgresServer {
 
 const HBA = 'host all all 127.0.0.1/32 trust\nhost replication all 127.0.0.1/32 trust\n'
 
-/** A PostgreSQL of the test's own; `dataDir` is a cluster that is there already, a new one without it. */
-export async function startOwnServer(version: 15 | 18, dataDir?: string): Promise<OwnServer> {
+/**
+ * A PostgreSQL of the test's own; `dataDir` is a cluster that is there already, a new one without it. It may have programs
+ * of its own.
+ */
+export async function startOwnServer(
+  version: 15 | 18,
+  dataDir?: string,
+  binaries?: PostgresBinaries,
+): Promise<OwnServer> {
   const dir = dataDir ?? (await createCluster(version))
   const port = await freePort()
-  const options = await optionsOf(version, dir)
+  const options = { ...(await optionsOf(version, dir)), ...(binaries && { binaries }) }
   const start = () =>
     startPostgres(options, {
       port,

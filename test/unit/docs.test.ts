@@ -43,6 +43,10 @@ describe('The journeys in docs/architecture.md', () => {
   })
 })
 
+it.each(['vitest', 'node'])('docs/testing.md quotes the example of %s', name => {
+  expect(read('docs/testing.md')).toContain(`\`\`\`ts\n${read(`test/examples/orders.${name}.test.ts`)}\`\`\``)
+})
+
 describe.each(PAGES)('%s', page => {
   it('names only files that there are', () => {
     const named = Array.from(

@@ -12,6 +12,8 @@ const LAYERS = [
   'healthcheck.ts',
   'console',
   'usual-account.ts',
+  'doctor',
+  'infer',
   'proxy.ts',
   'listener.ts',
   'loopback',

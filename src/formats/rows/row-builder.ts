@@ -7,6 +7,8 @@ export interface RowShape {
   readonly columns: readonly string[]
   /** Puts the line where the row begins before the columns. */
   readonly withLine: boolean
+  /** Behind its number. */
+  readonly afterLine?: Buffer
   /** Columns whose type may refuse even a NULL. */
   readonly domains?: readonly boolean[]
 }
@@ -43,7 +45,8 @@ export class RowBuilder {
     this.#writer = writer
     this.#shape = shape
     this.#skipNext = header
-    this.overhead = HEADER_BYTES + LENGTH_BYTES + LINE_DIGITS + shape.columns.length * LENGTH_BYTES
+    const line = LENGTH_BYTES + LINE_DIGITS + (shape.afterLine?.length ?? 0)
+    this.overhead = HEADER_BYTES + line + shape.columns.length * LENGTH_BYTES
   }
 
   /** The line that is being read, or comes next. */
@@ -65,7 +68,7 @@ export class RowBuilder {
     const writer = this.#writer
     this.line++
     writer.reserve(bytes + this.overhead, this.line)
-    const { columns, withLine } = this.#shape
+    const { columns, withLine, afterLine } = this.#shape
     this.begun = true
     this.fields = 0
     const out = writer.bytes
@@ -76,7 +79,8 @@ export class RowBuilder {
     out[position + 6] = count
     position += HEADER_BYTES
     if (withLine) {
-      const end = writeDigits(out, position + LENGTH_BYTES, this.line)
+      const digits = writeDigits(out, position + LENGTH_BYTES, this.line)
+      const end = digits + (afterLine?.copy(out, digits) ?? 0)
       writeLength(out, position, end - position - LENGTH_BYTES)
       position = end
     }

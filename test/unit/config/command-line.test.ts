@@ -43,7 +43,7 @@ it.each(Object.keys(COMMANDS) as CommandName[])('helps with %s, and names all of
   expect(stdout).toMatch(/^Examples:\n/)
   for (const [, row] of optionsOf(name)) {
     expect(stdout).toContain(variableOf(row))
-    const value = row.alone === undefined ? `<${row.value}>` : `[${row.value}]`
+    const value = row.bare ? '' : row.alone === undefined ? `<${row.value}>` : `[${row.value}]`
     expect(stdout.includes(`--${row.name} ${value}`)).toBe(row.secret !== true)
   }
 })
@@ -64,7 +64,7 @@ it.each([
   [['dev', '--acount', 'x'], "unknown option '--acount' (Did you mean --account?)"],
   [['certificate'], "missing required argument 'directory'"],
   [['certificate', 'dir'], "missing required argument 'host'"],
-  [['healthcheck', '--tls-cert', 'x'], "unknown option '--tls-cert' (it is an option of serve)"],
+  [['healthcheck', '--tls-cert', 'x'], "unknown option '--tls-cert' (it is an option of serve and doctor)"],
   [['serve', '--backend-password', 'x'], "unknown option '--backend-password' (use BLOBGRES_BACKEND_PASSWORD)"],
 ])('refuses %j on one line', (argv, message) => {
   expect(() => parseCommandLine(argv, '')).toThrow(new RegExp(`^${message.replace(/[()?]/g, '\\$&')}$`))

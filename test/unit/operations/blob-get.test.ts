@@ -34,7 +34,9 @@ const request = {
 function read(blob: MemoryBlob, changes: Partial<RowsOfBlob> = {}) {
   const abort = new AbortController()
   const reads = new InterruptedReads()
-  const rows = readBlobRows(services, { ...request, ...changes }, blob, reads, abort.signal)
+  const changed = { ...request, ...changes }
+  const files = { paths: [changed.path], isPattern: false, open: () => blob }
+  const rows = readBlobRows(services, changed, files, reads, abort.signal)
   return { rows, abort, reads }
 }
 

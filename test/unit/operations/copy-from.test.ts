@@ -4,6 +4,7 @@ import { BlobImport } from '../../../src/operations/copy-from.ts'
 import { PgError } from '../../../src/protocol/pg-error.ts'
 import { ConnectionLost } from '../../../src/session/wire.ts'
 import type { Blob } from '../../../src/storage/blob-client.ts'
+import { readBlob } from '../../../src/transfer/read-blob.ts'
 import { MemoryBlob } from '../../support/memory-blob.ts'
 import { ScriptedWire } from '../../support/scripted-wire.ts'
 
@@ -15,13 +16,13 @@ async function* stalled(...chunks: string[]) {
   await new Promise(() => {})
 }
 
-function start(blob: Blob | PgError, { wire = new ScriptedWire([]), timeoutMs = 0, text = false } = {}) {
-  const open = () => {
+function start(blob: Blob | PgError, { wire = new ScriptedWire([]), timeoutMs = 0 } = {}) {
+  const format = { format: 'csv', compression: 'none' } as const
+  const read = (signal: AbortSignal) => {
     if (blob instanceof PgError) throw blob
-    return blob
+    return readBlob(blob, { format, columns: [], spool: {}, memory: new MemoryBudget({}), signal })
   }
-  const format = { format: text ? 'text' : 'csv', compression: 'none' } as const
-  const feed = new BlobImport(wire, open, { format, columns: [], spool: {}, memory: new MemoryBudget({}), timeoutMs })
+  const feed = new BlobImport(wire, read, { timeoutMs })
   return { wire, feed, until: (letter: string) => wire.until(() => wire.sent.includes(letter)) }
 }
 
@@ -29,12 +30,6 @@ it('feeds the rows in order, and then says that there are no more', async () => 
   const { wire, feed, until } = start(new MemoryBlob(['1\n', '2\n', '3\n']))
   await until('c')
   expect([wire.copied, wire.sent, feed.failure, feed.begun]).toEqual(['1\n2\n3\n', ['c', 'H'], undefined, true])
-})
-
-it('makes one row of a text', async () => {
-  const { wire, until } = start(new MemoryBlob(['a\nb', '\\']), { text: true })
-  await until('c')
-  expect(wire.copied).toBe('a\\nb\\\\\n')
 })
 
 it('reads on only when the backend has taken what it was sent', async () => {

@@ -58,9 +58,10 @@ async function run(steps: Step[], lines: Line[], { blob = '', broken, confirm, r
   const transfer = new Transfer(1, {} as TransferFacts, () => {})
   let confirmed = false
   await runScript(wire, steps, {
-    openCopy: async () => ({ blob: () => store, statementTimeoutMs: 0, blockSizeMb: 1, columns: [] }),
+    openCopy: async () => ({ blob: () => store, statementTimeoutMs: 0, blockSizeMb: 1, columns: [], files: undefined }),
     spool: {},
     memory: new MemoryBudget({}),
+    serverMajorVersion: 18,
     beginTransfer: () => transfer,
     confirmCommit: async () => {
       await confirm?.()

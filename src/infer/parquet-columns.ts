@@ -1,0 +1,53 @@
+import type { EngineColumns, EngineType } from '../formats/parquet/engine-messages.ts'
+import { columnNames } from './names.ts'
+import type { InferredColumn } from './sample.ts'
+
+/** PostgreSQL's types, by DuckDB's names of those of a file's columns; of nested ones but lists it is jsonb. */
+const TYPES: Readonly<Record<string, string>> = {
+  BOOLEAN: 'boolean',
+  TINYINT: 'smallint',
+  SMALLINT: 'smallint',
+  UTINYINT: 'smallint',
+  INTEGER: 'integer',
+  USMALLINT: 'integer',
+  BIGINT: 'bigint',
+  UINTEGER: 'bigint',
+  UBIGINT: 'numeric(20,0)',
+  HUGEINT: 'numeric',
+  UHUGEINT: 'numeric',
+  FLOAT: 'real',
+  DOUBLE: 'double precision',
+  BLOB: 'bytea',
+  GEOMETRY: 'bytea',
+  UUID: 'uuid',
+  DATE: 'date',
+  DATE64: 'date',
+  INTERVAL: 'interval',
+  JSON: 'json',
+  VARIANT: 'jsonb',
+  INT96: 'timestamptz',
+  'TIMESTAMP_S UTC': 'timestamptz',
+}
+const DECIMAL = /^DECIMAL\((\d+),\s*(\d+)\)$/
+
+export const parquetColumns = ({ columns }: EngineColumns): InferredColumn[] => {
+  const names = columnNames(columns.map(({ name }) => name))
+  return columns.map(({ type }, i) => ({ name: names[i] as string, type: typeOf(type) }))
+}
+
+function typeOf(type: EngineType): string {
+  if (type.kind === 'scalar') return scalarType(type.name)
+  // A list of lists may hold some of different lengths, which no array does.
+  return type.kind === 'list' && type.element.kind === 'scalar' ? `${scalarType(type.element.name)}[]` : 'jsonb'
+}
+
+function scalarType(name: string): string {
+  const [, precision, scale] = DECIMAL.exec(name) ?? []
+  if (scale !== undefined) return `numeric(${precision},${scale})`
+  if (name.startsWith('DURATION')) return 'interval'
+  if (name.startsWith('TIMESTAMP'))
+    return TYPES[name] ?? (name.endsWith('WITH TIME ZONE') ? 'timestamptz' : 'timestamp')
+  // One that is adjusted to UTC has no date, so no zone but that.
+  if (name.startsWith('TIME')) return 'time'
+  return TYPES[name] ?? 'text'
+}

@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest'
+import { parseCommandLine } from '../../../src/config/command-line.ts'
+import { readDevConfig } from '../../../src/config/dev-config.ts'
+
+const read = (...argv: readonly string[]) => {
+  const asked = parseCommandLine(['dev', ...argv], '')
+  return readDevConfig('flags' in asked ? asked.flags : {})
+}
+
+it('has free ports for all with --port 0, and the usual ones without', () => {
+  expect(read()).toMatchObject({ listen: { port: 5433 }, azuritePort: 10000 })
+  expect(read('--port', '0')).toMatchObject({ listen: { host: '127.0.0.1', port: 0 }, azuritePort: 0 })
+  expect(read('--port', '0', '--azurite-port', '10001')).toMatchObject({ azuritePort: 10001 })
+  expect(read('--port', '6000', '--listen', '0.0.0.0:1')).toMatchObject({
+    listen: { host: '0.0.0.0', port: 6000 },
+    azuritePort: 10000,
+  })
+})
+
+it('knows no accounts elsewhere, whatever variables say, but those of --storage-endpoint', () => {
+  const connection = { AZURE_STORAGE_CONNECTION_STRING: 'AccountName=mine;AccountKey=YWJj' }
+  expect(readDevConfig({}, connection)).toMatchObject({ accounts: ['mine'] })
+  expect(readDevConfig({}, connection).storageEndpoints).toBeUndefined()
+  const one = read('--storage-endpoint', 'there=https://there.example').storageEndpoints
+  expect(one).toEqual({ defaultTemplate: undefined, accounts: new Map([['there', 'https://there.example']]) })
+  const all = read('--storage-endpoint', 'https://{account}.example').storageEndpoints
+  expect(all?.defaultTemplate).toBe('https://{account}.example')
+})
+
+it('takes --data for --data-dir, and names of containers', () => {
+  expect(read('--data', '/tmp/x', '--containers', 'one, $web')).toMatchObject({
+    dataDir: '/tmp/x',
+    containers: ['one', '$web'],
+  })
+  expect(() => read('--containers', 'One')).toThrow('--containers: "One" is not the name of a container')
+})
