@@ -9,6 +9,7 @@ export const SQLSTATE = {
   dataException: '22000',
   characterNotInRepertoire: '22021',
   invalidParameterValue: '22023',
+  invalidTextRepresentation: '22P02',
   invalidBinaryRepresentation: '22P03',
   badCopyFileFormat: '22P04',
   untranslatableCharacter: '22P05',
