@@ -126,12 +126,12 @@ async function* readAsText(
   }
 }
 
-/** Has PostgreSQL judge what a COPY TO says; a standby, which takes no table, of a query instead. @throws PgError */
+/** Has PostgreSQL judge what a COPY TO says; of a query where it is one, or a standby, which takes no table. @throws PgError */
 export async function checkCopyTo({ server }: Services, copy: ServerCopy, signal: AbortSignal): Promise<void> {
   const judge = async (admin: Client, source: string): Promise<void> => {
     for await (const _ of admin.query(copyTo(`COPY ${source} TO STDOUT ${options(copy)}`)));
   }
-  if (!server.isStandby) {
+  if (!server.isStandby && copy.plan.query === null) {
     await withTableAlike(server.backend, copy, signal, admin => judge(admin, `${tableAlike(copy)}${list(copy)}`))
     return
   }
