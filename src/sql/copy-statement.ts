@@ -8,8 +8,7 @@ import { readCopyOptions, type WrittenOption, writeCopyOptions } from './copy-op
 import { decodeText, isAscii, isDecodable, UndecodedText } from './encoding.ts'
 import { type ExtraOptions, readExtras } from './extra-options.ts'
 import { type FilePattern, filePattern } from './file-pattern.ts'
-import type { SqlSettings } from './query-text.ts'
-import { isUnsafeEncoding, type RawStatement, type Token } from './query-text.ts'
+import { isUnsafeEncoding, type RawStatement, type SqlSettings, type Token } from './query-text.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
 import { Rewrite } from './rewrite.ts'
 
@@ -88,12 +87,6 @@ export function readCopyStatement(
   const url = parseBlobUrl(readUrl(node.filename ?? '', text.slice(file.start, file.end), settings), settings.endpoints)
   const options = readCopyOptions(node.options ?? [], raw.offsetOf)
   const format = resolveFormat(url.path, options.format, options.compression)
-  if (node.query && !('SelectStmt' in node.query) && format.format === 'parquet') {
-    throw new PgError({
-      message: 'azure_storage: COPY to Parquet can take its rows from a SELECT alone',
-      code: SQLSTATE.featureNotSupported,
-    })
-  }
   const extraOptions = readExtras(options.extras, { direction, ...format })
   const relation = relationToken(node, raw, text)
   const query = readQuery(node, tokens.slice(0, keyword), text)
@@ -109,7 +102,7 @@ export function readCopyStatement(
     query,
     extra: settings.extras ? undefined : (query && noQuery()) || extraOptions.unknown,
     extraOptions: extraOptions.read,
-    failure: extraOptions.failure,
+    failure: query && !query.isSelect && format.format === 'parquet' ? noSelect() : extraOptions.failure,
     files: node.is_from ? filePattern(url, options, settings.encoding) : undefined,
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
@@ -139,6 +132,11 @@ const noQuery = (): PgErrorFields => ({
   message: 'azure_storage: Query is not supported while copying data to blob storage',
   code: SQLSTATE.featureNotSupported,
   hint: 'Create a view for the query and copy the view.',
+})
+
+const noSelect = (): PgErrorFields => ({
+  message: 'azure_storage: COPY to Parquet can take its rows from a SELECT alone',
+  code: SQLSTATE.featureNotSupported,
 })
 
 function readCondition(root: object): Condition {
