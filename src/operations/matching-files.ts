@@ -4,6 +4,7 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import { mayBePattern, type Pattern, parsePattern } from '../storage/glob.ts'
+import { compareNames, sortNames } from '../storage/name-order.ts'
 import { checkBlobPath } from '../storage/names.ts'
 import type { BlobAccess, Container } from './open-blob.ts'
 
@@ -81,38 +82,39 @@ export async function findFiles(
   signal: AbortSignal,
 ): Promise<FoundFiles> {
   const found: string[] = []
+  const pause = turns(signal)
   let bytes = 0
-  let turn = performance.now()
+  let inOrder = true
   try {
     for await (const page of container.list(pattern.prefix, signal)) {
       for (const { path, bytes: size } of page) {
-        if (performance.now() - turn > TURN_MS) {
-          await nextTurn()
-          signal.throwIfAborted()
-          turn = performance.now()
-        }
+        await pause()
         if (!pattern.matches(path)) continue
         if (found.length === maxFiles) throw tooMany(container, written, maxFiles)
+        // The service's own order is another, for what is beyond ASCII.
+        inOrder &&= compareNames(found.at(-1) ?? '', path) <= 0
         found.push(path)
         bytes += size
       }
     }
+    if (found.length === 0) throw none(container, written)
+    return { paths: inOrder ? found : await sortNames(found, pause), bytes }
   } catch (error) {
     throw signal.aborted ? signal.reason : withHint(error)
   }
-  if (found.length === 0) throw none(container, written)
-  return { paths: isInOrder(found) ? found : inOrder(found), bytes }
 }
 
-/** As the service lists them, but for what is beyond ASCII. */
-const isInOrder = (paths: readonly string[]): boolean =>
-  paths.every((path, i) => i === 0 || ((paths[i - 1] as string) < path && !/[\ud800-\uffff]/.test(path)))
-
-const inOrder = (paths: readonly string[]): string[] =>
-  paths
-    .map(path => ({ path, bytes: Buffer.from(path) }))
-    .sort((a, b) => a.bytes.compare(b.bytes))
-    .map(({ path }) => path)
+/** Gives others their turn, when it is time. */
+function turns(signal: AbortSignal): () => Promise<void> | undefined {
+  let since = performance.now()
+  return () => {
+    if (performance.now() - since <= TURN_MS) return undefined
+    return nextTurn().then(() => {
+      signal.throwIfAborted()
+      since = performance.now()
+    })
+  }
+}
 
 function none({ name }: Container, pattern: string): PgError {
   return new PgError({
