@@ -2,14 +2,21 @@ import type { Transfer, TransferFacts } from '../activity/transfer.ts'
 import { resolveFormat } from '../formats/format.ts'
 import type { CallOrigin } from '../operations/calls.ts'
 import type { RowsOfBlob } from '../operations/rows-of-blob.ts'
+import { checkAccountName, checkBlobPath, checkContainerName } from '../storage/names.ts'
 
-/** What a function has asked for, as a transfer. `verb`: GET reads, OPEN writes. @throws PgError for an unknown format */
+/**
+ * What a function has asked for, as a transfer. `verb`: GET reads, OPEN writes. Who has ended is kept, so names are no longer
+ * than they may be. @throws PgError for them, and for an unknown format
+ */
 export function functionTransfer(
   verb: 'GET' | 'OPEN',
   { call, account, container, path, coder, compression }: RowsOfBlob,
   isCopy: boolean,
   proxyId: string,
 ): TransferFacts {
+  checkAccountName(account)
+  checkContainerName(container)
+  checkBlobPath(path)
   return {
     session: sessionOf(call, proxyId),
     pid: call.pid,
