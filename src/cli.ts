@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { type Invocation, parseCommandLine } from './config/command-line.ts'
 import { readConfig } from './config/config.ts'
@@ -12,6 +11,7 @@ import { isAnswering } from './healthcheck.ts'
 import { createLogger } from './log.ts'
 import { DumpUnwrapper } from './sql/unwrap-dump.ts'
 import { trusting } from './storage/endpoints.ts'
+import { packageVersion } from './version.ts'
 
 /** Something that runs until it is told to end, or fails on its own. */
 interface Service {
@@ -157,10 +157,6 @@ async function run(start: (flags: Flags) => Promise<Service>, flags: Flags): Pro
   return 0
 }
 
-function version(): string {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
-}
-
 /** Resolves with the exit status. */
 async function execute({ command, flags, args }: Invocation): Promise<number> {
   if (process.platform === 'win32') throw new Error('Blobgres does not run on Windows itself: use WSL2 or Docker')
@@ -200,7 +196,7 @@ function describe(error: unknown): string {
 }
 
 try {
-  const asked = parseCommandLine(process.argv.slice(2), version())
+  const asked = parseCommandLine(process.argv.slice(2), packageVersion())
   process.exit('status' in asked ? asked.status : await execute(asked))
 } catch (error) {
   process.stderr.write(`blobgres: ${describe(error)}\n`)

@@ -1,6 +1,8 @@
 import type net from 'node:net'
 import type tls from 'node:tls'
 import type { LiveSession, SessionFacts } from './activity/sessions.ts'
+import { AdminInterceptor } from './admin/admin-interceptor.ts'
+import { AdminDatabaseName } from './admin/database-name.ts'
 import type { BackendConfig } from './config/backend-url.ts'
 import {
   attachReader,
@@ -12,12 +14,18 @@ import {
 import { backendTls } from './connection/backend-tls.ts'
 import { lingeringClose } from './connection/lingering-close.ts'
 import { logInSecurely } from './connection/secure-login.ts'
-import { addParameter, isReplication, readStartupRequest, type StartupRequest } from './connection/startup.ts'
+import {
+  addParameter,
+  isReplication,
+  readStartupRequest,
+  type StartupRequest,
+  withDatabase,
+} from './connection/startup.ts'
 import { checkStartupSettings } from './connection/startup-settings.ts'
 import type { Logger } from './log.ts'
 import { LoopbackService } from './loopback/service.ts'
 import type { Calls } from './operations/calls.ts'
-import { fatalError } from './protocol/messages.ts'
+import { fatalError, notice } from './protocol/messages.ts'
 import { PgError, ProtocolError } from './protocol/pg-error.ts'
 import { SQLSTATE } from './protocol/sqlstate.ts'
 import type { Services } from './services.ts'
@@ -36,7 +44,13 @@ const SHUTTING_DOWN = new PgError({
   code: SQLSTATE.cannotConnectNow,
 })
 
-type SessionRequest = StartupRequest & { readonly kind: 'startup' }
+const NO_ADMIN = new PgError({
+  message: 'blobgres: only superusers may use the admin database',
+  code: SQLSTATE.insufficientPrivilege,
+})
+
+/** `isAdmin`: it is for the proxy itself; the packet asks for a database in which the server lets its client in. */
+type SessionRequest = StartupRequest & { readonly kind: 'startup'; readonly isAdmin?: boolean }
 
 /** Takes client connections from their first byte to their session, and knows the sessions there are. */
 export class Listener {
@@ -44,6 +58,7 @@ export class Listener {
   readonly #secureContext: tls.SecureContext | undefined
   readonly #loopback: LoopbackService
   readonly #log: Logger
+  readonly #adminName: AdminDatabaseName
   readonly #starting = new Set<net.Socket>()
   readonly #sessions = new Set<Session>()
   #nextId = 1
@@ -57,6 +72,7 @@ export class Listener {
     log: Logger,
   ) {
     this.#services = services
+    this.#adminName = new AdminDatabaseName(services.server)
     this.#secureContext = secureContext
     this.#loopback = loopback
     this.#log = log
@@ -128,8 +144,14 @@ export class Listener {
     if (LoopbackService.isLoopback(request.parameters)) this.#loopback.accept(request.socket, request.parameters, log)
     else if (this.#draining) refuse(request.socket, SHUTTING_DOWN)
     else if (wrong) refuse(request.socket, new PgError(wrong))
-    else await this.#logIn(request, id, log, signal)
+    else await this.#logIn(await this.#asAdmin(request), id, log, signal)
     this.#starting.delete(accepted)
+  }
+
+  async #asAdmin(request: SessionRequest): Promise<SessionRequest> {
+    const { packet, parameters } = request
+    if (isReplication(parameters) || !(await this.#adminName.isMeant(parameters.get('database')))) return request
+    return { ...request, packet: withDatabase(packet, this.#services.server.backend.database), isAdmin: true }
   }
 
   async #logIn(request: SessionRequest, id: number, log: Logger, signal: AbortSignal): Promise<void> {
@@ -165,7 +187,7 @@ export class Listener {
   }
 
   #open(
-    { socket: client, parameters }: SessionRequest,
+    { socket: client, parameters, isAdmin }: SessionRequest,
     id: number,
     name: string,
     startupPacket: Buffer,
@@ -189,6 +211,7 @@ export class Listener {
         key = received
         pid = key.readInt32BE(0)
         cancels.add(key, backend, session)
+        if (isAdmin && session.parameters.get('is_superuser') !== 'on') session.close(fatalError(NO_ADMIN))
         this.#loopback.heard(session.parameters.get('in_hot_standby'))
         log.setBindings({ backend: pid })
         log.debug({ user: parameters.get('user'), database: parameters.get('database') }, 'login complete')
@@ -210,7 +233,11 @@ export class Listener {
     const facts = { id, user, database, client: addressOf(client), since: new Date() }
     this.#services.sessions.add(liveSession(facts, session, calls))
     if (isReplication(parameters)) return
-    session.intercept(new StatementInterceptor(session, this.#services, { id, user, database, backend }))
+    session.intercept(
+      isAdmin
+        ? new AdminInterceptor(session, this.#services)
+        : new StatementInterceptor(session, this.#services, { id, user, database, backend }),
+    )
   }
 
   async #cancel(packet: Buffer): Promise<void> {
@@ -237,6 +264,7 @@ function liveSession(facts: SessionFacts, session: Session, calls: Calls): LiveS
       calls.cancel(session.backendPid)
       session.cancelled()
     },
+    notify: text => session.notify(notice(text)),
   }
 }
 

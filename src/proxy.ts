@@ -1,6 +1,7 @@
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { createSecureContext } from 'node:tls'
+import { Progress } from './activity/progress.ts'
 import { Sessions } from './activity/sessions.ts'
 import { Transfers } from './activity/transfers.ts'
 import { Conversions } from './backend/conversions.ts'
@@ -65,6 +66,7 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
 
 async function prepareServices(config: Config, log: Logger): Promise<Services> {
   const server = await ServerState.of(config, log)
+  const sessions = new Sessions()
   return {
     config,
     server,
@@ -78,7 +80,8 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     texts: new TextReader(),
     conversions: new Conversions(server),
     memory: new MemoryBudget(config),
-    sessions: new Sessions(),
+    sessions,
+    progress: new Progress(sessions, config.progress),
     transfers: new Transfers(log),
     faults: hasOwnSchema(config) ? new Faults(log) : undefined,
   }

@@ -1,3 +1,4 @@
+import type { Progress } from './activity/progress.ts'
 import type { Sessions } from './activity/sessions.ts'
 import type { Transfers } from './activity/transfers.ts'
 import type { Conversions } from './backend/conversions.ts'
@@ -22,6 +23,7 @@ export interface Services {
   readonly memory: MemoryBudget
   readonly sessions: Sessions
   readonly transfers: Transfers
+  readonly progress: Progress
   /** Undefined where nobody may ask for any. */
   readonly faults: Faults | undefined
 }

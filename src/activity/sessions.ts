@@ -19,6 +19,8 @@ export interface LiveSession {
   readonly state: SessionState
   /** Asks for what it does to be cancelled, as its client could. */
   cancel(): Promise<void>
+  /** Sends its client a notice, in ASCII; unless that would have to wait. */
+  notify(text: string): void
 }
 
 /** The sessions that clients have through this proxy. */

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from '../log.ts'
+import { addTo, noTotals, type Totals } from './totals.ts'
 import { Transfer, type TransferFacts } from './transfer.ts'
 
 const KEPT = 100
@@ -10,6 +11,8 @@ export class Transfers {
   readonly #log: Logger
   readonly #live = new Set<Transfer>()
   #finished: Transfer[] = []
+  /** Of those that have ended, since the proxy was started. */
+  readonly totals: Readonly<Record<Transfer['facts']['direction'], Totals>> = { import: noTotals(), export: noTotals() }
   #nextId = 1
 
   constructor(log: Logger) {
@@ -36,6 +39,7 @@ export class Transfers {
 
   #ended(transfer: Transfer): void {
     this.#live.delete(transfer)
+    addTo(this.totals[transfer.facts.direction], transfer)
     this.#finished = [...this.#finished.slice(-(KEPT - 1)), transfer]
     const { bytes, rows, ms, end } = transfer
     const ended = { bytes, rows, ms: Math.round(ms), outcome: end?.outcome, sqlstate: end?.sqlstate }

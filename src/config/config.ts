@@ -25,6 +25,8 @@ export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
   readonly extras?: boolean
   /** The schema `blobgres` is there whatever `extras` says, as in the dev stack. */
   readonly ownSchema?: boolean
+  /** Sessions get notices of progress unless they have said otherwise. */
+  readonly progress?: boolean
   readonly logLevel: LogLevel
   readonly drainTimeoutMs: number
   /** Default: as many as there are cores. */

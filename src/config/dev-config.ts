@@ -37,6 +37,7 @@ export interface DevConfig {
   readonly initScripts?: string
   readonly strictAzure?: boolean
   readonly extras?: boolean
+  readonly progress?: boolean
   /** The server parameter azure.extensions. */
   readonly azureExtensions: string
   readonly logLevel: LogLevel

@@ -5,21 +5,13 @@ import { ADMIN_OPTIONS } from './admin-options.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import type { CommandName } from './commands.ts'
 import { CREDENTIAL_KEY_LENGTH, parseCredentialKey, parseRowSize } from './option-values.ts'
+import { SESSION_OPTIONS } from './session-options.ts'
 import { STACK_OPTIONS } from './stack-options.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
 import { readCertificates } from './tls-files.ts'
 import { TOOL_OPTIONS } from './tool-options.ts'
 import { type Environment, usualBackend, usualEndpoint, usualPassword } from './usual-variables.ts'
-import {
-  type Given,
-  parseAddress,
-  parseBytes,
-  parseCount,
-  parseOneOf,
-  parseSeconds,
-  parseSwitch,
-  parseText,
-} from './values.ts'
+import { type Given, parseAddress, parseBytes, parseCount, parseOneOf, parseSeconds, parseText } from './values.ts'
 
 /** What looks at a server as the proxy does. */
 const SERVING = ['serve', 'doctor'] as const
@@ -212,36 +204,7 @@ export const OPTIONS = {
   ...STACK_OPTIONS,
   ...TOOL_OPTIONS,
   ...ADMIN_OPTIONS,
-  strictAzure: {
-    name: 'strict-azure',
-    commands: [...SERVING, 'dev'],
-    value: 'on|off',
-    alone: 'on',
-    parse: parseSwitch,
-    otherwise: 'off',
-    description:
-      'refuse `CREATE` and `DROP EXTENSION` of what the setting `azure.extensions` lacks, as Azure does; and of ' +
-      '`azure_storage` where `shared_preload_libraries` lacks it',
-  },
-  extras: {
-    name: 'extras',
-    commands: [...SERVING, 'dev'],
-    value: 'on|off',
-    alone: 'on',
-    parse: parseSwitch,
-    otherwise: 'off',
-    description:
-      "what Azure's own does not have, in every session: [docs/extras.md](docs/extras.md); without it, in those that " +
-      '`SET blobgres.extras = on`',
-  },
-  azureExtensions: {
-    name: 'azure-extensions',
-    commands: ['dev'],
-    value: 'names',
-    parse: parseText,
-    default: 'azure_storage',
-    description: 'the setting `azure.extensions`: what `--strict-azure` allows',
-  },
+  ...SESSION_OPTIONS,
   logLevel: {
     name: 'log-level',
     commands: [...SERVING, 'dev'],

@@ -89,6 +89,16 @@ export function addParameter(packet: Buffer, name: string, value: string): Buffe
   return added
 }
 
+/** A startup packet for another database; it names one. */
+export function withDatabase(packet: Buffer, database: string): Buffer {
+  const words = packet.toString('latin1', 8).split('\0')
+  const at = words.findIndex((word, i) => i % 2 === 0 && word === 'database')
+  words[at + 1] = Buffer.from(database).toString('latin1')
+  const changed = Buffer.concat([packet.subarray(0, 8), Buffer.from(words.join('\0'), 'latin1')])
+  changed.writeInt32BE(changed.length, 0)
+  return changed
+}
+
 function readParameters(packet: Buffer): Map<string, string> {
   const words = packet.subarray(8).toString('utf8').split('\0')
   const parameters = new Map<string, string>()

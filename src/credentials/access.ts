@@ -20,6 +20,8 @@ export interface Access {
   readonly grant: Grant | undefined
   readonly statementTimeoutMs: number
   readonly blockSizeMb: number
+  /** Whether the session wants notices of progress; undefined: it has not said so. */
+  readonly progress: boolean | undefined
 }
 
 /** What the proxy has asked for, and of whom. */
@@ -58,8 +60,12 @@ export function readAccess(text: Buffer, proof: string, question: AccessQuestion
     grant: readGrant(told.grant, account),
     statementTimeoutMs: Number(told.statement_timeout_ms),
     blockSizeMb: Number(told.block_size_mb),
+    progress: readWish(told.progress),
   }
 }
+
+/** JSON's null: undefined. */
+export const readWish = (value: unknown): boolean | undefined => (typeof value === 'boolean' ? value : undefined)
 
 /** `value` is JSON's null for anonymous access. @throws PgError where it is not what the extension writes. */
 export function readGrant(value: unknown, account: string): Grant | undefined {

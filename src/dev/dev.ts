@@ -212,6 +212,7 @@ function proxyConfig(config: DevConfig, servers: Servers, accounts: readonly Sto
     azureCredential: 'emulated',
     strictAzure: config.strictAzure === true,
     extras: config.extras === true,
+    progress: config.progress === true,
     ownSchema: true,
     logLevel: config.logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,

@@ -220,7 +220,7 @@ async function connectOwn(backend: BackendConfig): Promise<Client> {
     // Not there yet, it seems; a better reason shows now.
     const admin = await connectAdmin(backend, SUPERUSER.database)
     try {
-      await admin.query(`CREATE DATABASE ${OWN_DATABASE} TEMPLATE template0 STRATEGY file_copy`)
+      await admin.query(`CREATE DATABASE ${OWN_DATABASE} TEMPLATE template0`)
       await admin.query(`REVOKE CONNECT ON DATABASE ${OWN_DATABASE} FROM PUBLIC`)
     } finally {
       await admin.end()

@@ -18,6 +18,23 @@ BEGIN
 END
 $function$;
 
+-- The same before the COPY, for a look at its blob: access and proof, or NULL where copy_open() has something to say.
+CREATE OR REPLACE FUNCTION azure_storage_private.copy_look(
+  account_name text, container_name text, own_credentials boolean, is_extra boolean, challenge text
+) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF NOT azure_storage_private.setting_on('enable_copy_command') OR is_extra AND NOT azure_storage_private.extras_on() THEN
+    RETURN NULL;
+  END IF;
+  RETURN (SELECT concat_ws(' ', a.access, a.proof)
+    FROM azure_storage_private.caller AS c,
+      azure_storage_private.copy_access(c, account_name, container_name, own_credentials, challenge) AS a);
+EXCEPTION WHEN OTHERS THEN
+  RETURN NULL;
+END
+$function$;
+
 -- What is proved is a JSON text, byte for byte; see storage/access.ts.
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_access(
   caller azure_storage_private.caller, account text, container text, own_credentials boolean, challenge text,
@@ -34,7 +51,8 @@ BEGIN
   told := jsonb_build_object('account', account, 'grant', granted, 'pid', pg_backend_pid(),
     'database', azure_storage_private.database_in_hex(),
     'statement_timeout_ms', azure_storage_private.statement_timeout_ms(),
-    'block_size_mb', azure_storage_private.block_size_mb());
+    'block_size_mb', azure_storage_private.block_size_mb(),
+    'progress', azure_storage_private.progress_wanted());
   access := encode(convert_to(told, 'UTF8'), 'hex');
   proof := azure_storage_private.proof('blobgres/2 access', challenge, told);
 END

@@ -260,7 +260,8 @@ DECLARE
       'user_in_hex', encode(convert_to(session_user::text, getdatabaseencoding()), 'hex'),
       'database', current_database(),
       'database_in_hex', azure_storage_private.database_in_hex(),
-      'block_size_mb', azure_storage_private.block_size_mb()));
+      'block_size_mb', azure_storage_private.block_size_mb(),
+      'progress', azure_storage_private.progress_wanted()));
 BEGIN
   RETURN concat_ws(' ', verb,
     azure_storage_private.proof('blobgres/2 request', nonces[1], nonces[2], verb, content),
@@ -294,4 +295,5 @@ $function$;
 
 -- Of settings.sql, what only these functions need.
 REVOKE ALL ON FUNCTION azure_storage_private.check_account_name, azure_storage_private.check_container_name,
-  azure_storage_private.block_size_mb, azure_storage_private.statement_timeout_ms FROM PUBLIC;
+  azure_storage_private.block_size_mb, azure_storage_private.statement_timeout_ms,
+  azure_storage_private.progress_wanted FROM PUBLIC;

@@ -38,6 +38,17 @@ BEGIN
 END
 $function$;
 
+-- Whether the client wants notices of progress, and would see them. NULL: it has not said so.
+CREATE OR REPLACE FUNCTION azure_storage_private.progress_wanted() RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF current_setting('client_min_messages') IN ('warning', 'error') THEN RETURN false; END IF;
+  RETURN nullif(current_setting('blobgres.progress', true), '')::boolean;
+EXCEPTION WHEN invalid_text_representation THEN
+  RAISE EXCEPTION 'parameter "blobgres.progress" requires a Boolean value' USING ERRCODE = 'invalid_parameter_value';
+END
+$function$;
+
 -- Azure's own limit of a block is 4000 MiB.
 CREATE OR REPLACE FUNCTION azure_storage_private.block_size_mb() RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$

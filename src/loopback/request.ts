@@ -1,4 +1,4 @@
-import { readGrant } from '../credentials/access.ts'
+import { readGrant, readWish } from '../credentials/access.ts'
 import { databaseName } from '../credentials/sealing.ts'
 import type { Shape } from '../formats/parquet/shape.ts'
 import { readSealRequest, type SealRequest } from '../operations/account-add.ts'
@@ -13,10 +13,11 @@ import { readTextToRead, type TextToRead } from './server-copies.ts'
 type Fields = ProvedRequest['fields']
 
 export type Request =
-  | { readonly verb: 'PING' }
+  | { readonly verb: 'PING' | 'TRANSFERS' }
   | { readonly verb: 'CANCEL'; readonly sessions: readonly string[] }
   | ({ readonly verb: 'LIST'; readonly prefix: string } & Target)
   | ({ readonly verb: 'GET' } & RowsRequest)
+  | ({ readonly verb: 'NAMES' } & RowsRequest)
   | ({ readonly verb: 'OPEN' } & RowsRequest)
   | ({ readonly verb: 'READ' } & TextToRead)
   | ({ readonly verb: 'SEAL' } & SealRequest)
@@ -48,16 +49,18 @@ export function readMessage(body: Buffer): Message {
 export function readRequest({ verb, fields }: ProvedRequest): Request {
   switch (verb) {
     case 'PING':
+    case 'TRANSFERS':
       return { verb }
     case 'CANCEL':
       return { verb, sessions: list(fields.sessions).map(text) }
     case 'LIST':
       return { verb, ...readTarget(fields), prefix: text(fields.prefix) }
     case 'GET':
+    case 'NAMES':
     case 'OPEN':
       return {
         verb,
-        ...readRowsOfBlob(fields, verb === 'GET' ? fields.decoder : fields.encoder),
+        ...readRowsOfBlob(fields, verb === 'OPEN' ? fields.encoder : fields.decoder),
         copy: typeof fields.copy === 'object' && fields.copy !== null ? (fields.copy as Fields) : undefined,
       }
     case 'READ':
@@ -101,7 +104,7 @@ function readColumn(column: unknown): Column {
 
 function readTarget(fields: Fields): Target {
   const call = fields.call as Record<
-    'pid' | 'session' | 'statement' | 'timeout_ms' | 'user_in_hex' | 'database' | 'block_size_mb',
+    'pid' | 'session' | 'statement' | 'timeout_ms' | 'user_in_hex' | 'database' | 'block_size_mb' | 'progress',
     unknown
   >
   const account = text(fields.account)
@@ -114,6 +117,7 @@ function readTarget(fields: Fields): Target {
       user: decodeText(Buffer.from(String(call.user_in_hex), 'hex').toString('latin1'), String(fields.encoding)),
       database: String(call.database),
       blockSizeMb: Number(call.block_size_mb),
+      progress: readWish(call.progress),
     },
     databaseName: databaseOf(fields),
     account,

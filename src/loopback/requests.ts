@@ -9,19 +9,20 @@ import type { InterruptedReads } from '../operations/interrupted-reads.ts'
 import { filesOf } from '../operations/matching-files.ts'
 import { openContainer } from '../operations/open-blob.ts'
 import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
-import { checkCopyTo, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
+import { checkCopyTo, readCopyColumns, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
 import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import type { Cancels } from './cancels.ts'
 import { answerFaults, FAULT_COLUMNS } from './fault-requests.ts'
-import { functionTransfer, transferred } from './function-transfer.ts'
+import { beginTransfer, transferred } from './function-transfer.ts'
 import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRows, rowDescription } from './rows.ts'
 import { RowsMemory } from './rows-memory.ts'
-import { readServerCopy, readText, type TextPart } from './server-copies.ts'
+import { readServerCopy, readText } from './server-copies.ts'
+import { transferRows } from './transfer-rows.ts'
 
 /** What all loopback connections of a proxy share. */
 export interface LoopbackServices extends Services {
@@ -126,7 +127,11 @@ export class Requests {
   }
 
   #row(values: readonly (string | undefined)[]): Promise<Buffer> {
-    return dataRows([values], this.#encoding, this.#services.conversions)
+    return this.#rows([values])
+  }
+
+  #rows(rows: readonly (readonly (string | undefined)[])[]): Promise<Buffer> {
+    return dataRows(rows, this.#encoding, this.#services.conversions)
   }
 
   /** The connection is over: nothing of it is to go on. */
@@ -143,6 +148,10 @@ export class Requests {
         yield rowDescription(['proxy'])
         yield await this.#row([this.#services.proxyId])
         break
+      case 'TRANSFERS':
+        yield rowDescription(['transfer'])
+        for (const row of transferRows(this.#services.transfers)) yield await this.#row(row)
+        break
       case 'CANCEL':
         yield rowDescription(['session'])
         for (const session of request.sessions) {
@@ -150,15 +159,21 @@ export class Requests {
         }
         break
       case 'LIST':
-        yield* this.#list(request)
+        yield rowDescription(LIST_COLUMNS)
+        yield* this.#during(request, signal => this.#listed(request, signal))
         break
       case 'GET':
         yield* this.#get(request)
         break
-      case 'READ':
-        yield rowDescription(['part'])
-        yield* this.#parts(await readText(request, this.#services, this.#closed.signal))
+      case 'NAMES':
+        yield* this.#names(request)
         break
+      case 'READ': {
+        yield rowDescription(['part'])
+        const parts = await readText(request, this.#services, this.#closed.signal)
+        yield await this.#rows(parts.map(part => [JSON.stringify(part)]))
+        break
+      }
       case 'SEAL': {
         const { sealingKey } = this.#services
         const sealed = await sealForAccount(request, sealingKey)
@@ -176,27 +191,15 @@ export class Requests {
       case 'CLEAR':
       case 'FAULTS':
         yield rowDescription(FAULT_COLUMNS)
-        yield await dataRows(answerFaults(request, this.#services.faults), this.#encoding, this.#services.conversions)
+        yield await this.#rows(answerFaults(request, this.#services.faults))
         break
       default:
         request satisfies never
     }
   }
 
-  async *#parts(parts: readonly TextPart[]): AsyncGenerator<Buffer> {
-    const rows = parts.map(part => [JSON.stringify(part)])
-    yield await dataRows(rows, this.#encoding, this.#services.conversions)
-  }
-
-  async *#list(request: Request & { verb: 'LIST' }): AsyncGenerator<Buffer> {
-    yield rowDescription(LIST_COLUMNS)
-    yield* this.#during(request, signal => this.#listed(request, signal))
-  }
-
   async *#listed(request: ListRequest, signal: AbortSignal): AsyncGenerator<Buffer> {
-    for await (const rows of listRows(this.#services, request, signal)) {
-      yield await dataRows(rows, this.#encoding, this.#services.conversions)
-    }
+    for await (const rows of listRows(this.#services, request, signal)) yield await this.#rows(rows)
   }
 
   async *#get(request: Request & { verb: 'GET' }): AsyncGenerator<Buffer> {
@@ -206,7 +209,7 @@ export class Requests {
     yield* this.#during(request, signal => {
       // A second reading, for the place of a mistake, is none that would be shown.
       if (request.withLine) return this.#read(request, copy, signal)
-      const transfer = this.#beginTransfer(request, copy)
+      const transfer = beginTransfer(this.#services, request.verb, copy ?? request, copy !== undefined)
       return transferred(transfer, signal, this.#read(request, copy, signal, transfer))
     })
   }
@@ -225,9 +228,15 @@ export class Requests {
     else yield* readBlobRows(services, request, files, services.interruptedReads, signal, transfer)
   }
 
-  #beginTransfer(request: Request & { verb: 'GET' | 'OPEN' }, copy: ServerCopy | undefined): Transfer {
-    const { transfers, proxyId } = this.#services
-    return transfers.begin(functionTransfer(request.verb, copy ?? request, copy !== undefined, proxyId))
+  async *#names(request: Request & { verb: 'NAMES' }): AsyncGenerator<Buffer> {
+    yield rowDescription(['name'])
+    const copy = readServerCopy(request.copy ?? {}, request, this.#services.sealingKey)
+    yield* this.#during(request, signal => this.#namesOf(copy, signal))
+  }
+
+  async *#namesOf(copy: ServerCopy, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const container = await openContainer(this.#services, copy, copy.grant, copy.databaseName)
+    yield await this.#rows(await readCopyColumns(this.#services, copy, container.blob(copy.path), signal))
   }
 
   async #open(request: Request & { verb: 'OPEN' }): Promise<BlobRowsUpload> {
@@ -237,7 +246,7 @@ export class Requests {
       const copy = request.copy && readServerCopy(request.copy, request, this.#services.sealingKey)
       if (copy) await checkCopyTo(this.#services, copy, AbortSignal.any([call.signal, this.#closed.signal]))
       const rows = copy ?? request
-      transfer = this.#beginTransfer(request, copy)
+      transfer = beginTransfer(this.#services, request.verb, copy ?? request, copy !== undefined)
       const belongings = { call, transfer, closed: this.#closed.signal }
       const container = await openContainer(this.#services, rows, rows.grant, rows.databaseName)
       const upload = await BlobRowsUpload.open(this.#services, rows, container.blob(rows.path), belongings)

@@ -17,6 +17,8 @@ export interface CallOrigin {
   readonly user: string
   readonly database: string
   readonly blockSizeMb: number
+  /** Whether the session wants notices of progress; undefined: it has not said so. */
+  readonly progress?: boolean | undefined
 }
 
 /** Work done for a statement. It must end when that does; the backend cannot see to it while it waits for us. */

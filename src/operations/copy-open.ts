@@ -16,6 +16,8 @@ export interface OpenedCopy {
   readonly files: FileSearch | undefined
   readonly statementTimeoutMs: number
   readonly blockSizeMb: number
+  /** See Access. */
+  readonly progress?: boolean | undefined
   /** Asked for where the blob is Parquet. */
   readonly columns: readonly ParquetColumn[]
 }
@@ -34,7 +36,7 @@ export async function openCopy(
   origin: CopyOrigin,
 ): Promise<OpenedCopy> {
   const [access = '', proof = '', columnsInHex = '', fileSettings] = readValues(row)
-  let told: Access = { grant: undefined, statementTimeoutMs: 0, blockSizeMb: 1 }
+  let told: Access = { grant: undefined, statementTimeoutMs: 0, blockSizeMb: 1, progress: undefined }
   let columns: ParquetColumn[] = []
   try {
     const question = { account: copy.url.account, challenge, ...origin }

@@ -147,6 +147,9 @@ function withHint(error: unknown): unknown {
 export function inFile(error: unknown, container: string, path: string): unknown {
   if (!(error instanceof PgError)) return error
   const { message, code, detail, hint, cause } = error
-  const context = [error.context, `blob ${container}/${path}`].flatMap(line => line ?? []).join('\n')
+  const blob = `blob ${container}/${path}`
+  const context = error.context?.startsWith('blob, ')
+    ? blob + error.context.slice('blob'.length)
+    : [error.context, blob].flatMap(line => line ?? []).join('\n')
   return new PgError({ message, code, detail, hint, cause, context })
 }

@@ -21,6 +21,14 @@ export const parse = (name: Buffer, text: string, tail: Buffer): Buffer =>
 
 export const commandComplete = (tag: string): Buffer => message(BACKEND.commandComplete, cstring(tag))
 
+export const parseComplete = (): Buffer => message(BACKEND.parseComplete)
+export const bindComplete = (): Buffer => message(BACKEND.bindComplete)
+export const closeComplete = (): Buffer => message(BACKEND.closeComplete)
+export const noData = (): Buffer => message(BACKEND.noData)
+export const emptyQueryResponse = (): Buffer => message(BACKEND.emptyQueryResponse)
+/** A ParameterDescription. */
+export const noParameters = (): Buffer => message(BACKEND.parameterDescription, Buffer.alloc(2))
+
 export const parameterStatus = (name: string, value: string): Buffer =>
   message(BACKEND.parameterStatus, cstring(name), cstring(value))
 
@@ -65,6 +73,15 @@ export function errorFields(error: Omit<PgError, 'name'>, severity: 'ERROR' | 'F
   if (error.hint !== undefined) fields.set('H', text(error.hint))
   if (error.context !== undefined) fields.set('W', text(error.context))
   return fields
+}
+
+/** A NoticeResponse. */
+export function notice(text: string): Buffer {
+  const fields = { S: 'NOTICE', V: 'NOTICE', C: '00000', M: text }
+  return errorResponse(
+    new Map(Object.entries(fields).map(([type, value]) => [type, Buffer.from(value)])),
+    BACKEND.noticeResponse,
+  )
 }
 
 /** An ErrorResponse that is the last message of its connection. */

@@ -126,6 +126,11 @@ export class Session {
     this.#finish('backend', 'ended by the proxy')
   }
 
+  /** Tells the client what may stand between any two messages; unless it is in the midst of one, or slow. */
+  notify(bytes: Buffer): void {
+    if (this.#state.kind !== 'closed' && this.#status.atBoundary && !this.#client.holdsBytes) this.#toClient(bytes)
+  }
+
   /** A CancelRequest for this session was passed on to the backend. */
   cancelled(): void {
     if (this.#state.kind === 'operating') this.#state.operation.cancelled()

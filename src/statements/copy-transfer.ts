@@ -1,11 +1,18 @@
-import type { TransferFacts } from '../activity/transfer.ts'
+import type { Transfer } from '../activity/transfer.ts'
+import type { Services } from '../services.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 
 /** Whose COPY it is. */
 type Owner = { readonly id: number; readonly pid: number; readonly user: string; readonly database: string }
 
-export function copyTransfer({ url, direction, format }: CopyStatement, owner: Owner): TransferFacts {
-  return {
+/** `progress`: whether its client wants notices of that. */
+export function beginCopy(
+  { transfers, progress: notices }: Pick<Services, 'transfers' | 'progress'>,
+  { url, direction, format }: CopyStatement,
+  owner: Owner,
+  progress: boolean | undefined,
+): Transfer {
+  const transfer = transfers.begin({
     session: owner.id,
     pid: owner.pid,
     user: owner.user,
@@ -16,5 +23,7 @@ export function copyTransfer({ url, direction, format }: CopyStatement, owner: O
     direction: direction === 'from' ? 'import' : 'export',
     ...format,
     statement: 'copy',
-  }
+  })
+  notices.follow(transfer, `copy ${transfer.id}`, progress)
+  return transfer
 }

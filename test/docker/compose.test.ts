@@ -65,7 +65,7 @@ services:
       CREATE DATABASE app OWNER myadmin;
       \\connect app
       CREATE EXTENSION azure_storage;
-      SELECT azure_storage.account_add('${name}', '${key}')`
+      SELECT azure_storage.account_add(each, '${key}') FROM unnest('{${name},devstoreaccount1}'::text[]) AS each`
     expect(await psql(superuser, prepare)).toMatchObject({ status: 0, stderr: '' })
     await expectReadmeSession(readmeUrl('127.0.0.1', port), 'admin')
 

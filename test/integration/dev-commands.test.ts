@@ -30,6 +30,7 @@ describe('commands about a stack of blobgres dev', () => {
 
   afterAll(async () => {
     dev?.kill('SIGTERM')
+    await dev?.ended
     await rm(folder, { recursive: true, force: true })
   })
 

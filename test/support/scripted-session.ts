@@ -1,3 +1,5 @@
+import { Progress } from '../../src/activity/progress.ts'
+import { Sessions } from '../../src/activity/sessions.ts'
 import { Transfers } from '../../src/activity/transfers.ts'
 import { Conversions } from '../../src/backend/conversions.ts'
 import type { BackendConfig } from '../../src/config/backend-url.ts'
@@ -25,6 +27,7 @@ const SERVICES = {
   sealingKey,
   texts: { read: () => Promise.reject(new Error('too long')) },
   transfers: new Transfers(createLogger('silent')),
+  progress: new Progress(new Sessions()),
   conversions: new Conversions({ backend: {} as BackendConfig }),
 } as unknown as Services
 

@@ -4,7 +4,10 @@ import { describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { type Answered, type Invocation, parseCommandLine } from '../../src/config/command-line.ts'
 import { OPTIONS, variableOf } from '../../src/config/options.ts'
-import { docBlocks } from '../support/doc-blocks.ts'
+import type { Address } from '../../src/config/values.ts'
+import { accessTo } from '../../src/dev/access.ts'
+import { SAMPLE_ACCOUNT } from '../../src/dev/samples.ts'
+import { docBlock, docBlocks } from '../support/doc-blocks.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const PAGES = [
@@ -63,4 +66,17 @@ it('the list of guides has all of them', () => {
   const list = readFileSync(join(ROOT, 'docs/guides/README.md'), 'utf8')
   const guides = readdirSync(join(ROOT, 'docs/guides')).filter(name => name !== 'README.md')
   expect(guides.filter(name => !list.includes(`](${name})`))).toEqual([])
+})
+
+it('the guide to tools has the addresses of a stack with its defaults', () => {
+  const admin = { user: OPTIONS.adminUser.default, database: OPTIONS.databaseName.default, password: undefined }
+  const [proxy, storage] = [5433, 10_000].map(port => ({ host: '127.0.0.1', port })) as [Address, Address]
+  expect(OPTIONS.listen.default).toBe(`${proxy.host}:${proxy.port}`)
+  const access = accessTo(proxy, storage, [SAMPLE_ACCOUNT], SAMPLE_ACCOUNT, admin)
+  const page = 'docs/guides/tools.md'
+  expect(docBlocks(page, 'text')).toEqual([`${access.storageConnectionString}\n`])
+  const { Host, Port, MaintenanceDB, Username } = JSON.parse(docBlock(page, 'json')).Servers['1']
+  expect(`postgres://${Username}@${Host}:${Port}/${MaintenanceDB}`).toBe(access.connectionUri)
+  const [, jdbc] = /`jdbc:(\S+)`/.exec(readFileSync(join(ROOT, page), 'utf8')) ?? []
+  expect(jdbc).toBe(`postgresql://${Host}:${Port}/${MaintenanceDB}?user=${Username}`)
 })

@@ -16,6 +16,7 @@ const LAYERS = [
   'infer',
   'proxy.ts',
   'listener.ts',
+  'admin',
   'loopback',
   'statements',
   'operations',
@@ -35,6 +36,7 @@ const LAYERS = [
   'memory-budget.ts',
   'thread.ts',
   'protocol',
+  'version.ts',
 ]
 
 const SRC = join(import.meta.dirname, '../../src')

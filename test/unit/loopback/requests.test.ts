@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { Progress } from '../../../src/activity/progress.ts'
+import { Sessions } from '../../../src/activity/sessions.ts'
 import { Transfers } from '../../../src/activity/transfers.ts'
 import { Conversions } from '../../../src/backend/conversions.ts'
 import type { BackendConfig } from '../../../src/config/backend-url.ts'
@@ -26,6 +28,7 @@ async function start() {
     sealingKey: key,
     memory: new MemoryBudget({}),
     transfers: new Transfers(log),
+    progress: new Progress(new Sessions(), false),
     calls: new Calls('proxy'),
     proxyId: 'proxy',
     whereabouts: { isOwnAddress: () => true, isOwnServer: async () => true, reached: () => {} },

@@ -24,7 +24,7 @@ async function endOfProcess(end: string): Promise<void> {
     ${end}`
   const path = join(temp, 'process.mts')
   await writeFile(path, script)
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), path], { stdio: 'inherit' })
+  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), path], { stdio: 'ignore' })
   await new Promise(resolve => child.once('exit', resolve))
   rmSync(path)
 }
