@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Transfer } from '../activity/transfer.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
@@ -6,6 +5,7 @@ import type { Blob } from '../storage/blob-client.ts'
 import { mayBePattern, type Pattern, parsePattern } from '../storage/glob.ts'
 import { compareNames, sortNames } from '../storage/name-order.ts'
 import { checkBlobPath } from '../storage/names.ts'
+import { turns } from '../turns.ts'
 import type { BlobAccess, Container } from './open-blob.ts'
 
 /** The session's, as file_settings() tells them where a name may be a pattern. */
@@ -17,8 +17,6 @@ export interface FileSettings {
 const DEFAULT_MAX_FILES = 10_000
 /** Their names are in memory. */
 const MOST_FILES = 100_000
-/** Others have their turn. */
-const TURN_MS = 5
 
 /** Where extras are off, nothing is wrong with the limit. @throws PgError */
 export function readFileSettings(told: unknown, config: { readonly extras?: boolean }): FileSettings {
@@ -101,18 +99,6 @@ export async function findFiles(
     return { paths: inOrder ? found : await sortNames(found, pause), bytes }
   } catch (error) {
     throw signal.aborted ? signal.reason : withHint(error)
-  }
-}
-
-/** Gives others their turn, when it is time. */
-function turns(signal: AbortSignal): () => Promise<void> | undefined {
-  let since = performance.now()
-  return () => {
-    if (performance.now() - since <= TURN_MS) return undefined
-    return nextTurn().then(() => {
-      signal.throwIfAborted()
-      since = performance.now()
-    })
   }
 }
 
