@@ -425,8 +425,7 @@ CREATE OR REPLACE FUNCTION azure_storage_private.counted_export(request jsonb, s
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
   IF request ->> 'encoder' = 'jsonl' THEN
-    source := format('SELECT pg_catalog.row_to_json("azure_storage row")::pg_catalog.text FROM (%s) AS "azure_storage row"',
-      source || chr(10));
+    source := format('SELECT pg_catalog.row_to_json(r.*)::pg_catalog.text FROM (%s) AS r', source || chr(10));
     request := request || '{"columns": [{"name": "row", "type": "text", "oid": 25, "typmod": -1}]}';
   END IF;
   request := request || jsonb_build_object('source', source || chr(10));

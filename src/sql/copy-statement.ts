@@ -210,7 +210,7 @@ export function rewriteCopy(copy: CopyStatement, text: string, select?: Selected
     if (asJson) rewrite.put(`(SELECT ${JSON_OF_ROW} FROM `, relation)
     if (select === undefined) rewrite.keep(relation, keyword.start)
     else putQuery(rewrite, places, select)
-    rewrite.put(asJson ? ' AS "azure_storage row") TO' : ' TO', keyword.start)
+    rewrite.put(asJson ? ' AS r) TO' : ' TO', keyword.start)
   }
   rewrite.put(direction === 'from' ? ' STDIN' : ' STDOUT', file.start)
   rewrite.put(' WITH (', file.end)
@@ -224,7 +224,7 @@ export function rewriteCopy(copy: CopyStatement, text: string, select?: Selected
   return rewrite.put(` /* ${shown} */`, end)
 }
 
-const JSON_OF_ROW = 'pg_catalog.row_to_json("azure_storage row")'
+const JSON_OF_ROW = 'pg_catalog.row_to_json(r.*)'
 
 function putQuery(rewrite: Rewrite, { relation, columns, keyword }: CopyPlaces, { list, only }: SelectedRows): void {
   rewrite.put('(SELECT ', relation)

@@ -52,7 +52,7 @@ describe.each(servers)('COPY of a query to a blob, with extras on, on PostgreSQL
   it('columns may have any name, also those of rows in texts of ours', async () => {
     const names = ['r', 'q', 'one', 'new_row', 'azure_storage row']
     const query = `(SELECT ${names.map((name, i) => `${i} AS "${name}"`)})`
-    for (const format of ['csv', 'binary', 'parquet']) await both(query, `(FORMAT ${format})`)
+    for (const format of ['csv', 'binary', 'parquet', 'jsonl']) await both(query, `(FORMAT ${format})`)
   })
 
   it('Parquet has the names and types of its columns', async () => {
