@@ -33,6 +33,13 @@ it('knows no accounts elsewhere, whatever variables say, but those of --storage-
   expect(all?.defaultTemplate).toBe('https://{account}.example')
 })
 
+it('takes no name for the database that is taken, or that PostgreSQL would cut off', () => {
+  expect(read('--database-name', 'blobgres_test').admin.database).toBe('blobgres_test')
+  for (const name of ['template1', 'blobgres_stack', 'blobgres_old_x', 'ä'.repeat(32)]) {
+    expect(() => read('--database-name', name)).toThrow(`--database-name: "${name}" is not a name for a database`)
+  }
+})
+
 it('takes --data for --data-dir, and names of containers', () => {
   expect(read('--data', '/tmp/x', '--containers', 'one, $web')).toMatchObject({
     dataDir: '/tmp/x',
