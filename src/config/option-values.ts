@@ -28,6 +28,14 @@ export function parseAdminUser(given: Given): string {
   throw badValue(given, 'a name for a new role')
 }
 
+/** Of a database: not a template's, nor one of those that snapshots are made of. */
+export function parseDatabaseName(given: Given): string {
+  const { value } = given
+  if (Buffer.byteLength(value) <= 63 && !/^(?:template[01]$|blobgres_(?:stack$|snapshot_|new_|old_))/.test(value))
+    return value
+  throw badValue(given, 'a name for a database')
+}
+
 /** A secret: no error quotes it. */
 export function parseAccountKey({ name, value }: Given): string {
   if (/^[A-Za-z0-9+/]+={0,2}$/.test(value) && value.length % 4 === 0) return value

@@ -1,5 +1,6 @@
 import type { Admin } from '../config/dev-config.ts'
 import { type Address, reachableHost } from '../config/values.ts'
+import { quoteShellWord } from '../sql/quote.ts'
 import { hostOf, type StackAccess } from './access.ts'
 
 export interface BannerFacts {
@@ -28,7 +29,7 @@ export function banner({ listen, azurite, http, access, account, admin, dataDir,
 is an admin as on Azure: no superuser, but a member of azure_pg_admin, and the owner of its database.${strict}
 
 Connect with
-  psql -h ${host} -p ${listen.port} -U ${admin.user} ${admin.database}
+  psql -h ${host} -p ${listen.port} -U ${[admin.user, admin.database].map(quoteShellWord).join(' ')}
 and paste
   ${list};
   CREATE TABLE IF NOT EXISTS sample (id bigint, sample_text text, sample_integer integer, sample_timestamp timestamp); TRUNCATE sample;

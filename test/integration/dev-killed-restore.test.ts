@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import type { StackAccess } from '../../src/dev/access.ts'
 import { askStack } from '../../src/dev/control.ts'
+import { OWN_DATABASE } from '../../src/dev/databases.ts'
 import { startDev } from '../support/dev-process.ts'
 import { query } from '../support/library.ts'
 
@@ -21,7 +22,7 @@ async function afterKill(interrupt: (dataDir: string, ownUri: string) => Promise
   await query(connectionUri, 'CREATE TABLE state AS SELECT 1 AS a', `COPY state TO '${BLOB}'`)
   await askStack(dataDir, 'snapshot', 'one')
   await query(connectionUri, 'UPDATE state SET a = 2', `COPY state TO '${BLOB}'`)
-  await interrupt(dataDir, superuserUri.replace(/postgres$/, 'blobgres'))
+  await interrupt(dataDir, superuserUri.replace(/postgres$/, OWN_DATABASE))
   dev.kill('SIGKILL')
   await dev.ended
 
@@ -47,7 +48,7 @@ it('databases that a killed snapshot had closed are open again, and what it had 
   const facts = await afterKill(async (_, ownUri) => {
     await query(
       ownUri,
-      'CREATE DATABASE blobgres_snapshot_abc_0 ALLOW_CONNECTIONS false',
+      'CREATE DATABASE blobgres_snapshot_0123456789ab_0 ALLOW_CONNECTIONS false',
       `INSERT INTO under_way (closed) VALUES ('{app,postgres}')`,
       'ALTER DATABASE app ALLOW_CONNECTIONS false',
     )

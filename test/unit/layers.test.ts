@@ -36,6 +36,7 @@ const LAYERS = [
   'log.ts',
   'memory-budget.ts',
   'thread.ts',
+  'turns.ts',
   'protocol',
   'version.ts',
 ]
