@@ -35,6 +35,7 @@ const LAYERS = [
   'log.ts',
   'memory-budget.ts',
   'thread.ts',
+  'turns.ts',
   'protocol',
   'version.ts',
 ]
