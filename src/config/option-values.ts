@@ -1,5 +1,5 @@
 import { isAccountName, isContainerName } from '../storage/names.ts'
-import { badValue, ConfigError, type Given, parseBytes } from './values.ts'
+import { type Address, badValue, ConfigError, type Given, parseAddress, parseBytes } from './values.ts'
 
 export const CREDENTIAL_KEY_LENGTH = 32
 const MIN_ROW_BYTES = 64 * 1024
@@ -10,6 +10,10 @@ export function parseRowSize(given: Given): number {
   const bytes = parseBytes(given)
   if (bytes < MIN_ROW_BYTES || bytes > MAX_ROW_BYTES) throw badValue(given, 'a size of 64kB to 1000MB')
   return bytes
+}
+
+export function parseHttp(given: Given): Address | 'off' {
+  return given.value === 'off' ? 'off' : parseAddress(given)
 }
 
 export function parseCredentialKey({ name, value }: Given): string {

@@ -9,6 +9,7 @@ const LAYERS = [
   'index.ts',
   'testcontainers.ts',
   'dev',
+  'http',
   'healthcheck.ts',
   'console',
   'usual-account.ts',
