@@ -18,4 +18,4 @@ it("blobgres dev lets the admin have the superuser's database", async () => {
   dev.kill('SIGINT')
   expect(await dev.ended).toMatchObject({ status: 0 })
   await rm(dataDir, { recursive: true, force: true })
-}, 60_000)
+}, 120_000)
