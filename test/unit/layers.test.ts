@@ -85,8 +85,7 @@ test('no files import each other in a circle', () => {
 test('a proxy without --http loads nothing of it', () => {
   const loading = FILES.filter(
     file =>
-      !file.startsWith('http/') &&
-      /^import (?!type )[^']*'[./]*\/http\//m.test(readFileSync(join(SRC, file), 'utf8')),
+      !file.startsWith('http/') && /^import (?!type )[^']*'[./]*\/http\//m.test(readFileSync(join(SRC, file), 'utf8')),
   )
   expect(loading).toEqual([])
 })
