@@ -18,6 +18,23 @@ BEGIN
 END
 $function$;
 
+-- The same before the COPY, for a look at its blob: access and proof, or NULL where copy_open() has something to say.
+CREATE OR REPLACE FUNCTION azure_storage_private.copy_look(
+  account_name text, container_name text, own_credentials boolean, is_extra boolean, challenge text
+) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF NOT azure_storage_private.setting_on('enable_copy_command') OR is_extra AND NOT azure_storage_private.extras_on() THEN
+    RETURN NULL;
+  END IF;
+  RETURN (SELECT concat_ws(' ', a.access, a.proof)
+    FROM azure_storage_private.caller AS c,
+      azure_storage_private.copy_access(c, account_name, container_name, own_credentials, challenge) AS a);
+EXCEPTION WHEN OTHERS THEN
+  RETURN NULL;
+END
+$function$;
+
 -- What is proved is a JSON text, byte for byte; see storage/access.ts.
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_access(
   caller azure_storage_private.caller, account text, container text, own_credentials boolean, challenge text,

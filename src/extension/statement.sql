@@ -88,17 +88,50 @@ BEGIN
     RETURN azure_storage_private.query_export_text(part, plan);
   ELSIF relation IS NULL THEN
     RETURN pg_catalog.concat('LOCK TABLE ', written, ' IN ACCESS SHARE MODE'); -- PostgreSQL's own words for what is not there
+  ELSIF pg_catalog.jsonb_extract_path_text(plan, 'extraOptions', 'matchByName') IS NOT NULL THEN
+    part := azure_storage_private.matched_part(part, plan);
   END IF;
   RETURN azure_storage_private.checked_import(azure_storage_private.copy_text_of(relation, part, plan),
     pg_catalog.jsonb_extract_path_text(plan, 'where') IS NOT NULL);
 END
 $function$;
 
+CREATE OR REPLACE FUNCTION azure_storage_private.blob_names(
+  caller azure_storage_private.caller, account text, request jsonb
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  access CONSTANT jsonb := azure_storage_private.access(
+    caller, account, request ->> 'container', request #>> '{copy,sas}' IS NOT NULL);
+  connection text;
+  sent_request text;
+  names jsonb;
+BEGIN
+  SELECT * INTO connection, sent_request FROM azure_storage_private.connect_for('NAMES', request || jsonb_build_object(
+    'access', access, 'account', account, 'columns', '[]'::jsonb));
+  SELECT coalesce(jsonb_agg(t.name), '[]') INTO names FROM azure_storage_private.dblink(connection, sent_request) AS t (name text);
+  PERFORM azure_storage_private.disconnect(connection);
+  RETURN names;
+EXCEPTION WHEN OTHERS OR query_canceled THEN
+  PERFORM azure_storage_private.disconnect(connection);
+  RAISE;
+END
+$function$;
+
+-- Its column list is then the blob's columns.
+CREATE OR REPLACE FUNCTION azure_storage_private.matched_part(part jsonb, plan jsonb) RETURNS jsonb
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT part || jsonb_build_object('matched', azure_storage_private.blob_names(c, plan ->> 'account', jsonb_build_object(
+    'container', plan -> 'container', 'path', plan -> 'path', 'decoder', plan -> 'format', 'compression', plan -> 'compression',
+    'copy', part || jsonb_build_object('client_encoding', pg_client_encoding(), 'relation_columns', '[]'::jsonb))))
+  FROM azure_storage_private.caller AS c
+$function$;
+
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_text_of(relation oid, part jsonb, plan jsonb) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   class CONSTANT pg_class := (SELECT c FROM pg_class AS c WHERE oid = relation);
-  columns CONSTANT jsonb := azure_storage_private.copy_columns_of(relation, plan -> 'columns');
+  columns CONSTANT jsonb := azure_storage_private.copy_columns_of(relation, coalesce(part -> 'matched', plan -> 'columns'));
   request jsonb := jsonb_build_object(
     'account', plan -> 'account', 'container', plan -> 'container', 'path', plan -> 'path',
     'decoder', plan -> 'format', 'encoder', plan -> 'format', 'compression', plan -> 'compression', 'columns', columns,
@@ -111,6 +144,9 @@ DECLARE
         FROM pg_attribute JOIN pg_type AS t ON t.oid = atttypid WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped)));
 BEGIN
   IF plan ->> 'direction' = 'from' THEN
+    IF plan ->> 'format' = 'jsonl' THEN
+      request := jsonb_set(request, '{copy,json_columns}', azure_storage_private.with_shapes(columns));
+    END IF;
     PERFORM azure_storage_private.check_copy_from(class, relation);
     RETURN azure_storage_private.import_text(relation, class.relname, request, plan);
   END IF;
@@ -388,6 +424,10 @@ $function$;
 CREATE OR REPLACE FUNCTION azure_storage_private.counted_export(request jsonb, source text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
+  IF request ->> 'encoder' = 'jsonl' THEN
+    source := format('SELECT pg_catalog.row_to_json(r.*)::pg_catalog.text FROM (%s) AS r', source || chr(10));
+    request := request || '{"columns": [{"name": "row", "type": "text", "oid": 25, "typmod": -1}]}';
+  END IF;
   request := request || jsonb_build_object('source', source || chr(10));
   IF request ->> 'encoder' = 'parquet' THEN
     request := jsonb_set(request, '{columns}', azure_storage_private.with_shapes(request -> 'columns'));
@@ -429,13 +469,13 @@ BEGIN
   SELECT azure_storage_private.put_open(c, pg_catalog.jsonb_extract_path_text(request, 'account'), request) INTO state
   FROM azure_storage_private.caller AS c;
   head := state;
-  -- A column would come before a row of the same name.
-  FOR new_row IN EXECUTE pg_catalog.format('SELECT %s FROM (%s) AS "azure_storage row"', CASE
+  -- With its star it is the row, whatever the names of its columns.
+  FOR new_row IN EXECUTE pg_catalog.format('SELECT %s FROM (%s) AS r', CASE
     WHEN pg_catalog.starts_with(state, 'b')
-      THEN $$pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send("azure_storage row"), 'hex'), pg_catalog.chr(10))$$
+      THEN $$pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send(r.*), 'hex'), pg_catalog.chr(10))$$
     WHEN pg_catalog.texteq(pg_catalog.jsonb_extract_path_text(request, 'encoder'), 'parquet')
-      AND NOT azure_storage_private.has_canonical_styles() THEN 'azure_storage_private.canonical_text("azure_storage row")'
-    ELSE 'pg_catalog.textin(pg_catalog.record_out("azure_storage row"))' END, pg_catalog.jsonb_extract_path_text(request, 'source'))
+      AND NOT azure_storage_private.has_canonical_styles() THEN 'azure_storage_private.canonical_text(r.*)'
+    ELSE 'pg_catalog.textin(pg_catalog.record_out(r.*))' END, pg_catalog.jsonb_extract_path_text(request, 'source'))
   LOOP
     written := pg_catalog.int8inc(written);
     state := pg_catalog.textcat(state, new_row);

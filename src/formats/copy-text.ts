@@ -7,7 +7,9 @@ import { Transform } from 'node:stream'
 
 const BACKSLASH = 0x5c
 const NEWLINE = 0x0a
+const RETURN = 0x0d
 const NULL_LETTER = 0x4e
+const SPACE = 0x20
 
 /** What COPY may write as a backslash and a letter; any other byte after a backslash stands for itself. */
 const LETTERS: Readonly<Record<string, string>> = { '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't', '\v': 'v' }
@@ -33,12 +35,15 @@ export function encodeCopyText(): Transform {
   })
 }
 
-/** Rows of one column in COPY's text format → the values one after the other. A NULL adds nothing. */
-export function decodeCopyText(): Transform {
+/** The same for JSON a line: what would end the line is space between its parts. */
+const UNESCAPES_TO_LINES = UNESCAPES.map(byte => (byte === NEWLINE || byte === RETURN ? SPACE : byte))
+
+/** Rows of one column in COPY's text format → the values one after the other, or with `lines` each JSON value on a line. A NULL adds nothing. */
+export function decodeCopyText({ lines = false } = {}): Transform {
   let escaped = false
   return new Transform({
     transform(chunk: Buffer, _encoding, callback) {
-      const result = unescapeBytes(chunk, escaped)
+      const result = unescapeBytes(chunk, escaped, lines)
       escaped = result.escaped
       callback(null, result.bytes)
     },
@@ -62,17 +67,18 @@ function escapeBytes(input: Buffer): Buffer {
 }
 
 /** `escaped`: whether the bytes before ended in a backslash, and whether these do. */
-function unescapeBytes(input: Buffer, escaped: boolean): { bytes: Buffer; escaped: boolean } {
+function unescapeBytes(input: Buffer, escaped: boolean, lines: boolean): { bytes: Buffer; escaped: boolean } {
   const output = Buffer.allocUnsafe(input.length)
+  const unescapes = lines ? UNESCAPES_TO_LINES : UNESCAPES
   let length = 0
   for (let i = 0; i < input.length; i++) {
     const byte = input[i] as number
     if (escaped) {
       escaped = false
-      if (byte !== NULL_LETTER) output[length++] = UNESCAPES[byte] as number
+      if (byte !== NULL_LETTER) output[length++] = unescapes[byte] as number
     } else if (byte === BACKSLASH) {
       escaped = true
-    } else if (byte !== NEWLINE) {
+    } else if (lines || byte !== NEWLINE) {
       output[length++] = byte
     }
   }

@@ -2,7 +2,7 @@ import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isStreamCompression } from './stream-compressions.ts'
 
-export type Format = 'csv' | 'tsv' | 'text' | 'binary' | 'parquet'
+export type Format = 'csv' | 'tsv' | 'text' | 'binary' | 'parquet' | 'jsonl'
 export type Compression = 'none' | 'gzip' | 'snappy' | 'zstd' | 'brotli' | 'lz4'
 
 export interface ResolvedFormat {
@@ -50,6 +50,18 @@ export function resolveFormat(path: string, decoder: string, compression: string
   if (format === undefined) throw invalidArgument(`azure_storage: invalid decoder: ${decoder}`)
   return { format, compression: resolveCompression(path, format, compression) }
 }
+
+const JSON_LINES = /[.](jsonl|ndjson)([.]gz)?$/
+
+/** A format that only COPY has, and only where what Azure's own does not have is on: how it is resolved. */
+export function extraFormatOf(path: string, format: string): ((compression: string) => ResolvedFormat) | undefined {
+  if (format !== 'jsonl' && !(format === 'auto' && JSON_LINES.test(path))) return undefined
+  return compression => ({ format: 'jsonl', compression: resolveCompression(path, 'jsonl', compression) })
+}
+
+/** Of one of the files of a COPY, whose format is known. @throws PgError */
+export const resolveFileFormat = (path: string, format: Format, compression: string): ResolvedFormat =>
+  extraFormatOf(path, format)?.(compression) ?? resolveFormat(path, format, compression)
 
 function inferFormat(path: string): Format {
   for (const [extension, format] of EXTENSIONS) {

@@ -1,5 +1,6 @@
 import type { Compression } from '../formats/format.ts'
 import { describeParquet } from '../formats/parquet/describe-parquet.ts'
+import { MemoryBudget } from '../memory-budget.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Blob } from '../storage/blob-client.ts'
@@ -40,7 +41,13 @@ export async function infer(blob: Blob, name: string, options: InferOptions = {}
   const { full = false, sampleBytes = SAMPLE_BYTES, header, ...spool } = options
   const { signal } = new AbortController()
   const contents = (compression: Compression): AsyncGenerator<Buffer> =>
-    readBlob(blob, { format: { format: 'text', compression }, columns: [], spool, signal })
+    readBlob(blob, {
+      format: { format: 'text', compression },
+      columns: [],
+      spool,
+      memory: new MemoryBudget({}),
+      signal,
+    })
   const start = (await takeSample(contents('none'), BINARY.length)).bytes.toString('latin1')
   if (start.startsWith(PARQUET)) {
     const file = await spoolBlob(blob, spool, signal)

@@ -1,16 +1,23 @@
 import type { Transfer } from '../activity/transfer.ts'
-import { resolveFormat } from '../formats/format.ts'
 import type { CallOrigin } from '../operations/calls.ts'
-import type { RowsOfBlob } from '../operations/rows-of-blob.ts'
+import { formatOf, type RowsOfBlob } from '../operations/rows-of-blob.ts'
 import type { Services } from '../services.ts'
+import { checkAccountName, checkBlobPath, checkContainerName } from '../storage/names.ts'
 
-/** What a function has asked for, as a transfer. `verb`: GET reads, OPEN writes. @throws PgError for an unknown format */
+/**
+ * What a function has asked for, as a transfer. `verb`: GET reads, OPEN writes. Those that have ended are kept, hence names are
+ * no longer than they may be. @throws PgError for them, and for an unknown format
+ */
 export function beginTransfer(
   { transfers, progress, proxyId }: Pick<Services, 'transfers' | 'progress'> & { readonly proxyId: string },
   verb: 'GET' | 'OPEN',
-  { call, account, container, path, coder, compression }: RowsOfBlob,
+  request: RowsOfBlob,
   isCopy: boolean,
 ): Transfer {
+  const { call, account, container, path } = request
+  checkAccountName(account)
+  checkContainerName(container)
+  checkBlobPath(path)
   const transfer = transfers.begin({
     session: sessionOf(call, proxyId),
     pid: call.pid,
@@ -20,7 +27,7 @@ export function beginTransfer(
     container,
     path,
     direction: verb === 'GET' ? 'import' : 'export',
-    ...resolveFormat(path, coder, compression),
+    ...formatOf(request),
     statement: isCopy ? 'copy in a function' : verb === 'GET' ? 'blob_get' : 'blob_put',
   })
   progress.follow(transfer, call.statement, call.progress)

@@ -17,6 +17,7 @@ export type Request =
   | { readonly verb: 'CANCEL'; readonly sessions: readonly string[] }
   | ({ readonly verb: 'LIST'; readonly prefix: string } & Target)
   | ({ readonly verb: 'GET' } & RowsRequest)
+  | ({ readonly verb: 'NAMES' } & RowsRequest)
   | ({ readonly verb: 'OPEN' } & RowsRequest)
   | ({ readonly verb: 'READ' } & TextToRead)
   | ({ readonly verb: 'SEAL' } & SealRequest)
@@ -55,10 +56,11 @@ export function readRequest({ verb, fields }: ProvedRequest): Request {
     case 'LIST':
       return { verb, ...readTarget(fields), prefix: text(fields.prefix) }
     case 'GET':
+    case 'NAMES':
     case 'OPEN':
       return {
         verb,
-        ...readRowsOfBlob(fields, verb === 'GET' ? fields.decoder : fields.encoder),
+        ...readRowsOfBlob(fields, verb === 'OPEN' ? fields.encoder : fields.decoder),
         copy: typeof fields.copy === 'object' && fields.copy !== null ? (fields.copy as Fields) : undefined,
       }
     case 'READ':

@@ -9,7 +9,7 @@ import type { InterruptedReads } from '../operations/interrupted-reads.ts'
 import { filesOf } from '../operations/matching-files.ts'
 import { openContainer } from '../operations/open-blob.ts'
 import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
-import { checkCopyTo, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
+import { checkCopyTo, readCopyColumns, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
 import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
@@ -21,7 +21,7 @@ import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRows, rowDescription } from './rows.ts'
 import { RowsMemory } from './rows-memory.ts'
-import { readServerCopy, readText, type TextPart } from './server-copies.ts'
+import { readServerCopy, readText } from './server-copies.ts'
 import { transferRows } from './transfer-rows.ts'
 
 /** What all loopback connections of a proxy share. */
@@ -127,7 +127,11 @@ export class Requests {
   }
 
   #row(values: readonly (string | undefined)[]): Promise<Buffer> {
-    return dataRows([values], this.#encoding, this.#services.conversions)
+    return this.#rows([values])
+  }
+
+  #rows(rows: readonly (readonly (string | undefined)[])[]): Promise<Buffer> {
+    return dataRows(rows, this.#encoding, this.#services.conversions)
   }
 
   /** The connection is over: nothing of it is to go on. */
@@ -155,15 +159,21 @@ export class Requests {
         }
         break
       case 'LIST':
-        yield* this.#list(request)
+        yield rowDescription(LIST_COLUMNS)
+        yield* this.#during(request, signal => this.#listed(request, signal))
         break
       case 'GET':
         yield* this.#get(request)
         break
-      case 'READ':
-        yield rowDescription(['part'])
-        yield* this.#parts(await readText(request, this.#services, this.#closed.signal))
+      case 'NAMES':
+        yield* this.#names(request)
         break
+      case 'READ': {
+        yield rowDescription(['part'])
+        const parts = await readText(request, this.#services, this.#closed.signal)
+        yield await this.#rows(parts.map(part => [JSON.stringify(part)]))
+        break
+      }
       case 'SEAL': {
         const { sealingKey } = this.#services
         const sealed = await sealForAccount(request, sealingKey)
@@ -181,27 +191,15 @@ export class Requests {
       case 'CLEAR':
       case 'FAULTS':
         yield rowDescription(FAULT_COLUMNS)
-        yield await dataRows(answerFaults(request, this.#services.faults), this.#encoding, this.#services.conversions)
+        yield await this.#rows(answerFaults(request, this.#services.faults))
         break
       default:
         request satisfies never
     }
   }
 
-  async *#parts(parts: readonly TextPart[]): AsyncGenerator<Buffer> {
-    const rows = parts.map(part => [JSON.stringify(part)])
-    yield await dataRows(rows, this.#encoding, this.#services.conversions)
-  }
-
-  async *#list(request: Request & { verb: 'LIST' }): AsyncGenerator<Buffer> {
-    yield rowDescription(LIST_COLUMNS)
-    yield* this.#during(request, signal => this.#listed(request, signal))
-  }
-
   async *#listed(request: ListRequest, signal: AbortSignal): AsyncGenerator<Buffer> {
-    for await (const rows of listRows(this.#services, request, signal)) {
-      yield await dataRows(rows, this.#encoding, this.#services.conversions)
-    }
+    for await (const rows of listRows(this.#services, request, signal)) yield await this.#rows(rows)
   }
 
   async *#get(request: Request & { verb: 'GET' }): AsyncGenerator<Buffer> {
@@ -230,6 +228,17 @@ export class Requests {
     else yield* readBlobRows(services, request, files, services.interruptedReads, signal, transfer)
   }
 
+  async *#names(request: Request & { verb: 'NAMES' }): AsyncGenerator<Buffer> {
+    yield rowDescription(['name'])
+    const copy = readServerCopy(request.copy ?? {}, request, this.#services.sealingKey)
+    yield* this.#during(request, signal => this.#namesOf(copy, signal))
+  }
+
+  async *#namesOf(copy: ServerCopy, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const container = await openContainer(this.#services, copy, copy.grant, copy.databaseName)
+    yield await this.#rows(await readCopyColumns(this.#services, copy, container.blob(copy.path), signal))
+  }
+
   async #open(request: Request & { verb: 'OPEN' }): Promise<BlobRowsUpload> {
     const call = this.#begin(request)
     let transfer: Transfer | undefined
@@ -243,6 +252,8 @@ export class Requests {
       const upload = await BlobRowsUpload.open(this.#services, rows, container.blob(rows.path), belongings)
       this.#uploads.set(upload.id, upload)
       this.#hasOpened = true
+      // Over meanwhile, the connection would never end it.
+      if (this.#closed.signal.aborted) this.close()
       return upload
     } catch (error) {
       transfer?.failed(error)

@@ -1,5 +1,6 @@
 import { isMac, mac } from '../credentials/mac.ts'
 import { databaseName, openFromStatement, type SealingKey, sealForStatement } from '../credentials/sealing.ts'
+import { readColumns } from '../formats/parquet/shape.ts'
 import type { RowsOfBlob } from '../operations/rows-of-blob.ts'
 import type { ServerCopy } from '../operations/server-copy.ts'
 import { rowOptionsOf } from '../operations/server-copy-options.ts'
@@ -91,9 +92,20 @@ async function statementsOf(
 
 /** What a request is for, where it is a COPY of which readText() has given the parts. @throws PgError */
 export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey): ServerCopy {
-  const { plan: text, proof, sas, client_encoding, relation_name, relation_columns, default_mark } = fields
+  const {
+    plan: text,
+    matched,
+    proof,
+    sas,
+    client_encoding,
+    relation_name,
+    relation_columns,
+    json_columns,
+    default_mark,
+  } = fields
   if (typeof text !== 'string' || !isMac(String(proof), key, PURPOSE, text)) throw notOurs()
-  const plan = JSON.parse(text) as CopyPlan
+  const written = JSON.parse(text) as CopyPlan
+  const plan = Array.isArray(matched) && matched.length > 0 ? matchedPlan(written, matched.map(String)) : written
   // SQL takes whatever is not null for a SAS, and looks at no rights then.
   if (sas !== null && typeof sas !== 'string') throw notOurs()
   const isSame = plan.account === rows.account && plan.container === rows.container && plan.path === rows.path
@@ -107,6 +119,7 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
     compression: plan.compression,
     options: plan.direction === 'to' ? rowOptionsOf(plan, names, clientEncoding) : null,
     extra: plan.extraOptions,
+    resolved: { format: plan.format, compression: plan.compression },
     plan,
     sas: sas === null ? undefined : openFromStatement(sas, ownerOf(rows), key),
     clientEncoding,
@@ -115,9 +128,16 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
       const { name, generated, has_default } = (column ?? {}) as Record<string, unknown>
       return { name: String(name), generated: generated === true, hasDefault: has_default === true }
     }),
+    jsonColumns: json_columns === undefined ? [] : readColumns(json_columns),
     defaultMark: String(default_mark),
   }
 }
+
+const matchedPlan = (plan: CopyPlan, columns: readonly string[]): CopyPlan => ({
+  ...plan,
+  columns,
+  options: plan.matchOptions,
+})
 
 const ownerOf = ({ account, call }: RowsOfBlob) => ({
   account,

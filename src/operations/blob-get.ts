@@ -1,5 +1,5 @@
 import type { Transfer } from '../activity/transfer.ts'
-import { type Format, type ResolvedFormat, resolveFormat } from '../formats/format.ts'
+import type { Format, ResolvedFormat } from '../formats/format.ts'
 import { type ParquetColumn, readColumns } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
@@ -14,7 +14,7 @@ import { checkConversion, checkedEncoding, conversionOnRead, isOfCharacter, tran
 import { binaryAsText } from './binary-rows.ts'
 import type { InterruptedReads } from './interrupted-reads.ts'
 import { type FilesOfRequest, inFile } from './matching-files.ts'
-import type { RowsOfBlob } from './rows-of-blob.ts'
+import { formatOf, type RowsOfBlob } from './rows-of-blob.ts'
 
 /** COPY's text format as PostgreSQL writes it. */
 export const TEXT_OPTIONS = readRowOptions(null, 'tsv', 'get')
@@ -27,7 +27,7 @@ export interface Coder extends ResolvedFormat {
 
 /** The coder and the options of a request, checked. @throws PgError */
 export function readCoder(request: RowsOfBlob, direction: Direction): Coder {
-  const resolved = resolveFormat(request.path, request.coder, request.compression)
+  const resolved = formatOf(request)
   const options = readRowOptions(request.options, resolved.format, direction)
   return { ...resolved, options, encoding: options.contentEncoding ?? request.clientEncoding }
 }
@@ -141,6 +141,7 @@ export function textRows(
   database: string,
 ): { format: Format; options: RowOptions; encoding: string } {
   if (format === 'parquet') return { format: 'tsv', options: TEXT_OPTIONS, encoding: 'UTF8' }
+  if (format === 'jsonl') return { format, options, encoding: 'UTF8' }
   if (format === 'binary') return { format: 'tsv', options: TEXT_OPTIONS, encoding: database }
   return { format, options, encoding }
 }
@@ -187,7 +188,7 @@ async function nameOf({ conversions }: Services, { path, encoding }: FileRequest
 
 /** The blob's bytes as `textRows` says that they are, in the database's encoding. */
 async function* openRows(
-  { config, server, conversions, memory: { maxRowBytes } }: Services,
+  { config, server, conversions, memory: budget }: Services,
   request: RowsOfBlob,
   blob: Blob,
   coder: Coder,
@@ -200,8 +201,9 @@ async function* openRows(
   if (asRead !== undefined) await checkConversion(conversions, asRead)
   const columns = coder.format === 'parquet' ? parquetColumns(request) : []
   const spool = { ...config, backendPid: request.call.pid }
-  const bytes = readBlob(blob, { format: coder, columns, spool, signal })
-  if (isBinary)
-    yield* binaryAsText({ backend: server.backend, maxRowBytes, memory }, request, coder.encoding, bytes, signal)
-  else yield* asRead === undefined ? bytes : transcode(bytes, asRead, conversions)
+  const bytes = readBlob(blob, { format: coder, columns, spool, memory: budget, signal })
+  if (isBinary) {
+    const limits = { backend: server.backend, maxRowBytes: budget.maxRowBytes, memory }
+    yield* binaryAsText(limits, request, coder.encoding, bytes, signal)
+  } else yield* asRead === undefined ? bytes : transcode(bytes, asRead, conversions)
 }

@@ -72,6 +72,8 @@ export class BlobImport {
       this.#wire.send(COPY_DONE)
     } catch (error) {
       if (signal.aborted || error instanceof ConnectionLost) return
+      // What is wrong before comes first.
+      this.#sendHeldBack()
       this.#fail(asPgError(error))
     } finally {
       clearInterval(this.#drip)

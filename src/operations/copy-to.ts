@@ -1,8 +1,16 @@
+import type { Transform } from 'node:stream'
 import { decodeCopyText } from '../formats/copy-text.ts'
+import type { Format } from '../formats/format.ts'
 import { asPgError, type PgError, queryCanceled } from '../protocol/pg-error.ts'
 import { ConnectionLost, type CopyOutWire } from '../session/wire.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import { BlobWriter, type WriteOptions } from '../transfer/write-blob.ts'
+
+/** From COPY's text format, where that is not what the blob is to hold. */
+const STAGES: Partial<Record<Format, () => Transform[]>> = {
+  text: () => [decodeCopyText()],
+  jsonl: () => [decodeCopyText({ lines: true })],
+}
 
 export interface ExportOptions extends Omit<WriteOptions, 'signal'> {
   /** The session's statement_timeout, 0 for none: a backend that waits for us to take its rows does not act on it. */
@@ -35,7 +43,7 @@ export class BlobExport {
     }
     try {
       const signal = AbortSignal.any([this.#abort.signal, wire.signal])
-      const stages = options.format.format === 'text' ? [decodeCopyText()] : []
+      const stages = STAGES[options.format.format]?.() ?? []
       const writer = new BlobWriter(openBlob(), { ...options, signal }, ...stages)
       this.#writer = writer
       writer.failed.then(error => this.#fail(error))

@@ -1,5 +1,5 @@
 import type { Grant } from '../credentials/access.ts'
-import type { ParquetSettings } from '../formats/format.ts'
+import { type ParquetSettings, type ResolvedFormat, resolveFormat } from '../formats/format.ts'
 import type { Shape } from '../formats/parquet/shape.ts'
 import type { CallOrigin } from './calls.ts'
 
@@ -31,6 +31,8 @@ export interface RowsOfBlob extends Target {
   /** See readFileSettings: told where the path may be a pattern. */
   readonly files?: unknown
   readonly extra?: ParquetSettings
+  /** Of a COPY, which can have others than functions. */
+  readonly resolved?: ResolvedFormat
   readonly columns: readonly Column[]
   /** The database's encoding, which is that of all texts in the exchange. */
   readonly encoding: string
@@ -39,3 +41,7 @@ export interface RowsOfBlob extends Target {
   /** A first column tells the line where each row begins. */
   readonly withLine: boolean
 }
+
+/** @throws PgError for one that cannot be */
+export const formatOf = ({ resolved, path, coder, compression }: RowsOfBlob): ResolvedFormat =>
+  resolved ?? resolveFormat(path, coder, compression)

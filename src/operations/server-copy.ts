@@ -6,16 +6,19 @@ import { connectAdmin } from '../backend/admin.ts'
 import { fromDatabase } from '../backend/database-error.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { encodeCopyText } from '../formats/copy-text.ts'
-import { needsSingleColumn, resolveFormat } from '../formats/format.ts'
+import { needsSingleColumn, resolveFileFormat } from '../formats/format.ts'
+import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
 import type { MemoryLease } from '../memory-budget.ts'
-import { asPgError } from '../protocol/pg-error.ts'
+import { asPgError, PgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { CopyPlan } from '../sql/copy-plan.ts'
 import { quoteIdent, quoteLiteral } from '../sql/quote.ts'
+import type { Blob } from '../storage/blob-client.ts'
 import { readBlob } from '../transfer/read-blob.ts'
 import { binaryAsText } from './binary-rows.ts'
+import { readBlobColumns } from './blob-columns.ts'
 import { columnNames, parquetColumns, TEXT_OPTIONS } from './blob-get.ts'
 import { type FilesOfRequest, inFile } from './matching-files.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
@@ -28,6 +31,8 @@ export interface ServerCopy extends RowsOfBlob {
   readonly clientEncoding: string
   readonly relationName: string
   readonly relationColumns: readonly RelationColumn[]
+  /** Where the rows are JSON Lines: how their columns take values. */
+  readonly jsonColumns: readonly ParquetColumn[]
   /** Stands for a column's default, where the option DEFAULT has asked for it. */
   readonly defaultMark: string
 }
@@ -75,9 +80,22 @@ export async function* readCopyRows(
   }
 }
 
+/** The names of its columns, a row each. @throws PgError */
+export async function readCopyColumns(
+  services: Services,
+  { plan, clientEncoding }: ServerCopy,
+  blob: Blob,
+  signal: AbortSignal,
+): Promise<string[][]> {
+  const look = { format: plan, option: (name: string) => plan.given[name] }
+  const { names, encoding } = await readBlobColumns(services, blob, look, clientEncoding, signal)
+  if (encoding === 'UTF8') return names.map(name => [String(name)])
+  return Promise.all(names.map(async name => [await services.conversions.decode(name, encoding)]))
+}
+
 /** In COPY's text format and the database's encoding. */
 async function* readAsText(
-  { config, server, memory: { maxRowBytes } }: Services,
+  { config, server, memory: budget }: Services,
   copy: ServerCopy,
   files: FilesOfRequest,
   memory: MemoryLease,
@@ -86,19 +104,21 @@ async function* readAsText(
   const { plan, call, columns } = copy
   if (plan.format === 'text' && columns.length !== 1) throw needsSingleColumn('decoder')
   const options = {
-    columns: plan.format === 'parquet' ? parquetColumns(copy) : [],
+    columns: plan.format === 'parquet' ? parquetColumns(copy) : copy.jsonColumns,
+    isMatched: plan.extraOptions.matchByName,
     spool: { ...config, backendPid: call.pid },
+    memory: budget,
     signal,
   }
   const bytesOf = (path: string): AsyncGenerator<Buffer> => {
-    const format = plan.files === null ? plan : resolveFormat(path, plan.format, plan.files.compression)
+    const format = plan.files === null ? plan : resolveFileFormat(path, plan.format, plan.files.compression)
     return readBlob(files.open(path), { ...options, format }, ...(plan.format === 'text' ? [encodeCopyText()] : []))
   }
   const told = (error: unknown, path: string): unknown =>
     files.isPattern ? inFile(fromDatabase(error), copy.container, path) : error
   if (plan.format === 'binary') {
     await withTableAlike(server.backend, copy, signal, admin => copyIn(admin, copy, [NO_BINARY_ROWS], signal))
-    const binary = { backend: server.backend, maxRowBytes, memory }
+    const binary = { backend: server.backend, maxRowBytes: budget.maxRowBytes, memory }
     for (const path of files.paths) {
       try {
         yield* binaryAsText(binary, copy, copy.clientEncoding, bytesOf(path), signal)
@@ -120,18 +140,25 @@ async function* readAsText(
     const text = `COPY ${rows} TO STDOUT WITH (ENCODING ${quoteLiteral(copy.encoding)})`
     yield* table.admin.query(copyTo(text)) as AsyncIterable<Buffer>
   } catch (error) {
-    throw fromDatabase(error)
+    throw inRelation(copy, fromDatabase(error))
   } finally {
     await table.close()
   }
 }
 
-/** Has PostgreSQL judge what a COPY TO says; a standby, which takes no table, of a query instead. @throws PgError */
+/** Of a line that did not become a row the proxy tells: it knows the line alone. */
+function inRelation({ relationName }: ServerCopy, error: unknown): unknown {
+  if (!(error instanceof PgError) || !error.context?.startsWith('blob, ')) return error
+  const { message, code, detail, hint, context } = error
+  return new PgError({ message, code, detail, hint, context: `COPY ${relationName}${context.slice('blob'.length)}` })
+}
+
+/** Has PostgreSQL judge what a COPY TO says; of a query where it is one, or a standby, which takes no table. @throws PgError */
 export async function checkCopyTo({ server }: Services, copy: ServerCopy, signal: AbortSignal): Promise<void> {
   const judge = async (admin: Client, source: string): Promise<void> => {
     for await (const _ of admin.query(copyTo(`COPY ${source} TO STDOUT ${options(copy)}`)));
   }
-  if (!server.isStandby) {
+  if (!server.isStandby && copy.plan.query === null) {
     await withTableAlike(server.backend, copy, signal, admin => judge(admin, `${tableAlike(copy)}${list(copy)}`))
     return
   }
@@ -206,6 +233,6 @@ const list = ({ plan }: ServerCopy): string =>
 
 /** Without ENCODING, COPY takes files to be in the client's. */
 function options({ plan, clientEncoding }: ServerCopy): string {
-  const isSaid = 'encoding' in plan.given || plan.format === 'parquet' || plan.format === 'binary'
+  const isSaid = 'encoding' in plan.given || ['parquet', 'jsonl', 'binary'].includes(plan.format)
   return `WITH (${plan.options}${isSaid ? '' : `, ENCODING ${quoteLiteral(clientEncoding)}`})`
 }

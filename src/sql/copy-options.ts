@@ -26,6 +26,7 @@ const COPY_FORMATS: Readonly<Record<Format, string>> = {
   text: 'text',
   binary: 'binary',
   parquet: "text, ENCODING 'UTF8'",
+  jsonl: "text, ENCODING 'UTF8'",
 }
 
 /** Options about how rows and columns are written: without meaning for Parquet, and for a whole file as one value. */
@@ -67,8 +68,8 @@ export function readCopyOptions(nodes: readonly object[], offsetOf: (location: n
 export function writeCopyOptions({ others }: CopyOptions, format: Format): WrittenOption[] {
   if (format === 'text') {
     refuse(others, ROW_OPTIONS, 'a format that is one value', "For PostgreSQL's text format use FORMAT 'tsv'.")
-  } else if (format === 'parquet') {
-    refuse(others, [...ROW_OPTIONS, 'encoding'], 'parquet')
+  } else if (format === 'parquet' || format === 'jsonl') {
+    refuse(others, [...ROW_OPTIONS, 'encoding'], format)
   }
   const written = others.map(({ name, value, location }) => ({
     text: value === undefined ? quoteIdent(name) : `${quoteIdent(name)} ${writeValue(value)}`,
@@ -76,6 +77,12 @@ export function writeCopyOptions({ others }: CopyOptions, format: Format): Writt
   }))
   return [{ text: `FORMAT ${COPY_FORMATS[format]}`, location: undefined }, ...written]
 }
+
+/** Where the columns are the header's: PostgreSQL compares them. */
+export const withHeaderMatch = (options: readonly WrittenOption[]): WrittenOption[] =>
+  options.map(option => (option.text.startsWith(HEADER) ? { ...option, text: `${HEADER} match` } : option))
+
+const HEADER = quoteIdent('header')
 
 function refuse(options: readonly CopyOption[], names: readonly string[], format: string, hint?: string): void {
   const misplaced = options.find(({ name }) => names.includes(name))

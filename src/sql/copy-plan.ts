@@ -1,6 +1,7 @@
 import type { Format, ResolvedFormat } from '../formats/format.ts'
 import type { PgErrorFields } from '../protocol/pg-error.ts'
 import type { OptionValue } from './copy-option.ts'
+import { type WrittenOption, withHeaderMatch } from './copy-options.ts'
 import type { Condition, CopyQuery, CopyStatement } from './copy-statement.ts'
 import { decodeText } from './encoding.ts'
 import type { ExtraOptions } from './extra-options.ts'
@@ -28,6 +29,8 @@ export interface CopyPlan {
   readonly condition: Condition | null
   /** What stands between the parentheses behind WITH in PostgreSQL's own COPY, quoted anew. */
   readonly options: string
+  /** The same where the column list is the blob's header. */
+  readonly matchOptions: string
   readonly given: Readonly<Record<string, OptionValue>>
 }
 
@@ -50,10 +53,13 @@ export function planCopy(copy: CopyStatement, text: string, encoding: string): C
     columns: copy.columns.map(decode),
     where: places.where === undefined ? null : decode(text.slice(places.where, places.end)),
     condition: condition === undefined ? null : { ...condition, names: condition.names.map(decode) },
-    options: decode(copy.options.map(option => option.text).join(', ')),
+    options: decode(listed(copy.options)),
+    matchOptions: decode(listed(withHeaderMatch(copy.options))),
     given: Object.fromEntries(copy.given.map(({ name, value }) => [name, value === undefined ? true : decode(value)])),
   }
 }
+
+const listed = (options: readonly WrittenOption[]): string => options.map(({ text }) => text).join(', ')
 
 function decodeValue(value: OptionValue, encoding: string): OptionValue {
   if (typeof value === 'string') return decodeText(value, encoding)

@@ -1,15 +1,15 @@
 import type { CopyStmt, RangeVar } from 'libpg-query'
-import { type ResolvedFormat, resolveFormat } from '../formats/format.ts'
+import type { ResolvedFormat } from '../formats/format.ts'
 import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type BlobUrl, parseBlobUrl, redactUrl } from '../storage/blob-url.ts'
+import { readCopyExtras } from './copy-extras.ts'
 import type { CopyOption } from './copy-option.ts'
-import { readCopyOptions, type WrittenOption, writeCopyOptions } from './copy-options.ts'
+import { readCopyOptions, type WrittenOption } from './copy-options.ts'
 import { decodeText, isAscii, isDecodable, UndecodedText } from './encoding.ts'
-import { type ExtraOptions, readExtras } from './extra-options.ts'
+import type { ExtraOptions } from './extra-options.ts'
 import { type FilePattern, filePattern } from './file-pattern.ts'
-import type { SqlSettings } from './query-text.ts'
-import { isUnsafeEncoding, type RawStatement, type Token } from './query-text.ts'
+import { isUnsafeEncoding, type RawStatement, type SqlSettings, type Token } from './query-text.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
 import { Rewrite } from './rewrite.ts'
 
@@ -30,6 +30,8 @@ export interface CopyStatement {
   readonly files: FilePattern | undefined
   /** The column list, without quotes. */
   readonly columns: readonly string[]
+  /** It is the blob's. */
+  readonly isMatched?: boolean
   /** The statement as it was written, without the secrets of its URL. */
   readonly original: string
   /** What stands in the place of its options. */
@@ -87,14 +89,8 @@ export function readCopyStatement(
   }
   const url = parseBlobUrl(readUrl(node.filename ?? '', text.slice(file.start, file.end), settings), settings.endpoints)
   const options = readCopyOptions(node.options ?? [], raw.offsetOf)
-  const format = resolveFormat(url.path, options.format, options.compression)
-  if (node.query && !('SelectStmt' in node.query) && format.format === 'parquet') {
-    throw new PgError({
-      message: 'azure_storage: COPY to Parquet can take its rows from a SELECT alone',
-      code: SQLSTATE.featureNotSupported,
-    })
-  }
-  const extraOptions = readExtras(options.extras, { direction, ...format })
+  const extras = readCopyExtras(url, { direction, hasColumns: node.attlist !== undefined }, options)
+  const { format } = extras
   const relation = relationToken(node, raw, text)
   const query = readQuery(node, tokens.slice(0, keyword), text)
   const columns = query
@@ -107,13 +103,13 @@ export function readCopyStatement(
     format,
     relation: node.relation && relationName(node.relation),
     query,
-    extra: settings.extras ? undefined : (query && noQuery()) || extraOptions.unknown,
-    extraOptions: extraOptions.read,
-    failure: extraOptions.failure,
+    extra: settings.extras ? undefined : (query && noQuery()) || extras.unknown,
+    extraOptions: extras.extraOptions,
+    failure: query && needsSelect(query, format) ? noSelect(format) : extras.failure,
     files: node.is_from ? filePattern(url, options, settings.encoding) : undefined,
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
-    options: writeCopyOptions(options, format.format),
+    options: extras.options,
     given: options.others,
     condition: node.whereClause && readCondition(node.whereClause),
     places: {
@@ -139,6 +135,14 @@ const noQuery = (): PgErrorFields => ({
   message: 'azure_storage: Query is not supported while copying data to blob storage',
   code: SQLSTATE.featureNotSupported,
   hint: 'Create a view for the query and copy the view.',
+})
+
+const needsSelect = ({ isSelect }: CopyQuery, { format }: ResolvedFormat): boolean =>
+  !isSelect && (format === 'parquet' || format === 'jsonl')
+
+const noSelect = ({ format }: ResolvedFormat): PgErrorFields => ({
+  message: `azure_storage: COPY to ${format} can take its rows from a SELECT alone`,
+  code: SQLSTATE.featureNotSupported,
 })
 
 function readCondition(root: object): Condition {
@@ -181,26 +185,32 @@ function readUrl(filename: string, written: string, { encoding, decoded }: SqlSe
 
 const rangeOf = ({ start, end }: Token): { start: number; end: number } => ({ start, end })
 
+/** Of what the rows of a COPY are selected. */
+export interface SelectedRows {
+  /** A select list, where the statement has no columns. */
+  readonly list: string
+  /** Without what inherits from it. */
+  readonly only: boolean
+}
+
 /**
- * The COPY … STDIN/STDOUT that one with a URL becomes. With `select` (a select list), the rows of a query on the
- * relation are copied instead of the relation's own.
+ * The COPY … STDIN/STDOUT that one with a URL becomes. With `select`, the rows of a query on the relation are copied
+ * instead of the relation's own.
  */
-export function rewriteCopy(
-  { direction, url, options, places }: CopyStatement,
-  text: string,
-  select?: string,
-): Rewrite {
-  const { start, relation, columns, keyword, file, where, end } = places
+export function rewriteCopy(copy: CopyStatement, text: string, select?: SelectedRows): Rewrite {
+  const { direction, format, url, options, places } = copy
+  const { start, relation, keyword, file, where, end } = places
   const rewrite = new Rewrite(text).put('COPY ', start)
-  if (select === undefined) rewrite.keep(relation, keyword.end)
+  const asJson = format.format === 'jsonl' && direction === 'to'
+  if (copy.isMatched) {
+    rewrite.keep(relation, keyword.start).put(`(${copy.columns.map(quoteIdent).join(', ')}) `, keyword.start)
+    rewrite.keep(keyword.start, keyword.end)
+  } else if (select === undefined && !asJson) rewrite.keep(relation, keyword.end)
   else {
-    rewrite.put('(SELECT ', relation)
-    if (columns === undefined) rewrite.put(select, relation)
-    else rewrite.keep(columns.open + 1, columns.close)
-    rewrite
-      .put(' FROM ', relation)
-      .keep(relation, columns?.open ?? keyword.start)
-      .put(') TO', keyword.start)
+    if (asJson) rewrite.put(`(SELECT ${JSON_OF_ROW} FROM `, relation)
+    if (select === undefined) rewrite.keep(relation, keyword.start)
+    else putQuery(rewrite, places, select)
+    rewrite.put(asJson ? ' AS r) TO' : ' TO', keyword.start)
   }
   rewrite.put(direction === 'from' ? ' STDIN' : ' STDOUT', file.start)
   rewrite.put(' WITH (', file.end)
@@ -212,6 +222,18 @@ export function rewriteCopy(
   // For whoever reads pg_stat_activity or the server's log.
   const shown = asciiUrl(url.redacted).replaceAll('*', '%2A')
   return rewrite.put(` /* ${shown} */`, end)
+}
+
+const JSON_OF_ROW = 'pg_catalog.row_to_json(r.*)'
+
+function putQuery(rewrite: Rewrite, { relation, columns, keyword }: CopyPlaces, { list, only }: SelectedRows): void {
+  rewrite.put('(SELECT ', relation)
+  if (columns === undefined) rewrite.put(list, relation)
+  else rewrite.keep(columns.open + 1, columns.close)
+  rewrite
+    .put(only ? ' FROM ONLY ' : ' FROM ', relation)
+    .keep(relation, columns?.open ?? keyword.start)
+    .put(')', keyword.start)
 }
 
 /** A relation's name as it was written, quoted. */

@@ -1,16 +1,21 @@
 import type { Format, ParquetSettings } from '../formats/format.ts'
 import { asPgError, PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import type { CopyOption } from './copy-option.ts'
+import { type CopyOption, isTrue } from './copy-option.ts'
 
 /** What the options of COPY say that Azure's own does not have, as plain data. */
-export interface ExtraOptions extends ParquetSettings {}
+export interface ExtraOptions extends ParquetSettings {
+  readonly matchByName?: boolean
+}
 
 /** A COPY that they stand in. */
 export interface ExtraOptionPlace {
   readonly direction: 'from' | 'to'
   readonly format: Format
   readonly compression: string
+  readonly hasHeader: boolean
+  readonly hasColumns: boolean
+  readonly hasPattern: boolean
 }
 
 /** Whose errors are told where extras are on; where they are off, there is no such option. @throws PgError */
@@ -25,6 +30,15 @@ const EXTRA_OPTIONS: Readonly<Record<string, ReadOption>> = {
     refuseUnlessParquet(option, place)
     refuseUnless(place.compression === 'zstd', option, `compression ${place.compression}`)
     return { compressionLevel: integerOf(option, 1, MAX_ZSTD_LEVEL) }
+  },
+  match_by_name: (option, { direction, format, hasHeader, hasColumns, hasPattern }) => {
+    if (!booleanOf(option)) return {}
+    refuseUnless(direction === 'from', option, 'COPY TO')
+    refuseUnless(format === 'csv' || format === 'parquet', option, format)
+    refuseUnless(!hasColumns, option, 'a list of columns')
+    refuseUnless(!hasPattern, option, 'a pattern of names')
+    refuseUnless(format === 'parquet' || hasHeader, option, 'a file without HEADER')
+    return { matchByName: true }
   },
 }
 
@@ -86,6 +100,13 @@ function integerOf({ name, value }: CopyOption, min: number, max: number): numbe
     message: `azure_storage: argument to option "${name}" must be an integer between ${min} and ${max}`,
     code: SQLSTATE.invalidParameterValue,
   })
+}
+
+/** As PostgreSQL's defGetBoolean() reads it. @throws PgError */
+function booleanOf({ name, value }: CopyOption): boolean {
+  if (isTrue(value)) return true
+  if (['false', 'off', '0'].includes(String(value).toLowerCase())) return false
+  throw syntaxError(`${name} requires a Boolean value`)
 }
 
 function syntaxError(message: string): PgError {

@@ -8,6 +8,7 @@ import { accountAddIsOurs } from './account-function.ts'
 import { checkAllowList, type ServerParameters } from './allow-list.ts'
 import { mayCreateExtension } from './extension-right.ts'
 import { Answered } from './look-up.ts'
+import { type BlobColumnsReader, matchColumns } from './match-columns.ts'
 import { selectListsFor } from './relations.ts'
 import type { ResourceOwner } from './resource-owner.ts'
 import type { Resources } from './script.ts'
@@ -26,6 +27,7 @@ export interface AcquireOptions {
   readonly seal: SealOne
   /** The client's transaction is under way, or begins with what was sent: look-ups are part of it. */
   readonly inPipeline: boolean
+  readonly readColumns: BlobColumnsReader
   /** Whether the exports run now, each under a lock. */
   readonly takeLocks: boolean
 }
@@ -38,7 +40,7 @@ export async function acquireResources(
   backend: BorrowedBackend,
   statements: readonly Statement[],
   owner: ResourceOwner,
-  { seal, inPipeline, takeLocks }: AcquireOptions,
+  { seal, inPipeline, readColumns, takeLocks }: AcquireOptions,
 ): Promise<Acquired> {
   const selectList = await selectListsFor(backend, statements, inPipeline)
   let mayInstall: boolean | undefined
@@ -56,6 +58,11 @@ export async function acquireResources(
     if (statement.kind === 'body') {
       hasStatement ??= await hasStatementFunction(backend, statements, inPipeline)
       runnable.push(hasStatement ? statement : { kind: 'pass', start: statement.start, end: statement.end, count: 1 })
+      continue
+    }
+    if (statement.kind === 'copy' && statement.copy.extraOptions.matchByName && !statement.copy.failure) {
+      const copy = await matchColumns(backend, statement.copy, readColumns, inPipeline)
+      runnable.push({ ...statement, copy })
       continue
     }
     try {

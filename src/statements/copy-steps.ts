@@ -1,6 +1,6 @@
 import type { Transfer } from '../activity/transfer.ts'
 import { encodeCopyText } from '../formats/copy-text.ts'
-import { needsSingleColumn, resolveFormat } from '../formats/format.ts'
+import { needsSingleColumn, resolveFileFormat } from '../formats/format.ts'
 import { CopyFiles } from '../operations/copy-files.ts'
 import { BlobImport } from '../operations/copy-from.ts'
 import type { OpenedCopy } from '../operations/copy-open.ts'
@@ -27,7 +27,8 @@ export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun)
   const read = (response: Frame, account: Transfer, signal: AbortSignal): AsyncIterable<Buffer> => {
     const { opened } = run
     const blob = blobOf(copy, opened, response)
-    const options = { columns: opened?.columns ?? [], spool: context.spool, signal }
+    const { spool, memory } = context
+    const options = { columns: opened?.columns ?? [], isMatched: copy.isMatched, spool, memory, signal }
     // PostgreSQL parses the rows.
     const stages = () => (copy.format.format === 'text' ? [encodeCopyText()] : [])
     if (opened?.files === undefined)
@@ -35,7 +36,7 @@ export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun)
     files = new CopyFiles(opened.files, joinerOf(copy, context.serverMajorVersion), account)
     return files.read(
       options,
-      path => resolveFormat(path, copy.format.format, copy.files?.compression ?? 'auto'),
+      path => resolveFileFormat(path, copy.format.format, copy.files?.compression ?? 'auto'),
       stages,
     )
   }
@@ -59,13 +60,14 @@ export function copyFrom({ copy }: Step & { kind: 'copy-from' }, run: ScriptRun)
     replaceError(fields) {
       const told = failureOf(run, fields)
       const where = fields.get('W')
-      if (told && where && run.transfer instanceof BlobImport && run.transfer.begun) told.set('W', where)
+      const isInRows = run.transfer instanceof BlobImport && (run.transfer.begun || told?.has('W'))
+      if (told && where && isInRows) told.set('W', where)
       return told
     },
     placeOf(fields) {
       const { transfer } = run
       if (failureOf(run, fields)) {
-        return transfer instanceof BlobImport && transfer.begun && fields.has('W')
+        return files && transfer instanceof BlobImport && transfer.begun && fields.has('W')
           ? transfer.failure?.context
           : undefined
       }
@@ -166,7 +168,8 @@ function blobOf(copy: CopyStatement, opened: OpenedCopy | undefined, response: F
   if (copy.failure) throw new PgError(copy.failure)
   if (opened === undefined) throw new Error('copy_open() returned no row')
   const blob = opened.blob()
-  if (copy.format.format === 'parquet' && columns !== opened.columns.length) {
+  const isByColumn = copy.format.format === 'parquet' || (copy.format.format === 'jsonl' && copy.direction === 'from')
+  if (isByColumn && columns !== opened.columns.length) {
     throw new Error(`COPY has ${columns} columns, not ${opened.columns.length}`) // altered by somebody else in between
   }
   return blob

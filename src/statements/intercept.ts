@@ -16,10 +16,12 @@ import type { SealOne } from '../sql/credential-config.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { acquireResources, type CommitLocks } from './acquire-resources.ts'
+import { columnsReaderFor } from './columns-reader.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
 import { beginCopy } from './copy-transfer.ts'
 import { mapErrorPosition, withMappedPosition } from './error-position.ts'
 import { Answered } from './look-up.ts'
+import type { BlobColumnsReader } from './match-columns.ts'
 import { passParsed } from './pass-parsed.ts'
 import { prepare } from './prepare.ts'
 import { type Prepared, PreparedStatements } from './prepared-statements.ts'
@@ -64,6 +66,7 @@ export class StatementInterceptor implements Interceptor {
   readonly #login: Login
   readonly #prepared: PreparedStatements
   readonly #seal: SealOne
+  readonly #readColumns: BlobColumnsReader
 
   constructor(session: InterceptedSession, services: Services, login: Login) {
     this.#session = session
@@ -71,6 +74,7 @@ export class StatementInterceptor implements Interceptor {
     this.#login = login
     this.#prepared = new PreparedStatements(session.log)
     this.#seal = sealerFor(session, services, login.database)
+    this.#readColumns = columnsReaderFor(session, services, login.database)
   }
 
   wants(code: number): boolean {
@@ -145,6 +149,7 @@ export class StatementInterceptor implements Interceptor {
       const { inPipeline } = session.pending
       const acquired = await acquireResources(backend, statements, owner, {
         seal: this.#seal,
+        readColumns: this.#readColumns,
         inPipeline,
         takeLocks: true,
       })
@@ -173,7 +178,7 @@ export class StatementInterceptor implements Interceptor {
       // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
       const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
       session.pending.sent(FRONTEND.parse)
-      const options = { name, kept: this.#prepared, seal: this.#seal, inPipeline }
+      const options = { name, kept: this.#prepared, seal: this.#seal, readColumns: this.#readColumns, inPipeline }
       const prepared = statements && (await prepare(backend, text, statements, owner, options))
       backend.send(prepared ? withText(prepared.text) : frame.bytes)
       backend.send(serialize.flush())
@@ -266,6 +271,7 @@ export class StatementInterceptor implements Interceptor {
     return {
       openCopy: (step, row) => openCopy(services, step, row, { pid: backendPid, database: this.#login.database }),
       spool: { ...services.config, backendPid },
+      memory: services.memory,
       serverMajorVersion: services.serverMajorVersion,
       beginTransfer: (copy, opened) => beginCopy(services, copy, { ...this.#login, pid: backendPid }, opened?.progress),
       confirmCommit: async copy => locks.get(copy)?.confirm(),

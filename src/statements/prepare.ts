@@ -32,25 +32,21 @@ export async function prepare(
   text: string,
   statements: readonly Statement[],
   owner: ResourceOwner,
-  { name, kept, seal, inPipeline }: PrepareOptions,
+  { name, kept, ...acquire }: PrepareOptions,
 ): Promise<Preparation> {
   for (const statement of statements) {
     if (statement.kind === 'refuse' && statement.isUnread) return { text: UNREADABLE, refused: statement.error }
   }
   if (statements.length > 1) {
-    const rewrite = conceal(text, statements, seal)
+    const rewrite = conceal(text, statements, acquire.seal)
     return { text: rewrite.text, rewrite }
   }
-  const { runnable, resources } = await acquireResources(backend, statements, owner, {
-    seal,
-    inPipeline,
-    takeLocks: false,
-  })
+  const { runnable, resources } = await acquireResources(backend, statements, owner, { ...acquire, takeLocks: false })
   const [statement] = runnable
   if (statement === undefined || statement.kind === 'pass') return undefined
   const script = writePrepared(text, statement, resources)
   const prepared = preparedFrom(text, script, statement.kind === 'with-secrets' ? statement.secrets : [])
-  if (!(await makeRoom(backend, kept, name, prepared.bytes, inPipeline))) {
+  if (!(await makeRoom(backend, kept, name, prepared.bytes, acquire.inPipeline))) {
     return { text: UNREADABLE, refused: TOO_MANY_PREPARED }
   }
   return { text: script.text, rewrite: script.rewrite, prepared }

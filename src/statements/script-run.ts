@@ -1,4 +1,5 @@
 import type { Transfer } from '../activity/transfer.ts'
+import type { MemoryBudget } from '../memory-budget.ts'
 import type { BlobImport } from '../operations/copy-from.ts'
 import type { OpenedCopy } from '../operations/copy-open.ts'
 import type { BlobExport } from '../operations/copy-to.ts'
@@ -13,6 +14,7 @@ export interface ScriptContext {
   /** Reads the row of copy_open(). */
   readonly openCopy: (step: Step & { kind: 'open' }, row: Frame) => Promise<OpenedCopy>
   readonly spool: SpoolOptions
+  readonly memory: MemoryBudget
   readonly serverMajorVersion: number
   readonly beginTransfer: (copy: CopyStatement, opened: OpenedCopy | undefined) => Transfer
   /** The blob is committed: lets the backend's wait for it end. */

@@ -3,7 +3,7 @@ import { CREATE_EXTENSION_REFUSAL, installerStatement, setPassphrase } from '../
 import { PgError } from '../protocol/pg-error.ts'
 import { rewriteSecrets } from '../sql/account-secrets.ts'
 import type { Statement } from '../sql/classify.ts'
-import { type CopyStatement, rewriteCopy } from '../sql/copy-statement.ts'
+import { type CopyStatement, rewriteCopy, type SelectedRows } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import { quoteLiteral } from '../sql/quote.ts'
 import { Rewrite, rewriteParts } from '../sql/rewrite.ts'
@@ -30,7 +30,7 @@ const PASS: Step = { kind: 'pass' }
 /** What the statements of ours in one query text need: looked up or made before it is sent. */
 export interface Resources {
   /** Select list for a relation that COPY TO cannot read itself, such as a view. */
-  readonly selectList: (copy: CopyStatement) => string | undefined
+  readonly selectList: (copy: CopyStatement) => SelectedRows | undefined
   /** The installer function in the session's database; none where the client may not create extensions. */
   readonly installer: string | undefined
   readonly commitKey: (copy: CopyStatement) => bigint
@@ -104,21 +104,21 @@ export const openText = (copy: CopyStatement, challenge: string): string => {
   const { url, original } = copy
   const values = `${quoteLiteral(url.account)}, ${quoteLiteral(url.container)}, ${quoteLiteral(original)}`
   const call = `azure_storage_private.copy_open(${values}, ${url.sas !== undefined}, '${challenge}')`
-  return `SELECT *${parquetText(copy)}${filesText(copy)}${extraText(copy)} FROM ${call}`
+  return `SELECT *${columnsText(copy)}${filesText(copy)} FROM ${call}${extraText(copy)}`
 }
 
 /** What is read of its row comes by its place. */
-const filesText = ({ files, format }: CopyStatement): string =>
-  files === undefined
+const filesText = (copy: CopyStatement): string =>
+  copy.files === undefined
     ? ''
-    : `${format.format === 'parquet' ? '' : ", ''"}, azure_storage_private.file_settings()::pg_catalog.text`
+    : `${columnsText(copy) === '' ? ", ''" : ''}, azure_storage_private.file_settings()::pg_catalog.text`
 
-/** Fails where the session has no extras on. */
+/** Fails where the session has no extras on, before anything else is looked at. */
 function extraText({ extra }: CopyStatement): string {
   if (extra === undefined) return ''
   const { message, code, hint } = extra
   const values = [message, code, hint ?? ''].map(quoteLiteral).join(', ')
-  return `, azure_storage_private.require_extras(${values})`
+  return ` WHERE azure_storage_private.require_extras(${values}) IS NOT NULL`
 }
 
 export const awaitCommitText = (copy: CopyStatement, key: bigint): string =>
@@ -126,15 +126,16 @@ export const awaitCommitText = (copy: CopyStatement, key: bigint): string =>
   (copy.format.format === 'parquet' ? ', azure_storage_private.restore_styles()' : '')
 
 /** What else is selected for Parquet: the columns, and for an export styles of values that do not depend on the session. */
-function parquetText({ direction, format, relation, query, columns }: CopyStatement): string {
-  if (format.format !== 'parquet') return ''
+function columnsText({ direction, format: { format }, relation, query, columns }: CopyStatement): string {
+  if (format !== 'parquet' && !(format === 'jsonl' && direction === 'from')) return ''
   // In hexadecimal, because not every message's text is in the client's encoding.
   const hex = (name: string): string => `'${Buffer.from(name, 'latin1').toString('hex')}'`
   const clientText = (name: string): string => `azure_storage_private.client_text(${hex(name)})`
-  const list =
-    relation === undefined
-      ? `azure_storage_private.query_shapes(${clientText(query?.text ?? '')})`
-      : `azure_storage_private.copy_columns(pg_catalog.to_regclass(${clientText(relation)}), ARRAY[${columns.map(hex)}]::pg_catalog.text[])`
+  const list = query
+    ? query.isSelect
+      ? `azure_storage_private.query_shapes(${clientText(query.text)})`
+      : "''"
+    : `azure_storage_private.copy_columns(pg_catalog.to_regclass(${clientText(relation ?? '')}), ARRAY[${columns.map(hex)}]::pg_catalog.text[])`
   return direction === 'from' ? `, ${list}` : `, ${list}, azure_storage_private.use_canonical_styles()`
 }
 

@@ -1,32 +1,41 @@
 import type { Readable, Transform } from 'node:stream'
 import type { ResolvedFormat } from '../formats/format.ts'
+import { decodeJsonLines } from '../formats/jsonl/json-lines.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { streamCompression } from '../formats/stream-compressions.ts'
+import type { MemoryBudget } from '../memory-budget.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import type { SpoolOptions } from '../storage/blob-spool.ts'
 import { parquetRows } from './parquet-rows.ts'
 
 export interface ReadOptions {
   readonly format: ResolvedFormat
-  /** Those that the rows are for; only Parquet needs them. */
+  /** Those that the rows are for; only Parquet and JSON Lines need them. */
   readonly columns: readonly ParquetColumn[]
+  /** They have the names of a Parquet file's columns. */
+  readonly isMatched?: boolean | undefined
   readonly spool: SpoolOptions
+  readonly memory: MemoryBudget
   readonly signal: AbortSignal
 }
 
 /**
- * A blob's bytes without compression, and the rows of Parquet in COPY's text format, in UTF-8; then through `stages`.
- * Leaving the loop early closes everything. @throws PgError
+ * A blob's bytes without compression, and the rows of Parquet and JSON Lines in COPY's text format, in UTF-8; then through
+ * `stages`. Leaving the loop early closes everything. @throws PgError
  */
-export async function* readBlob(
+export function readBlob(blob: Blob, options: ReadOptions, ...stages: readonly Transform[]): AsyncGenerator<Buffer> {
+  const { format, columns, memory, signal } = options
+  if (format.format === 'parquet') return parquetRows(blob, options)
+  const bytes = readBytes(blob, format, signal, stages)
+  return format.format === 'jsonl' ? decodeJsonLines(bytes, columns, memory, signal) : bytes
+}
+
+async function* readBytes(
   blob: Blob,
-  { format: { format, compression }, columns, spool, signal }: ReadOptions,
-  ...stages: readonly Transform[]
+  { compression }: ResolvedFormat,
+  signal: AbortSignal,
+  stages: readonly Transform[],
 ): AsyncGenerator<Buffer> {
-  if (format === 'parquet') {
-    yield* parquetRows(blob, columns, spool, signal)
-    return
-  }
   const { body } = await blob.download({ signal })
   const all = [...streamCompression(compression).decompress(), ...stages]
   let last: Readable = body

@@ -9,6 +9,7 @@ const LAYERS = [
   'index.ts',
   'testcontainers.ts',
   'dev',
+  'http',
   'healthcheck.ts',
   'console',
   'usual-account.ts',
@@ -35,6 +36,7 @@ const LAYERS = [
   'log.ts',
   'memory-budget.ts',
   'thread.ts',
+  'turns.ts',
   'protocol',
   'version.ts',
 ]
@@ -78,4 +80,12 @@ test('no files import each other in a circle', () => {
   }
   for (const file of FILES) follow(file, [])
   expect(circles).toEqual([])
+})
+
+test('a proxy without --http loads nothing of it', () => {
+  const loading = FILES.filter(
+    file =>
+      !file.startsWith('http/') && /^import (?!type )[^']*'[./]*\/http\//m.test(readFileSync(join(SRC, file), 'utf8')),
+  )
+  expect(loading).toEqual([])
 })

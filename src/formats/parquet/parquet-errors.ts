@@ -79,6 +79,12 @@ export const mapInto = (target: Shape): PgError =>
     hint: 'Maps are read as json, jsonb, hstore or text, or as an array of a row type that has a key and a value.',
   })
 
+export const columnNotMatched = (name: string): PgError =>
+  new PgError({
+    message: `azure_storage: column "${name}" of the Parquet file is not the column of the table that it was matched with`,
+    code: SQLSTATE.undefinedColumn,
+  })
+
 export function columnCountDiffers(found: EngineColumns, expected: readonly ParquetColumn[]): PgError {
   const inFile = found.columns.map(({ name, type }) => `${name} ${type.name}`)
   const ours = expected.map(({ name, shape }) => `${name} ${shapeName(shape)}`)

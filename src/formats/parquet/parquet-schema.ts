@@ -47,6 +47,7 @@ const LOGICAL = { map: 2, list: 3, time: 7, timestamp: 8, variant: 16, geometry:
 const UNIT = { millis: 1, micros: 2 } as const
 const MAX_DECIMAL_PRECISION = 38
 const MAX_DEPTH = 100
+const MAX_ELEMENTS = 10_000
 /** Of a column's name, in a message. */
 const SHOWN_CHARS = 100
 
@@ -85,6 +86,23 @@ export const indexOfEngineName = (name: string): number => Number(name.slice(1))
 /** @throws ThriftError */
 export const countLeaves = (schema: ThriftValue | undefined): number =>
   readList(schema).filter(element => readStruct(element).has(ELEMENT.type)).length
+
+/** Of a schema that nobody has looked at yet. @throws ThriftError, PgError */
+export function columnNamesOf(schema: ThriftValue | undefined): string[] {
+  const elements = readList(schema, MAX_ELEMENTS).map(readStruct)
+  const names: string[] = []
+  /** Of the groups that are open, how many children are still to come. */
+  const open: number[] = []
+  for (const element of elements) {
+    if (open.length === 1) names.push(readText(element.get(ELEMENT.name)))
+    if (open.length > 0) open.push((open.pop() as number) - 1)
+    const children = readInt(element.get(ELEMENT.childCount)) ?? 0
+    if (children > 0) open.push(children)
+    while (open.at(-1) === 0) open.pop()
+  }
+  if (open.length > 0) throw noTree()
+  return names
+}
 
 /** @param arrowKinds what Arrow's own schema says of the leaves, if the file has one @throws ThriftError, PgError */
 export function readSchema(schema: ThriftValue | undefined, arrowKinds: readonly ArrowKind[]): SourceSchema {

@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { Engine } from './engine.ts'
 import type { EngineColumn } from './engine-messages.ts'
-import { columnCountDiffers, unreadable } from './parquet-errors.ts'
+import { columnCountDiffers, columnNotMatched, unreadable } from './parquet-errors.ts'
 import { closeFifo, createFifo, removeName } from './private-files.ts'
 import type { ParquetColumn } from './shape.ts'
 import { columnAt, literal, MACROS } from './sql-text.ts'
@@ -11,7 +11,8 @@ import { copyTextOf } from './text-of-value.ts'
 import { VALUE_MACROS } from './value-macros.ts'
 
 /**
- * The rows of a Parquet file in COPY's text format, in UTF-8: row N is line N. Columns go by position.
+ * The rows of a Parquet file in COPY's text format, in UTF-8: row N is line N. Columns go by position; with `isMatched`, they
+ * must have the names of the file's.
  * The file at `path` stays the caller's: a second footer is appended to it. @throws PgError, or the signal's reason
  */
 export async function* readParquet(
@@ -19,6 +20,7 @@ export async function* readParquet(
   columns: readonly ParquetColumn[],
   signal: AbortSignal,
   tempDir: string = tmpdir(),
+  isMatched = false,
 ): AsyncGenerator<Buffer> {
   const fifo = await createFifo(tempDir)
   if (signal.aborted) {
@@ -40,6 +42,7 @@ export async function* readParquet(
     const file = `read_parquet(${literal(source)})`
     const found = await engine.describe()
     if (found.count !== columns.length) throw columnCountDiffers(found, columns)
+    if (isMatched) checkNames(found.columns, columns)
     const statement = copyStatement(file, found.columns, columns, target)
     const done = engine.run(MACROS + VALUE_MACROS).then(() => engine.run(statement))
     // Either closes the pipe's other end; until then more may come.
@@ -62,6 +65,12 @@ export async function* readParquet(
     removeName(fifo.path)
     if (!released) await engine.kill()
   }
+}
+
+/** They were when the file was looked at: it has been replaced, or PostgreSQL has cut one short. @throws PgError */
+function checkNames(found: readonly EngineColumn[], columns: readonly ParquetColumn[]): void {
+  const other = found.find(({ name }, i) => name !== columns[i]?.name)
+  if (other !== undefined) throw columnNotMatched(other.name)
 }
 
 function copyStatement(

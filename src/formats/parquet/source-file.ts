@@ -15,9 +15,9 @@ import { readList, readStruct, readStructAt, readText, ThriftError, type ThriftS
 const MAGIC = 'PAR1'
 const ENCRYPTED_MAGIC = 'PARE'
 /** The length of the footer, and the magic. */
-const TAIL_BYTES = 8
+export const TAIL_BYTES = 8
 const MAX_FOOTER_BYTES = 512 * 1024 * 1024
-const FOOTER = { schema: 2, rowGroups: 4, metadata: 5, encryption: 8, signingKey: 9 } as const
+export const FOOTER = { schema: 2, rowGroups: 4, metadata: 5, encryption: 8, signingKey: 9 } as const
 const KEY_VALUE = { key: 1, value: 2 } as const
 
 export interface PreparedFile {
@@ -54,9 +54,7 @@ function readFooter(fd: number): ThriftStruct {
   const tail = readAt(fd, size - TAIL_BYTES, TAIL_BYTES)
   const magic = tail.toString('latin1', 4)
   if (magic === ENCRYPTED_MAGIC && readAt(fd, 0, 4).toString('latin1') === ENCRYPTED_MAGIC) throw encrypted()
-  if (magic !== MAGIC) throw invalid('It does not end as one does.')
-  const length = tail.readUInt32LE()
-  if (length > size - TAIL_BYTES - MAGIC.length) throw invalid('Its footer would begin before the file does.')
+  const length = tailLength(tail, size)
   if (length > MAX_FOOTER_BYTES) {
     throw new PgError({
       message: 'azure_storage: the footer of the Parquet file is too large',
@@ -65,6 +63,14 @@ function readFooter(fd: number): ThriftStruct {
     })
   }
   return readStructAt(readAt(fd, size - TAIL_BYTES - length, length), 0).fields
+}
+
+/** How long the footer is before the file's tail. @throws PgError */
+export function tailLength(tail: Buffer, size: number): number {
+  if (tail.toString('latin1', 4) !== MAGIC) throw invalid('It does not end as one does.')
+  const length = tail.readUInt32LE()
+  if (length > size - TAIL_BYTES - MAGIC.length) throw invalid('Its footer would begin before the file does.')
+  return length
 }
 
 function appendFooter(fd: number, footer: ThriftStruct): void {

@@ -42,14 +42,26 @@ export function readStructAt(bytes: Buffer, start: number): { fields: ThriftStru
   return { fields, end }
 }
 
+/** Of a struct of which only the begin is there, the fields that are whole. @throws ThriftError */
+export function readFirstFields(bytes: Buffer): ThriftStruct {
+  const fields: ThriftStruct = new Map()
+  try {
+    scanStruct(bytes, 0, 0, (id, type, from, to) => fields.set(id, { type, bytes: bytes.subarray(from, to) }))
+  } catch (error) {
+    if (!(error instanceof ThriftError) || fields.size === 0) throw error
+  }
+  return fields
+}
+
 /** @throws ThriftError */
 export const readStruct = (value: ThriftValue | undefined): ThriftStruct =>
   readStructAt(expected(value, THRIFT.struct), 0).fields
 
 /** @throws ThriftError */
-export function readList(value: ThriftValue | undefined): ThriftValue[] {
+export function readList(value: ThriftValue | undefined, most = Number.POSITIVE_INFINITY): ThriftValue[] {
   const bytes = expected(value, THRIFT.list)
   const { type, size, start } = readListHeader(bytes, 0)
+  if (size > most) throw new ThriftError(`a list of more than ${most} items`)
   const items: ThriftValue[] = []
   for (let i = 0, at = start; i < size; i++) {
     const end = skipItem(bytes, at, type, 0)

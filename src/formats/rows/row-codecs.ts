@@ -10,7 +10,7 @@ import type { RowEncoder } from './row-encoder.ts'
 import { columnFlags, type RowOptions } from './row-options.ts'
 import { TextScanner } from './text-scanner.ts'
 import { TsvScanner } from './tsv-scanner.ts'
-import { csvStyle, TEXT_STYLE, tsvStyle, type ValueStyle } from './value-style.ts'
+import { csvStyle, JSON_LINES_STYLE, TEXT_STYLE, tsvStyle, type ValueStyle } from './value-style.ts'
 
 /** The PostgreSQL whose COPY is followed. */
 export interface RowTarget {
@@ -97,6 +97,8 @@ function createStyle(
       return tsvStyle(options.delimiter, nullString)
     case 'text':
       return TEXT_STYLE
+    case 'jsonl':
+      return JSON_LINES_STYLE
     default:
       throw new Error(`no rows of ${format} are encoded here`)
   }

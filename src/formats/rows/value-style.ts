@@ -26,6 +26,8 @@ export interface CsvStyle {
 }
 
 const LF = 0x0a
+const CR = 0x0d
+const SPACE = 0x20
 const BACKSLASH = 0x5c
 const END_MARKER = Buffer.from('\\.')
 
@@ -102,6 +104,20 @@ export const TEXT_STYLE: ValueStyle = {
   rowEnd: undefined,
   special: new Uint8Array(256),
   dress: (_out, _start, end) => end,
+}
+
+/** A JSON value a line: what would end the line is space between its parts. */
+export const JSON_LINES_STYLE: ValueStyle = {
+  nullValue: Buffer.alloc(0),
+  delimiter: undefined,
+  rowEnd: LF,
+  special: flags([...Buffer.from('\r\n')]),
+  dress(out, start, end, specials) {
+    for (let i = start; specials > 0 && i < end; i++) {
+      if (out[i] === LF || out[i] === CR) out[i] = SPACE
+    }
+    return end
+  },
 }
 
 function flags(bytes: readonly number[]): Uint8Array {

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { MemoryBudget } from '../../../src/memory-budget.ts'
 import { BlobImport } from '../../../src/operations/copy-from.ts'
 import { PgError } from '../../../src/protocol/pg-error.ts'
 import { ConnectionLost } from '../../../src/session/wire.ts'
@@ -19,7 +20,7 @@ function start(blob: Blob | PgError, { wire = new ScriptedWire([]), timeoutMs = 
   const format = { format: 'csv', compression: 'none' } as const
   const read = (signal: AbortSignal) => {
     if (blob instanceof PgError) throw blob
-    return readBlob(blob, { format, columns: [], spool: {}, signal })
+    return readBlob(blob, { format, columns: [], spool: {}, memory: new MemoryBudget({}), signal })
   }
   const feed = new BlobImport(wire, read, { timeoutMs })
   return { wire, feed, until: (letter: string) => wire.until(() => wire.sent.includes(letter)) }

@@ -13,7 +13,10 @@ function read(text: string): CopyStatement {
   return statement.copy
 }
 const rewritten = (text: string, select?: string) =>
-  rewriteCopy(read(text), text, select).text.replace(/ \/\* .* \*\/$/, '')
+  rewriteCopy(read(text), text, select === undefined ? undefined : { list: select, only: false }).text.replace(
+    / \/\* .* \*\/$/,
+    '',
+  )
 
 describe('a COPY becomes one of PostgreSQL', () => {
   it.each([

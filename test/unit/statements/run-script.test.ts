@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { Transfer, type TransferFacts } from '../../../src/activity/transfer.ts'
+import { MemoryBudget } from '../../../src/memory-budget.ts'
 import { PgError } from '../../../src/protocol/pg-error.ts'
 import type { CopyStatement } from '../../../src/sql/copy-statement.ts'
 import { runScript } from '../../../src/statements/run-script.ts'
@@ -59,6 +60,7 @@ async function run(steps: Step[], lines: Line[], { blob = '', broken, confirm, r
   await runScript(wire, steps, {
     openCopy: async () => ({ blob: () => store, statementTimeoutMs: 0, blockSizeMb: 1, columns: [], files: undefined }),
     spool: {},
+    memory: new MemoryBudget({}),
     serverMajorVersion: 18,
     beginTransfer: () => transfer,
     confirmCommit: async () => {

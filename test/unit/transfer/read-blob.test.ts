@@ -2,6 +2,7 @@ import { Readable, Transform } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
 import type { Compression } from '../../../src/formats/format.ts'
+import { MemoryBudget } from '../../../src/memory-budget.ts'
 import { PgError } from '../../../src/protocol/pg-error.ts'
 import type { Blob } from '../../../src/storage/blob-client.ts'
 import { readBlob } from '../../../src/transfer/read-blob.ts'
@@ -11,7 +12,11 @@ const upperCase = () => new Transform({ transform: (chunk, _, done) => done(null
 function read(body: Readable, compression: Compression, ...stages: Transform[]): AsyncGenerator<Buffer> {
   const blob = { download: async () => ({ body }) } as unknown as Blob
   const { signal } = new AbortController()
-  return readBlob(blob, { format: { format: 'csv', compression }, columns: [], spool: {}, signal }, ...stages)
+  return readBlob(
+    blob,
+    { format: { format: 'csv', compression }, columns: [], spool: {}, memory: new MemoryBudget({}), signal },
+    ...stages,
+  )
 }
 
 async function text(chunks: AsyncIterable<Buffer>): Promise<string> {
