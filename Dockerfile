@@ -19,6 +19,7 @@ RUN apt-get update -q \
  && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production \
     BLOBGRES_LISTEN=0.0.0.0:5433 \
+    BLOBGRES_HTTP=0.0.0.0:8433 \
     BLOBGRES_DATA_DIR=/data \
     BLOBGRES_INIT_SCRIPTS=/docker-entrypoint-initdb.d
 WORKDIR /app
@@ -28,7 +29,7 @@ COPY --from=build /app/dist dist
 RUN mkdir /docker-entrypoint-initdb.d && install -d -o node -g node /data && ln -s /app/dist/cli.js /usr/local/bin/blobgres
 VOLUME /data
 USER node
-EXPOSE 5433 10000
+EXPOSE 5433 8433 10000
 HEALTHCHECK --interval=2s --timeout=5s --start-period=60s --retries=5 \
   CMD ["blobgres", "healthcheck"]
 ENTRYPOINT ["blobgres"]

@@ -1,14 +1,16 @@
 #!/usr/bin/env node
 import { pipeline } from 'node:stream/promises'
 import { type Invocation, parseCommandLine } from './config/command-line.ts'
-import { readConfig } from './config/config.ts'
+import { type Config, readConfig } from './config/config.ts'
 import { readDevConfig } from './config/dev-config.ts'
 import { readEnvFile } from './config/env-file.ts'
 import { type Environment, type Flags, readOptions } from './config/read-options.ts'
 import { usualAccount } from './config/usual-variables.ts'
-import { ConfigError } from './config/values.ts'
+import { type Address, ConfigError } from './config/values.ts'
 import { isAnswering } from './healthcheck.ts'
-import { createLogger } from './log.ts'
+import type { HttpServer } from './http/server.ts'
+import { createLogger, type Logger } from './log.ts'
+import type { RunningProxy } from './proxy.ts'
 import { DumpUnwrapper } from './sql/unwrap-dump.ts'
 import { trusting } from './storage/endpoints.ts'
 import { packageVersion } from './version.ts'
@@ -41,7 +43,19 @@ async function serve(flags: Flags): Promise<Service> {
       log.warn({ err: error, account: account.name }, 'account of the environment not registered'),
     )
   }
-  return { close: () => proxy.close(config.drainTimeoutMs) }
+  const close = () => proxy.close(config.drainTimeoutMs)
+  if (config.http === undefined) return { close }
+  const http = await startHttp(config.http, proxy, config, log).catch(async error => {
+    await proxy.close(0)
+    throw error
+  })
+  // To the end it says that no more clients are taken.
+  return { close: () => close().finally(http.close) }
+}
+
+async function startHttp(listen: Address, proxy: RunningProxy, config: Config, log: Logger): Promise<HttpServer> {
+  const { startHttp } = await import('./http/server.ts')
+  return startHttp({ listen, proxy, config, log })
 }
 
 /** `@azure/identity` reads them where `--azure-credential` is `default`. */

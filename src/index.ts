@@ -92,6 +92,7 @@ function readConfig(options: BlobgresOptions, dataDir: string): DevConfig {
   return readDevConfig({
     listen: [`127.0.0.1:${port}`],
     'azurite-port': [String(azuritePort)],
+    http: ['off'],
     'data-dir': [dataDir],
     'log-level': [logLevel],
     ...(accounts.length > 0 && { account: accounts }),

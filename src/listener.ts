@@ -91,7 +91,7 @@ export class Listener {
       .then(request => this.#start(request, socket, id, log, deadline.signal))
       .catch(error => {
         log.info({ err: error }, 'connection refused')
-        if (error instanceof ProtocolError) refuse(socket, new PgError(error))
+        if (error instanceof ProtocolError) this.#refuse(socket, new PgError(error))
         else socket.destroy()
       })
       .finally(() => clearTimeout(timer))
@@ -142,8 +142,8 @@ export class Listener {
     }
     const wrong = checkStartupSettings(request.parameters)
     if (LoopbackService.isLoopback(request.parameters)) this.#loopback.accept(request.socket, request.parameters, log)
-    else if (this.#draining) refuse(request.socket, SHUTTING_DOWN)
-    else if (wrong) refuse(request.socket, new PgError(wrong))
+    else if (this.#draining) this.#refuse(request.socket, SHUTTING_DOWN)
+    else if (wrong) this.#refuse(request.socket, new PgError(wrong))
     else await this.#logIn(await this.#asAdmin(request), id, log, signal)
     this.#starting.delete(accepted)
   }
@@ -170,12 +170,12 @@ export class Listener {
       const { server: chosen, backend, next } = login
       if (this.#draining) {
         backend.destroy()
-        refuse(socket, SHUTTING_DOWN)
+        this.#refuse(socket, SHUTTING_DOWN)
       } else this.#open(request, id, name, next, chosen, reader => attachReader(backend, reader), log)
     } catch (error) {
       if (!(error instanceof PgError)) throw error
       log.info({ err: error }, 'login refused')
-      refuse(socket, error)
+      this.#refuse(socket, error)
     }
   }
 
@@ -216,6 +216,7 @@ export class Listener {
         log.setBindings({ backend: pid })
         log.debug({ user: parameters.get('user'), database: parameters.get('database') }, 'login complete')
       },
+      onError: sqlstate => this.#services.occurrences.emit('clientTold', sqlstate),
       isCalling: () => calls.has(pid),
       onClose: why => {
         log.debug({ why, ms: Math.round(performance.now() - began) }, 'closed')
@@ -238,6 +239,12 @@ export class Listener {
         ? new AdminInterceptor(session, this.#services)
         : new StatementInterceptor(session, this.#services, { id, user, database, backend }),
     )
+  }
+
+  /** Where stock PostgreSQL says something before it hangs up, so do we. */
+  #refuse(socket: net.Socket, error: PgError): void {
+    this.#services.occurrences.emit('clientTold', error.code)
+    lingeringClose(socket, fatalError(error))
   }
 
   async #cancel(packet: Buffer): Promise<void> {
@@ -266,9 +273,4 @@ function liveSession(facts: SessionFacts, session: Session, calls: Calls): LiveS
     },
     notify: text => session.notify(notice(text)),
   }
-}
-
-/** Where stock PostgreSQL says something before it hangs up, so do we. */
-function refuse(socket: net.Socket, error: PgError): void {
-  lingeringClose(socket, fatalError(error))
 }

@@ -1,6 +1,7 @@
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { createSecureContext } from 'node:tls'
+import { createOccurrences, type Occurrences } from './activity/occurrences.ts'
 import { Progress } from './activity/progress.ts'
 import { Sessions } from './activity/sessions.ts'
 import { Transfers } from './activity/transfers.ts'
@@ -22,6 +23,11 @@ export interface RunningProxy {
   readonly address: { readonly host: string; readonly port: number }
   readonly transfers: Transfers
   readonly sessions: Sessions
+  readonly occurrences: Occurrences
+  /** It is about to end: logins are refused. */
+  readonly isDraining: boolean
+  /** Whether the server reaches it now, for the functions. @throws where the server cannot be asked */
+  isReachable(): Promise<boolean>
   /** Refuses logins; ends sessions as they become idle, and after `drainMs` all that is still under way. */
   close(drainMs?: number): Promise<void>
 }
@@ -45,11 +51,18 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
   const address = server.address() as net.AddressInfo
   await loopback.announce({ host: config.listen.host, port: address.port })
   log.info({ host: address.address, port: address.port }, 'listening')
+  let isDraining = false
   return {
     address: { host: config.listen.host, port: address.port },
     transfers: services.transfers,
     sessions: services.sessions,
+    occurrences: services.occurrences,
+    get isDraining() {
+      return isDraining
+    },
+    isReachable: () => loopback.isReachable(),
     async close(drainMs = config.drainTimeoutMs) {
+      isDraining = true
       const deadline = performance.now() + drainMs
       loopback.stepBack()
       await listener.drain(drainMs)
@@ -83,6 +96,7 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     sessions,
     progress: new Progress(sessions, config.progress),
     transfers: new Transfers(log),
+    occurrences: createOccurrences(),
     faults: hasOwnSchema(config) ? new Faults(log) : undefined,
   }
 }

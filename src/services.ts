@@ -1,3 +1,4 @@
+import type { Occurrences } from './activity/occurrences.ts'
 import type { Progress } from './activity/progress.ts'
 import type { Sessions } from './activity/sessions.ts'
 import type { Transfers } from './activity/transfers.ts'
@@ -23,6 +24,7 @@ export interface Services {
   readonly memory: MemoryBudget
   readonly sessions: Sessions
   readonly transfers: Transfers
+  readonly occurrences: Occurrences
   readonly progress: Progress
   /** Undefined where nobody may ask for any. */
   readonly faults: Faults | undefined

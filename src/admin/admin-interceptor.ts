@@ -9,6 +9,7 @@ import {
   emptyQueryResponse,
   errorFields,
   errorResponse,
+  fatalError,
   noData,
   noParameters,
   parseComplete,
@@ -24,6 +25,11 @@ import { type Command, readCommand } from './command.ts'
 const STATEMENT = 'S'.charCodeAt(0)
 /** Nobody needs more; none is ever of use again. */
 const MAX_KEPT = 100
+
+const TOO_LONG = new PgError({
+  message: 'blobgres: the message is too long for the admin database',
+  code: SQLSTATE.protocolViolation,
+})
 
 type Named = Map<string, Command | undefined>
 
@@ -44,6 +50,11 @@ export class AdminInterceptor implements Interceptor {
 
   wants(code: number): boolean {
     return code !== FRONTEND.terminate && code !== FRONTEND.password
+  }
+
+  /** What is too long to be looked at is not for the backend either. */
+  passes(code: number): void {
+    if (this.wants(code)) this.#session.close(fatalError(TOO_LONG))
   }
 
   examine(frame: Frame): () => Promise<void> {

@@ -1,4 +1,4 @@
-import { parseAccountKey, parseAdminUser } from './option-values.ts'
+import { parseAccountKey, parseAdminUser, parseDatabaseName } from './option-values.ts'
 import { parseText } from './values.ts'
 
 /** Of the dev stack: who logs in there, and with what. */
@@ -23,7 +23,7 @@ export const ADMIN_OPTIONS = {
     name: 'database-name',
     commands: ['dev'],
     value: 'database',
-    parse: parseText,
+    parse: parseDatabaseName,
     default: 'app',
     description: "the admin's database",
   },

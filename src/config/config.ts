@@ -12,6 +12,8 @@ import { type Address, ConfigError } from './values.ts'
 /** Everything `blobgres serve` can be told. Frozen; secrets are not enumerable, so that logging it shows none. */
 export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
   readonly listen: Address
+  /** The status page, API and metrics. */
+  readonly http?: Address
   readonly backend: BackendConfig
   readonly storageEndpoints: StorageEndpoints
   /** Where the backend reaches this proxy; without it, found by trying. */
@@ -35,7 +37,7 @@ export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
 
 /** Validates flags and environment; throws `ConfigError` with one line that names what is wrong. */
 export function readConfig(flags: Flags, ...environments: readonly Environment[]): Config {
-  const { backend, backendPassword, storageEndpoints, storageCa, tlsCert, tlsKey, credentialKey, ...others } =
+  const { backend, backendPassword, storageEndpoints, storageCa, tlsCert, tlsKey, credentialKey, http, ...others } =
     readOptions('serve', flags, ...environments)
   if (backend === undefined) {
     throw new ConfigError(`--backend, BLOBGRES_BACKEND, DATABASE_URL or PGHOST is required: ${BACKEND_FORM}`)
@@ -52,6 +54,7 @@ export function readConfig(flags: Flags, ...environments: readonly Environment[]
   const tls = readTls(tlsCert, tlsKey)
   const config: Config = {
     ...others,
+    ...(http !== undefined && http !== 'off' && { http }),
     backend: backendConfig({ ...backend, password: backend.password ?? backendPassword }),
     storageEndpoints: Object.freeze({
       accounts: storageEndpoints.accounts,

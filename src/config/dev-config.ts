@@ -5,6 +5,7 @@ import { type Environment, type Flags, readOptions } from './read-options.ts'
 import type { Address } from './values.ts'
 
 const AZURITE_PORT = 10000
+const HTTP = { host: '127.0.0.1', port: 8433 }
 
 /** Who an application's people are, as on Azure: nobody there is a superuser. */
 export interface Admin {
@@ -17,6 +18,8 @@ export interface Admin {
 /** Everything `blobgres dev` can be told. */
 export interface DevConfig {
   readonly listen: Address
+  /** The status page, API and metrics; `elseFree`: at a free port where that one is taken. */
+  readonly http: (Address & { readonly elseFree: boolean }) | undefined
   /** 0 picks a free one. */
   readonly azuritePort: number
   /** Storage accounts that Azurite is to have besides its usual ones. */
@@ -47,13 +50,14 @@ export interface DevConfig {
 export function readDevConfig(flags: Flags, ...environments: readonly Environment[]): DevConfig {
   const options = readOptions('dev', flags, ...environments)
   const { adminUser, adminPassword, databaseName, accountKey, ...rest } = options
-  const { accounts = [], containers = [], dataDir, port, azuritePort, listen, seed, ...others } = rest
+  const { accounts = [], containers = [], dataDir, port, azuritePort, http, listen, seed, ...others } = rest
   const admin = { user: adminUser, database: databaseName, password: adminPassword }
   const config = {
     ...others,
     accountKey,
     admin,
     listen: port === undefined ? listen : { ...listen, port },
+    http: http === 'off' ? undefined : { ...HTTP, ...http, elseFree: http === undefined },
     azuritePort: azuritePort ?? (port === 0 ? 0 : AZURITE_PORT),
     accounts,
     containers,

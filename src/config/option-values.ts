@@ -1,5 +1,5 @@
 import { isAccountName, isContainerName } from '../storage/names.ts'
-import { badValue, ConfigError, type Given, parseBytes } from './values.ts'
+import { type Address, badValue, ConfigError, type Given, parseAddress, parseBytes } from './values.ts'
 
 export const CREDENTIAL_KEY_LENGTH = 32
 const MIN_ROW_BYTES = 64 * 1024
@@ -12,6 +12,10 @@ export function parseRowSize(given: Given): number {
   return bytes
 }
 
+export function parseHttp(given: Given): Address | 'off' {
+  return given.value === 'off' ? 'off' : parseAddress(given)
+}
+
 export function parseCredentialKey({ name, value }: Given): string {
   if (value.length >= CREDENTIAL_KEY_LENGTH) return value
   throw new ConfigError(`${name}: expected at least ${CREDENTIAL_KEY_LENGTH} random characters`)
@@ -22,6 +26,14 @@ export function parseAdminUser(given: Given): string {
   const { value } = given
   if (/^(?!pg_|postgres$)[A-Za-z_][\w$.-]{0,62}$/.test(value)) return value
   throw badValue(given, 'a name for a new role')
+}
+
+/** Of a database: not a template's, nor one of those that snapshots are made of. */
+export function parseDatabaseName(given: Given): string {
+  const { value } = given
+  if (Buffer.byteLength(value) <= 63 && !/^(?:template[01]$|blobgres_(?:stack$|snapshot_|new_|old_))/.test(value))
+    return value
+  throw badValue(given, 'a name for a database')
 }
 
 /** A secret: no error quotes it. */

@@ -4,7 +4,7 @@ import { LOG_LEVELS } from '../log.ts'
 import { ADMIN_OPTIONS } from './admin-options.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import type { CommandName } from './commands.ts'
-import { CREDENTIAL_KEY_LENGTH, parseCredentialKey, parseRowSize } from './option-values.ts'
+import { CREDENTIAL_KEY_LENGTH, parseCredentialKey, parseHttp, parseRowSize } from './option-values.ts'
 import { SESSION_OPTIONS } from './session-options.ts'
 import { STACK_OPTIONS } from './stack-options.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
@@ -83,6 +83,16 @@ export const OPTIONS = {
     parse: parseAddress,
     default: '127.0.0.1:5433',
     description: 'where clients connect; port `0` takes a free one',
+  },
+  http: {
+    name: 'http',
+    commands: ['serve', 'dev'],
+    value: 'host:port|off',
+    parse: parseHttp,
+    otherwise: { serve: 'off', dev: '127.0.0.1:8433, or a free port where that is taken' },
+    description:
+      'where a status page, an API, metrics and `/readyz` are, for whoever reaches it ' +
+      '([docs/monitoring.md](docs/monitoring.md)); port `0` takes a free one',
   },
   loopback: {
     name: 'loopback',

@@ -53,7 +53,7 @@ function giveOption(
   for (const env of environments) {
     // Empty counts as absent, as compose files and unit files leave variables empty.
     const value = env[variable]
-    if (value) return { name: variable, value }
+    if (value && !isServiceLink(variable, value)) return { name: variable, value }
     const usual = row.usual?.(env, command)
     if (usual !== undefined) return usual
   }
@@ -61,7 +61,11 @@ function giveOption(
   return byDefault === undefined ? undefined : { name: `--${row.name}`, value: byDefault }
 }
 
-/** Variables that are like none of ours may be anyone's: beside a service `blobgres`, Kubernetes sets BLOBGRES_PORT. */
+/** Beside a service `blobgres`, Kubernetes and Docker's links set BLOBGRES_PORT: `tcp://10.0.0.1:5433`. */
+const isServiceLink = (variable: string, value: string): boolean =>
+  variable === 'BLOBGRES_PORT' && /^(?:tcp|udp|sctp):/.test(value)
+
+/** Variables that are like none of ours may be anyone's. */
 function refuseMistyped(env: Environment): void {
   const known = Object.values(OPTIONS).map(variableOf)
   for (const variable of Object.keys(env)) {

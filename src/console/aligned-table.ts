@@ -70,5 +70,11 @@ function shown(line: string): string {
     return code.length < 3 && character < '\x80' ? `\\x${code.padStart(2, '0')}` : `\\u${code.padStart(4, '0')}`
   })
   const [first = '', ...others] = escaped.split('\t')
-  return others.reduce((before, part) => before + ' '.repeat(TAB_STOP - (widthOf(before) % TAB_STOP)) + part, first)
+  let [text, width] = [first, widthOf(first)]
+  for (const part of others) {
+    const room = TAB_STOP - (width % TAB_STOP)
+    text += ' '.repeat(room) + part
+    width += room + widthOf(part)
+  }
+  return text
 }

@@ -33,7 +33,7 @@ export function accessTo(
   }
 }
 
-function hostOf({ host }: Address): string {
+export function hostOf({ host }: Address): string {
   const reachable = reachableHost(host)
   return reachable.includes(':') ? `[${reachable}]` : reachable
 }

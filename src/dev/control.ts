@@ -12,6 +12,8 @@ import { json } from 'node:stream/consumers'
 
 const FILE = 'control.json'
 const PREFIX = 'blobgres-control-'
+/** The path of a socket has 103 bytes at most. */
+const MAX_PARENT_BYTES = 70
 
 /** What a stack does when it is asked to. */
 export type Handlers = Readonly<Record<string, (argument: unknown) => Promise<unknown>>>
@@ -42,7 +44,8 @@ export async function startControl(dataDir: string, handlers: Handlers, stop: ()
     },
   }
   await removeStale(dataDir)
-  const folder = await mkdtemp(join(tmpdir(), PREFIX))
+  const parent = Buffer.byteLength(tmpdir()) > MAX_PARENT_BYTES ? '/tmp' : tmpdir()
+  const folder = await mkdtemp(join(parent, PREFIX))
   const socket = join(folder, 'socket')
   const server = createServer(async (incoming, response) => {
     const answer = async (): Promise<Answer> => {

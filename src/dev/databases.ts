@@ -2,22 +2,28 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { quoteIdent } from '../sql/quote.ts'
 
-/** Where the snapshots' own tables are; nobody else's. */
-export const OWN_DATABASE = 'blobgres'
+/** Where the snapshots' own tables are; nobody else's. Not `blobgres`, or it would hide the admin database. */
+export const OWN_DATABASE = 'blobgres_stack'
 /** Those that a snapshot is, that will be in a moment, and that were until a moment ago. */
 export type Kind = 'snapshot' | 'new' | 'old'
 
 const END_TIMEOUT_MS = 30_000
 const POLL_MS = 2
 
+/** @param id 12 hexadecimal digits */
 export const nameOf = (kind: Kind, id: string, i: number): string => `blobgres_${kind}_${id}_${i}`
 
-/** The databases that people use. */
-export async function listDatabases(admin: Client): Promise<string[]> {
+/** What nameOf() makes, and nothing that somebody else may call a database: these are dropped. */
+const nameLike = (kinds: string): string => `'^blobgres_(${kinds})_[0-9a-f]{12}_[0-9]+$'`
+
+/** The databases that people use; those called `always` also where nobody can connect to them, or they are templates. */
+export async function listDatabases(admin: Client, always: readonly string[] = []): Promise<string[]> {
   const { rows } = await admin.query<{ datname: string }>(
     `SELECT datname FROM pg_catalog.pg_database
-     WHERE datallowconn AND NOT datistemplate AND datname <> '${OWN_DATABASE}' AND datname !~ '^blobgres_(snapshot|new|old)_'
+     WHERE (datallowconn AND NOT datistemplate OR datname = ANY ($1))
+       AND datname <> '${OWN_DATABASE}' AND datname !~ ${nameLike('snapshot|new|old')}
      ORDER BY datname`,
+    [always],
   )
   return rows.map(({ datname }) => datname)
 }
@@ -25,8 +31,8 @@ export async function listDatabases(admin: Client): Promise<string[]> {
 /** Those of ours that belong to none of these snapshots. */
 export async function dropOthers(admin: Client, snapshots: readonly string[]): Promise<void> {
   const { rows } = await admin.query<{ datname: string }>(
-    `SELECT datname FROM pg_catalog.pg_database WHERE datname ~ '^blobgres_(new|old)_'
-       OR datname ~ '^blobgres_snapshot_' AND pg_catalog.split_part(datname, '_', 3) <> ALL ($1)`,
+    `SELECT datname FROM pg_catalog.pg_database WHERE datname ~ ${nameLike('new|old')}
+       OR datname ~ ${nameLike('snapshot')} AND pg_catalog.split_part(datname, '_', 3) <> ALL ($1)`,
     [snapshots],
   )
   for (const { datname } of rows) await drop(admin, datname)
@@ -84,9 +90,13 @@ export async function changeCatalogues(admin: Client, change: () => Promise<void
   }
 }
 
-/** In changeCatalogues(), where it disturbs no session, while ALTER DATABASE waits until there is none, and takes one at a time. */
+/**
+ * In changeCatalogues(), where it disturbs no session, while ALTER DATABASE waits until there is none, and takes one at a time.
+ * It is no template any more, which could not be dropped.
+ */
 export async function rename(admin: Client, from: string, to: string, isOpen: boolean): Promise<void> {
-  const change = 'UPDATE pg_catalog.pg_database SET datname = $2, datallowconn = $3 WHERE datname = $1'
+  const change =
+    'UPDATE pg_catalog.pg_database SET datname = $2, datallowconn = $3, datistemplate = false WHERE datname = $1'
   await admin.query(change, [from, to, isOpen])
 }
 

@@ -6,8 +6,9 @@ import { backendConfig } from '../config/backend-url.ts'
 import type { Config } from '../config/config.ts'
 import type { Admin, DevConfig } from '../config/dev-config.ts'
 import { type Address, reachableHost } from '../config/values.ts'
+import type { HttpServer } from '../http/server.ts'
 import type { Logger } from '../log.ts'
-import { startProxy } from '../proxy.ts'
+import { type RunningProxy, startProxy } from '../proxy.ts'
 import { ACCOUNT_PLACEHOLDER, trusting } from '../storage/endpoints.ts'
 import { accessTo, type StackAccess } from './access.ts'
 import { type Azurite, azuriteProgram, type StorageAccount, startAzurite } from './azurite.ts'
@@ -26,6 +27,7 @@ import { SERVERS, tellServers } from './running-stack.ts'
 import { SAMPLE_ACCOUNT } from './samples.ts'
 import { SUPERUSER } from './set-up.ts'
 import { INITIAL, Snapshots } from './snapshots.ts'
+import { startStatusPage } from './status-page.ts'
 import { type StorageFront, startStorageFront } from './storage-front.ts'
 
 const DRAIN_TIMEOUT_MS = 2000
@@ -86,15 +88,14 @@ export async function startDevStack(
     const setup = await contents.describe()
     if (!(await snapshots.has(INITIAL))) await snapshots.take(INITIAL, setup)
     else await snapshots.prepare(INITIAL)
-    const proxy = await startProxy(serving, log)
-    parts.push(() => proxy.close(DRAIN_TIMEOUT_MS))
+    const { proxy, http } = await startServing(config, serving, accounts, parts, log)
     const reachable = { ...proxy.address, host: reachableHost(proxy.address.host) }
     const restore = async (name: string): Promise<void> => {
       if ((await snapshots.restore(name)) !== setup) await contents.complete(reachable)
     }
     const account = accounts.find(({ name }) => name === config.accounts[0]) ?? SAMPLE_ACCOUNT
     const access = accessTo(proxy.address, servers.front, accounts, account, config.admin)
-    const addresses = { listen: proxy.address, azurite: servers.front }
+    const addresses = { listen: proxy.address, azurite: servers.front, http: http?.address }
     const stack = {
       banner: banner({ ...config, ...addresses, access, account: SAMPLE_ACCOUNT.name }),
       access,
@@ -111,6 +112,22 @@ export async function startDevStack(
     await close()
     throw error
   }
+}
+
+/** The proxy, and the page that tells of it to the end. */
+async function startServing(
+  { http: wanted }: DevConfig,
+  config: Config,
+  accounts: readonly StorageAccount[],
+  parts: (() => Promise<void>)[],
+  log: Logger,
+): Promise<{ readonly proxy: RunningProxy; readonly http: HttpServer | undefined }> {
+  let http: HttpServer | undefined
+  parts.push(async () => http?.close())
+  const proxy = await startProxy(config, log)
+  parts.push(() => proxy.close(DRAIN_TIMEOUT_MS))
+  http = await startStatusPage(wanted, { proxy, config, log }, accounts)
+  return { proxy, http }
 }
 
 /** `blobgres status` and the like; the result resolves when one asks for the end. */
@@ -260,12 +277,13 @@ async function assertFree(address: Address, flag: string): Promise<void> {
 }
 
 /** The data folder, from a run before this one. */
-async function takeOver({ dataDir, listen, azuritePort }: DevConfig, lock: Lock): Promise<void> {
+async function takeOver({ dataDir, listen, azuritePort, http }: DevConfig, lock: Lock): Promise<void> {
   const postgresDir = join(dataDir, 'postgres')
   if (lock.tookOver) await waitForLeftovers(postgresDir, join(dataDir, 'azurite.pid'))
   await removeStalePidFile(postgresDir, lock.isReborn)
   await assertFree(listen, '--listen')
   await assertFree({ host: listen.host, port: azuritePort }, '--azurite-port')
+  if (http && !http.elseFree) await assertFree(http, '--http')
 }
 
 async function waitForLeftovers(postgresDir: string, azuritePid: string): Promise<void> {

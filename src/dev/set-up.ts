@@ -12,14 +12,17 @@ export async function setUp(proxy: Address, admin: Admin, accounts: readonly Sto
   await withClient({ ...proxy, ...SUPERUSER }, async client => {
     await createAdmin(client, admin)
     const { rowCount } = await client.query('SELECT FROM pg_catalog.pg_database WHERE datname = $1', [admin.database])
-    if (rowCount === 0) {
-      const [database, owner] = [admin.database, admin.user].map(pg.escapeIdentifier)
-      await client.query(`CREATE DATABASE ${database} OWNER ${owner}`)
-    }
+    const [database, owner] = [admin.database, admin.user].map(pg.escapeIdentifier)
+    if (rowCount === 0) await client.query(`CREATE DATABASE ${database} OWNER ${owner}`)
+    else if (isShared(admin)) await client.query(`ALTER DATABASE ${database} OWNER TO ${owner}`)
   })
   const register = (client: pg.Client) => registerAccounts(client, accounts)
-  await Promise.all([loginOf(admin), SUPERUSER].map(login => withClient({ ...proxy, ...login }, register)))
+  const logins = [loginOf(admin), ...(isShared(admin) ? [] : [SUPERUSER])]
+  await Promise.all(logins.map(login => withClient({ ...proxy, ...login }, register)))
 }
+
+/** Its database is the one that the superuser has anyway. */
+const isShared = ({ database }: Admin): boolean => database === SUPERUSER.database
 
 async function createAdmin(client: pg.Client, { user, password }: Admin): Promise<void> {
   const role = pg.escapeIdentifier(user)

@@ -133,7 +133,7 @@ export class Snapshots {
 
   async #restore(admin: Client, name: string, row: Row): Promise<void> {
     const id = randomBytes(6).toString('hex')
-    const before = await listDatabases(admin)
+    const before = await listDatabases(admin, row.databases)
     const made = this.#ready?.id === row.id ? this.#ready.names : await this.#make(admin, row)
     this.#ready = undefined
     const old = before.map((_, i) => nameOf('old', id, i))

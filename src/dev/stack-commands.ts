@@ -97,7 +97,7 @@ async function change(
   await access(join(folder, 'postgres')).catch(cause => {
     throw new Error(`there is no stack in ${folder}: blobgres dev makes one`, { cause })
   })
-  const flags = { 'data-dir': [folder], listen: ['127.0.0.1:0'], port: ['0'], 'azurite-port': ['0'] }
+  const flags = { 'data-dir': [folder], listen: ['127.0.0.1:0'], port: ['0'], 'azurite-port': ['0'], http: ['off'] }
   const config = readDevConfig({ ...flags, ...(verb === 'seed' && argument && { seed: [argument] }) }, ...environments)
   const { startDevStack } = await import('./dev.ts')
   const stack = await startDevStack(config, createLogger(config.logLevel))

@@ -35,6 +35,7 @@ async function sweep(parent: string): Promise<void> {
 
 async function isAbandoned(folder: string): Promise<boolean> {
   const { uid } = await stat(folder)
-  // Without a lock it may be about to be used.
-  return uid === process.getuid?.() && !isAlive(Number(await readFile(join(folder, 'lock'), 'utf8')))
+  // Without a lock, or with an empty one, it may be about to be used.
+  const pid = Number(await readFile(join(folder, 'lock'), 'utf8'))
+  return uid === process.getuid?.() && pid > 0 && !isAlive(pid)
 }

@@ -1,10 +1,10 @@
 import { connect } from 'node:tls'
 import type { Config } from '../config/config.ts'
 import { tryUrl } from '../config/values.ts'
+import { quoteShellWord } from '../sql/quote.ts'
 import { endpointFor, knownEndpoint, type StorageEndpoints } from '../storage/endpoints.ts'
 import { probe, type UnreachableError } from '../storage/probe.ts'
 import { type Finding, failed, look, type Outcome, ok, shell, untried, wordsOf } from './finding.ts'
-import { quoted } from './server-checks.ts'
 
 const CA_FILE = 'storage-ca.pem'
 /** The service takes signatures that are a quarter of an hour off, and nobody's clock should be. */
@@ -73,7 +73,7 @@ async function helpWith(
       ...Array.from(accounts, ([each, at]) => `${each}=${at}`),
       ...(endpoints.defaultTemplate ? [endpoints.defaultTemplate] : []),
     ]
-    return shell(`export BLOBGRES_STORAGE_ENDPOINT=${quoted(all.join())}`)
+    return shell(`export BLOBGRES_STORAGE_ENDPOINT=${quoteShellWord(all.join())}`)
   }
   return { advice: "Is it the account's name? Where it is not at Azure, say where with --storage-endpoint." }
 }
@@ -81,7 +81,7 @@ async function helpWith(
 /** Those that it shows, as PEM. */
 function fetchCertificates(url: string): string {
   const { hostname, port } = tryUrl(url) as URL
-  const command = `openssl s_client -connect ${quoted(`${hostname}:${port || 443}`)} -showcerts </dev/null 2>/dev/null`
+  const command = `openssl s_client -connect ${quoteShellWord(`${hostname}:${port || 443}`)} -showcerts </dev/null 2>/dev/null`
   return `${command} | sed -n '/BEGIN CERT/,/END CERT/p'`
 }
 

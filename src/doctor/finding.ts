@@ -67,4 +67,4 @@ export function wordsOf(error: unknown): string {
 }
 
 /** Others choose the names and messages in it, and terminals obey control characters. */
-const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim()
+export const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim()

@@ -1,4 +1,4 @@
-import type { Finding, Fix } from './finding.ts'
+import { type Finding, type Fix, oneLine } from './finding.ts'
 
 const MARKS = { ok: '✓', failed: '✗', untried: '–' } as const
 
@@ -11,11 +11,11 @@ export function printFindings(findings: readonly Finding[], asJson: boolean): st
 
 function printFinding({ check, result, reason, fix, advice }: Finding): string {
   const words = result === 'untried' ? `not tried: ${reason}` : reason
-  const lines = [`${MARKS[result]} ${check}: ${words}`]
+  const lines = [`${MARKS[result]} ${oneLine(check)}: ${words}`]
   if (advice !== undefined) lines.push(`    ${advice}`)
-  if (fix !== undefined) lines.push(`    ${introduced(fix)}`, `      ${fix.command}`)
+  if (fix !== undefined) lines.push(`    ${introduced(fix)}`, `      ${oneLine(fix.command)}`)
   return lines.join('\n')
 }
 
 const introduced = ({ into, database }: Fix): string =>
-  into === 'shell' ? 'in a shell:' : `in psql${database === undefined ? '' : `, in database ${database}`}:`
+  into === 'shell' ? 'in a shell:' : `in psql${database === undefined ? '' : `, in database ${oneLine(database)}`}:`

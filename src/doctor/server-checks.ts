@@ -2,7 +2,7 @@ import type { Client } from 'pg'
 import { connectToChosen } from '../backend/choose-host.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { quoteIdent } from '../sql/quote.ts'
+import { quoteIdent, quoteShellWord } from '../sql/quote.ts'
 import type { Database } from './databases.ts'
 import { type Finding, failed, look, type Outcome, ok, psql, shell, untried, wordsOf } from './finding.ts'
 
@@ -53,16 +53,12 @@ function helpWith(
       return { advice: "Put the superuser's password into BLOBGRES_BACKEND_PASSWORD." }
     case '3D000':
       return shell(
-        `createdb ${['-h', host, '-p', port, '-U', user, database].map(word => quoted(String(word))).join(' ')}`,
+        `createdb ${['-h', host, '-p', port, '-U', user, database].map(word => quoteShellWord(String(word))).join(' ')}`,
       )
     default:
       return { advice: 'See --backend in `blobgres help serve`, and pg_hba.conf of the server.' }
   }
 }
-
-/** A word for the shell. */
-export const quoted = (word: string): string =>
-  /^[\w.:/@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
 export function checkSuperuser(
   user: string,

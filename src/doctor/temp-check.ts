@@ -2,8 +2,8 @@ import { mkdtemp, rmdir, stat, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
+import { quoteShellWord } from '../sql/quote.ts'
 import { type Finding, failed, look, type Outcome, ok, shell, wordsOf } from './finding.ts'
-import { quoted } from './server-checks.ts'
 
 const GIBIBYTE = 2 ** 30
 /** With less, files that one takes for small do not fit. */
@@ -17,7 +17,10 @@ export function checkTempFolder({ tempDir = tmpdir(), spoolLimitBytes = 0 }: Con
       await rmdir(await mkdtemp(join(tempDir, 'blobgres-doctor-')))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      return failed(wordsOf(error), code === 'ENOENT' ? shell(`mkdir -p ${quoted(tempDir)}`) : await another(tempDir))
+      return failed(
+        wordsOf(error),
+        code === 'ENOENT' ? shell(`mkdir -p ${quoteShellWord(tempDir)}`) : await another(tempDir),
+      )
     }
     const judged = judgeRoom(tempDir, await roomIn(tempDir), spoolLimitBytes)
     return judged.result === 'ok' ? judged : { ...judged, ...(await another(tempDir)) }

@@ -68,8 +68,8 @@ LANGUAGE plpgsql AS $function$
 DECLARE
   columns pg_catalog.jsonb;
 BEGIN
-  EXECUTE pg_catalog.concat('SELECT azure_storage_private.columns_of_record("azure_storage row") FROM (SELECT q.* ',
-    'FROM (SELECT) AS one LEFT JOIN (', query, pg_catalog.chr(10), ') AS q ON false) AS "azure_storage row"') INTO columns;
+  EXECUTE pg_catalog.concat('SELECT azure_storage_private.columns_of_record(r.*) FROM (SELECT q.* ',
+    'FROM (SELECT) AS one LEFT JOIN (', query, pg_catalog.chr(10), ') AS q ON false) AS r') INTO columns;
   RETURN columns;
 END
 $function$;

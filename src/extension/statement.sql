@@ -391,8 +391,7 @@ CREATE OR REPLACE FUNCTION azure_storage_private.counted_export(request jsonb, s
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
   IF request ->> 'encoder' = 'jsonl' THEN
-    source := format('SELECT pg_catalog.row_to_json("azure_storage row")::pg_catalog.text FROM (%s) AS "azure_storage row"',
-      source || chr(10));
+    source := format('SELECT pg_catalog.row_to_json(r.*)::pg_catalog.text FROM (%s) AS r', source || chr(10));
     request := request || '{"columns": [{"name": "row", "type": "text", "oid": 25, "typmod": -1}]}';
   END IF;
   request := request || jsonb_build_object('source', source || chr(10));
@@ -436,13 +435,13 @@ BEGIN
   SELECT azure_storage_private.put_open(c, pg_catalog.jsonb_extract_path_text(request, 'account'), request) INTO state
   FROM azure_storage_private.caller AS c;
   head := state;
-  -- A column would come before a row of the same name.
-  FOR new_row IN EXECUTE pg_catalog.format('SELECT %s FROM (%s) AS "azure_storage row"', CASE
+  -- With its star it is the row, whatever the names of its columns.
+  FOR new_row IN EXECUTE pg_catalog.format('SELECT %s FROM (%s) AS r', CASE
     WHEN pg_catalog.starts_with(state, 'b')
-      THEN $$pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send("azure_storage row"), 'hex'), pg_catalog.chr(10))$$
+      THEN $$pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send(r.*), 'hex'), pg_catalog.chr(10))$$
     WHEN pg_catalog.texteq(pg_catalog.jsonb_extract_path_text(request, 'encoder'), 'parquet')
-      AND NOT azure_storage_private.has_canonical_styles() THEN 'azure_storage_private.canonical_text("azure_storage row")'
-    ELSE 'pg_catalog.textin(pg_catalog.record_out("azure_storage row"))' END, pg_catalog.jsonb_extract_path_text(request, 'source'))
+      AND NOT azure_storage_private.has_canonical_styles() THEN 'azure_storage_private.canonical_text(r.*)'
+    ELSE 'pg_catalog.textin(pg_catalog.record_out(r.*))' END, pg_catalog.jsonb_extract_path_text(request, 'source'))
   LOOP
     written := pg_catalog.int8inc(written);
     state := pg_catalog.textcat(state, new_row);

@@ -105,10 +105,13 @@ export class JoinedLines implements FileJoiner {
     this.#send(end)
     this.#rest = bytes.subarray(end)
     if (this.#out.length === 0) return []
-    if (!this.#owesEnd) return this.#out
-    this.#owesEnd = false
-    this.#lineEnd ??= 'LF'
-    return [LINE_ENDS[this.#lineEnd], ...this.#out]
+    if (this.#owesEnd) {
+      this.#owesEnd = false
+      this.#lineEnd ??= 'LF'
+      this.#out.unshift(LINE_ENDS[this.#lineEnd])
+    }
+    // As one: a message for each line would take longer than all else.
+    return this.#out.length === 1 ? this.#out : [Buffer.concat(this.#out)]
   }
 
   /** What goes on up to there; the next begins at `next`. */

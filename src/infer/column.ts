@@ -5,6 +5,8 @@ import { typesOf } from './value-types.ts'
 const ENOUGH_VALUES = 100
 /** Of a column, to tell whether the first line is one of them. */
 const MAX_KEPT = 1000
+/** No column is called by a longer one. */
+const MAX_KEPT_CHARS = 1000
 
 export interface Judgement {
   /** Only a part of the file was read. */
@@ -30,7 +32,7 @@ export class Column {
       this.empty++
     } else {
       this.#values++
-      if (this.#kept.size < MAX_KEPT) this.#kept.add(value)
+      if (this.#kept.size < MAX_KEPT && value.length <= MAX_KEPT_CHARS) this.#kept.add(value)
       // Once it is text, it stays so.
       if (this.#types === 0) return
       const types = typesOf(value)

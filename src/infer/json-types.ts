@@ -5,7 +5,7 @@ const MAX_DEPTH = 500
 /** jsonb has limits for a string, an array and an object of its own. */
 const MAX_JSONB_CHARS = 50 * 1024 * 1024
 /** What json takes and jsonb does not: escapes that may be of no character, and numbers that numeric may not hold. */
-const NOT_JSONB = /\\u(?:0000|d[89a-f])|\d[eE][+-]?\d{3}|\d{1000}/i
+const NOT_JSONB = /\\u(?:0000|d[89a-f])|\d[eE][+-]?\d{3}|(?<!\d)\d{1000}/i
 
 /** Whether a text is JSON as PostgreSQL reads it, and one that jsonb holds. */
 export function jsonTypes(text: string): number {

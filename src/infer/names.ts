@@ -45,7 +45,7 @@ export function tableName(file: string): string {
 
 /** PostgreSQL cuts a name off in the midst, and then two may be one. */
 function shortened(name: string, end: string): string {
-  let text = name
+  let text = name.slice(0, MAX_NAME_BYTES) // a line of a file may be one name
   while (Buffer.byteLength(text + end) > MAX_NAME_BYTES) text = Array.from(text).slice(0, -1).join('')
   return text + end
 }

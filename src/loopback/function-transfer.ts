@@ -2,8 +2,12 @@ import type { Transfer } from '../activity/transfer.ts'
 import type { CallOrigin } from '../operations/calls.ts'
 import { formatOf, type RowsOfBlob } from '../operations/rows-of-blob.ts'
 import type { Services } from '../services.ts'
+import { checkAccountName, checkBlobPath, checkContainerName } from '../storage/names.ts'
 
-/** What a function has asked for, as a transfer. `verb`: GET reads, OPEN writes. @throws PgError for an unknown format */
+/**
+ * What a function has asked for, as a transfer. `verb`: GET reads, OPEN writes. Those that have ended are kept, hence names are
+ * no longer than they may be. @throws PgError for them, and for an unknown format
+ */
 export function beginTransfer(
   { transfers, progress, proxyId }: Pick<Services, 'transfers' | 'progress'> & { readonly proxyId: string },
   verb: 'GET' | 'OPEN',
@@ -11,6 +15,9 @@ export function beginTransfer(
   isCopy: boolean,
 ): Transfer {
   const { call, account, container, path } = request
+  checkAccountName(account)
+  checkContainerName(container)
+  checkBlobPath(path)
   const transfer = transfers.begin({
     session: sessionOf(call, proxyId),
     pid: call.pid,

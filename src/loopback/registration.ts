@@ -58,6 +58,21 @@ export class Registration implements Whereabouts {
     return this.#address ?? (this.#services.server.isStandby ? this.#possible[0] : undefined)
   }
 
+  /** Whether the server reaches this proxy there now. @throws where it cannot be asked */
+  async isReachable(): Promise<boolean> {
+    const { address } = this
+    const { server } = this.#services
+    // A standby takes nothing to ask with.
+    if (address === undefined || server.isStandby) return address !== undefined
+    const admin = await server.connect()
+    try {
+      const answer = await askingProxies(admin, this.#services, ask => ask(address, 'PING'))
+      return answer?.[0] === this.#proxyId
+    } finally {
+      await admin.end()
+    }
+  }
+
   isOwnAddress(address: string): boolean {
     return this.#possible.includes(address)
   }

@@ -252,6 +252,8 @@ export class Requests {
       const upload = await BlobRowsUpload.open(this.#services, rows, container.blob(rows.path), belongings)
       this.#uploads.set(upload.id, upload)
       this.#hasOpened = true
+      // Over meanwhile, the connection would never end it.
+      if (this.#closed.signal.aborted) this.close()
       return upload
     } catch (error) {
       transfer?.failed(error)

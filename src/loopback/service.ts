@@ -76,6 +76,11 @@ export class LoopbackService {
     return this.#registration.address
   }
 
+  /** Whether the server reaches this proxy now. @throws where it cannot be asked */
+  isReachable(): Promise<boolean> {
+    return this.#registration.isReachable()
+  }
+
   /** What a session was told of `in_hot_standby` when it was let in. */
   heard(inHotStandby: string | undefined): void {
     this.#registration.heard(inHotStandby)

@@ -117,6 +117,8 @@ class RowsQuery {
       highWaterMark: WAITING_PIECES,
       lowWaterMark: 1,
     })
+    // Whoever leaves the rows ends the connection, and with it the query: that nobody listens any more must not end the process.
+    query.on('error', () => {})
     this.#admin.query(query)
     for await (const [{ piece }] of rows) yield piece
   }

@@ -20,15 +20,37 @@ export interface BlobColumns {
   readonly encoding: string
 }
 
+/** Of a table, in PostgreSQL. */
+const MAX_COLUMNS = 1600
+
 /** Looks into the begin of a csv blob with a header, or the end of a Parquet blob. @throws PgError */
 export async function readBlobColumns(...args: Parameters<typeof readColumns>): Promise<BlobColumns> {
   const columns = await readColumns(...args)
-  const nameless = columns.names.findIndex(name => name.length === 0)
-  if (nameless < 0) return columns
-  throw new PgError({
-    message: `azure_storage: column ${nameless + 1} of the blob has no name`,
-    code: SQLSTATE.badCopyFileFormat,
-  })
+  checkNames(columns)
+  return columns
+}
+
+/** They become part of a statement's text; and who writes blobs could make many of them. */
+function checkNames({ names, encoding }: BlobColumns): void {
+  if (names.length > MAX_COLUMNS) {
+    throw new PgError({
+      message: `azure_storage: the blob has ${names.length} columns, and no table more than ${MAX_COLUMNS}`,
+      code: SQLSTATE.tooManyColumns,
+    })
+  }
+  const nameless = names.findIndex(name => name.length === 0)
+  if (nameless >= 0) {
+    throw new PgError({
+      message: `azure_storage: column ${nameless + 1} of the blob has no name`,
+      code: SQLSTATE.badCopyFileFormat,
+    })
+  }
+  if (names.some(name => name.includes(0))) {
+    throw new PgError({
+      message: `invalid byte sequence for encoding "${encoding}": 0x00`,
+      code: SQLSTATE.characterNotInRepertoire,
+    })
+  }
 }
 
 async function readColumns(

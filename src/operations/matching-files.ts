@@ -1,10 +1,11 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Transfer } from '../activity/transfer.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import { mayBePattern, type Pattern, parsePattern } from '../storage/glob.ts'
+import { compareNames, sortNames } from '../storage/name-order.ts'
 import { checkBlobPath } from '../storage/names.ts'
+import { turns } from '../turns.ts'
 import type { BlobAccess, Container } from './open-blob.ts'
 
 /** The session's, as file_settings() tells them where a name may be a pattern. */
@@ -16,8 +17,6 @@ export interface FileSettings {
 const DEFAULT_MAX_FILES = 10_000
 /** Their names are in memory. */
 const MOST_FILES = 100_000
-/** Others have their turn. */
-const TURN_MS = 5
 
 /** Where extras are off, nothing is wrong with the limit. @throws PgError */
 export function readFileSettings(told: unknown, config: { readonly extras?: boolean }): FileSettings {
@@ -81,38 +80,27 @@ export async function findFiles(
   signal: AbortSignal,
 ): Promise<FoundFiles> {
   const found: string[] = []
+  const pause = turns(signal)
   let bytes = 0
-  let turn = performance.now()
+  let inOrder = true
   try {
     for await (const page of container.list(pattern.prefix, signal)) {
       for (const { path, bytes: size } of page) {
-        if (performance.now() - turn > TURN_MS) {
-          await nextTurn()
-          signal.throwIfAborted()
-          turn = performance.now()
-        }
+        await pause()
         if (!pattern.matches(path)) continue
         if (found.length === maxFiles) throw tooMany(container, written, maxFiles)
+        // The service's own order is another, for what is beyond ASCII.
+        inOrder &&= compareNames(found.at(-1) ?? '', path) <= 0
         found.push(path)
         bytes += size
       }
     }
+    if (found.length === 0) throw none(container, written)
+    return { paths: inOrder ? found : await sortNames(found, pause), bytes }
   } catch (error) {
     throw signal.aborted ? signal.reason : withHint(error)
   }
-  if (found.length === 0) throw none(container, written)
-  return { paths: isInOrder(found) ? found : inOrder(found), bytes }
 }
-
-/** As the service lists them, but for what is beyond ASCII. */
-const isInOrder = (paths: readonly string[]): boolean =>
-  paths.every((path, i) => i === 0 || ((paths[i - 1] as string) < path && !/[\ud800-\uffff]/.test(path)))
-
-const inOrder = (paths: readonly string[]): string[] =>
-  paths
-    .map(path => ({ path, bytes: Buffer.from(path) }))
-    .sort((a, b) => a.bytes.compare(b.bytes))
-    .map(({ path }) => path)
 
 function none({ name }: Container, pattern: string): PgError {
   return new PgError({

@@ -1,6 +1,7 @@
+import type { Occurrences } from '../activity/occurrences.ts'
 import { type CredentialAccess, credentialOf, type Grant } from '../credentials/access.ts'
 import { parseCredential } from '../credentials/credential.ts'
-import { type Blob, type ListedBlob, listBlobs, openBlob } from '../storage/blob-client.ts'
+import { type Blob, type ListedBlob, listBlobs, openBlob, type RequestHooks } from '../storage/blob-client.ts'
 import type { StorageEndpoints } from '../storage/endpoints.ts'
 import type { Faults } from '../storage/faults.ts'
 
@@ -8,6 +9,15 @@ import type { Faults } from '../storage/faults.ts'
 export interface BlobAccess extends CredentialAccess {
   readonly config: { readonly storageEndpoints: StorageEndpoints; readonly extras?: boolean }
   readonly faults?: Faults | undefined
+  readonly occurrences?: Occurrences | undefined
+}
+
+/** For requests on behalf of sessions of `database`. */
+export function hooksFor({ faults, occurrences }: BlobAccess, database: string): RequestHooks {
+  return {
+    takeFault: faults?.takerFor(database),
+    onAnswer: occurrences && (answer => void occurrences.emit('storageAnswered', answer)),
+  }
 }
 
 /** A container, seen with one credential. */
@@ -35,10 +45,10 @@ export async function openContainer(
 ): Promise<Container> {
   const credential = sas === undefined ? await credentialOf(account, grant, access) : parseCredential(sas)
   const { storageEndpoints } = access.config
-  const takeFault = access.faults?.takerFor(database)
+  const hooks = hooksFor(access, database)
   return {
     name: container,
-    blob: path => openBlob(storageEndpoints, account, credential, container, path, takeFault),
-    list: (prefix, signal) => listBlobs(storageEndpoints, account, credential, container, prefix, signal, takeFault),
+    blob: path => openBlob(storageEndpoints, account, credential, container, path, hooks),
+    list: (prefix, signal) => listBlobs(storageEndpoints, account, credential, container, prefix, signal, hooks),
   }
 }

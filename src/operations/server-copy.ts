@@ -153,12 +153,12 @@ function inRelation({ relationName }: ServerCopy, error: unknown): unknown {
   return new PgError({ message, code, detail, hint, context: `COPY ${relationName}${context.slice('blob'.length)}` })
 }
 
-/** Has PostgreSQL judge what a COPY TO says; a standby, which takes no table, of a query instead. @throws PgError */
+/** Has PostgreSQL judge what a COPY TO says; of a query where it is one, or a standby, which takes no table. @throws PgError */
 export async function checkCopyTo({ server }: Services, copy: ServerCopy, signal: AbortSignal): Promise<void> {
   const judge = async (admin: Client, source: string): Promise<void> => {
     for await (const _ of admin.query(copyTo(`COPY ${source} TO STDOUT ${options(copy)}`)));
   }
-  if (!server.isStandby) {
+  if (!server.isStandby && copy.plan.query === null) {
     await withTableAlike(server.backend, copy, signal, admin => judge(admin, `${tableAlike(copy)}${list(copy)}`))
     return
   }

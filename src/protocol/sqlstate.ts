@@ -28,6 +28,7 @@ export const SQLSTATE = {
   outOfMemory: '53200',
   programLimitExceeded: '54000',
   statementTooComplex: '54001',
+  tooManyColumns: '54011',
   objectNotInPrerequisiteState: '55000',
   objectInUse: '55006',
   cantChangeRuntimeParam: '55P02',

@@ -13,6 +13,8 @@ export interface Interceptor {
   wants(code: number): boolean
   /** A whole message: undefined lets it pass as it is, else the operation runs in its place. */
   examine(frame: Frame): (() => Promise<void>) | undefined
+  /** A message passes unseen: it is not wanted, or too long, or of no length that there is. */
+  passes?(code: number): void
   /** The session is over. */
   close(): void
 }
@@ -135,7 +137,7 @@ export class ClientStream {
             this.#hooks.operate(operation)
             return
           }
-        }
+        } else this.#interceptor.passes?.(code)
         this.#raw = length < 4 || length > MAX_MESSAGE_LENGTH
         this.#passing = length + 1
         this.#endsCopy = code === FRONTEND.copyDone || code === FRONTEND.copyFail

@@ -11,6 +11,8 @@ export interface SessionOptions {
   readonly startupPacket: Buffer
   readonly log: Logger
   readonly onKey: (key: Buffer) => void
+  /** The client is told of an error. */
+  readonly onError: (sqlstate: string) => void
   /** Whether a function of the session's statement waits for the proxy. */
   readonly isCalling: () => boolean
   /** `why` in words for the log. */

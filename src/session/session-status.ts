@@ -1,14 +1,11 @@
 import type { SessionState } from '../activity/sessions.ts'
 import { BACKEND, STATUS } from '../protocol/codes.ts'
-import type { Frame } from '../protocol/frame-assembler.ts'
-import { parameterStatus } from '../protocol/messages.ts'
+import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import { parameterStatus, readErrorFields } from '../protocol/messages.ts'
 import { hintFileError } from './file-error-hint.ts'
 import { FrameTracker } from './frame-tracker.ts'
 import { withoutOwnContext } from './own-context.ts'
 import { Pending } from './pending.ts'
-
-/** An error or notice, as the client gets it. */
-const told = (report: Frame): Buffer => withoutOwnContext(hintFileError(report))
 
 const STATES: ReadonlyMap<number, SessionState> = new Map([
   [STATUS.inTransaction, 'idle in transaction'],
@@ -20,13 +17,18 @@ export class SessionStatus {
   /** As ParameterStatus has told them, in the bytes of the client's encoding. */
   readonly parameters = new Map<string, string>()
   readonly pending = new Pending()
-  readonly #tracker = new FrameTracker({ message: (code, body) => this.#take(code, body), edit: told })
+  readonly #tracker = new FrameTracker({
+    message: (code, body) => this.#take(code, body),
+    edit: report => this.#edit(report),
+  })
   readonly #onKey: (key: Buffer) => void
+  readonly #onError: (sqlstate: string) => void
   #key: Buffer | undefined
 
-  /** `onKey` is called when the session is logged in. */
-  constructor(onKey: (key: Buffer) => void) {
+  /** `onKey` is called when the session is logged in, `onError` when its client is told of an error. */
+  constructor(onKey: (key: Buffer) => void, onError: (sqlstate: string) => void) {
     this.#onKey = onKey
+    this.#onError = onError
   }
 
   /** Bytes of the backend for the client: returns those that go there now. */
@@ -37,6 +39,11 @@ export class SessionStatus {
   /** The body of BackendKeyData, once logged in. */
   get key(): Buffer | undefined {
     return this.#key
+  }
+
+  /** An ErrorResponse goes to the client, past told(). */
+  countError(error: Frame): void {
+    this.#onError(readErrorFields(frameBody(error)).get('C')?.toString('latin1') ?? '')
   }
 
   /** The client has the last message whole. */
@@ -69,6 +76,12 @@ export class SessionStatus {
   get probe(): Buffer | undefined {
     const encoding = this.parameters.get('client_encoding')
     return encoding === undefined ? undefined : parameterStatus('client_encoding', encoding)
+  }
+
+  /** An error or notice, as the client gets it. */
+  #edit(report: Frame): Buffer {
+    if (report.code === BACKEND.errorResponse) this.countError(report)
+    return withoutOwnContext(hintFileError(report))
   }
 
   #take(code: number, body: Buffer | undefined): void {

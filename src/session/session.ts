@@ -44,7 +44,7 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options
     this.log = options.log
-    this.#status = new SessionStatus(options.onKey)
+    this.#status = new SessionStatus(options.onKey, options.onError)
     const clientEvents: ClientEvents = {
       read: chunk => this.#readClient(chunk),
       drain: () => this.#backend.resume('client'),
@@ -121,7 +121,9 @@ export class Session {
   /** Ends the session and what it has under way, with `lastWords` (an ErrorResponse) if the client can still be told. */
   close(lastWords?: Buffer): void {
     if (!this.pending.quiet) void this.cancelBackend()
-    this.#client.close(this.#status.atBoundary ? lastWords : undefined)
+    const words = this.#status.atBoundary ? lastWords : undefined
+    if (words) this.#status.countError({ code: BACKEND.errorResponse, bytes: words })
+    this.#client.close(words)
     this.#backend.destroy()
     this.#finish('backend', 'ended by the proxy')
   }

@@ -9,8 +9,7 @@ import { readCopyOptions, type WrittenOption } from './copy-options.ts'
 import { decodeText, isAscii, isDecodable, UndecodedText } from './encoding.ts'
 import type { ExtraOptions } from './extra-options.ts'
 import { type FilePattern, filePattern } from './file-pattern.ts'
-import type { SqlSettings } from './query-text.ts'
-import { isUnsafeEncoding, type RawStatement, type Token } from './query-text.ts'
+import { isUnsafeEncoding, type RawStatement, type SqlSettings, type Token } from './query-text.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
 import { Rewrite } from './rewrite.ts'
 import { isSkipOption } from './skip-options.ts'
@@ -93,12 +92,6 @@ export function readCopyStatement(
   const options = readCopyOptions(node.options ?? [], raw.offsetOf, settings.serverMajorVersion ?? Infinity)
   const extras = readCopyExtras(url, { direction, hasColumns: node.attlist !== undefined }, options)
   const { format } = extras
-  if (node.query && !('SelectStmt' in node.query) && (format.format === 'parquet' || format.format === 'jsonl')) {
-    throw new PgError({
-      message: `azure_storage: COPY to ${format.format} can take its rows from a SELECT alone`,
-      code: SQLSTATE.featureNotSupported,
-    })
-  }
   const relation = relationToken(node, raw, text)
   const query = readQuery(node, tokens.slice(0, keyword), text)
   const columns = query
@@ -113,7 +106,10 @@ export function readCopyStatement(
     query,
     extra: settings.extras ? undefined : (query && noQuery()) || extras.unknown,
     extraOptions: extras.extraOptions,
-    failure: extras.failure ?? unreadInServer(extras.extraOptions, statement, settings),
+    failure:
+      query && needsSelect(query, format)
+        ? noSelect(format)
+        : (extras.failure ?? unreadInServer(extras.extraOptions, statement, settings)),
     files: node.is_from ? filePattern(url, options, settings.encoding) : undefined,
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
@@ -156,6 +152,14 @@ const noQuery = (): PgErrorFields => ({
   message: 'azure_storage: Query is not supported while copying data to blob storage',
   code: SQLSTATE.featureNotSupported,
   hint: 'Create a view for the query and copy the view.',
+})
+
+const needsSelect = ({ isSelect }: CopyQuery, { format }: ResolvedFormat): boolean =>
+  !isSelect && (format === 'parquet' || format === 'jsonl')
+
+const noSelect = ({ format }: ResolvedFormat): PgErrorFields => ({
+  message: `azure_storage: COPY to ${format} can take its rows from a SELECT alone`,
+  code: SQLSTATE.featureNotSupported,
 })
 
 function readCondition(root: object): Condition {
@@ -223,7 +227,7 @@ export function rewriteCopy(copy: CopyStatement, text: string, select?: Selected
     if (asJson) rewrite.put(`(SELECT ${JSON_OF_ROW} FROM `, relation)
     if (select === undefined) rewrite.keep(relation, keyword.start)
     else putQuery(rewrite, places, select)
-    rewrite.put(asJson ? ' AS "azure_storage row") TO' : ' TO', keyword.start)
+    rewrite.put(asJson ? ' AS r) TO' : ' TO', keyword.start)
   }
   rewrite.put(direction === 'from' ? ' STDIN' : ' STDOUT', file.start)
   rewrite.put(' WITH (', file.end)
@@ -237,7 +241,7 @@ export function rewriteCopy(copy: CopyStatement, text: string, select?: Selected
   return rewrite.put(` /* ${shown} */`, end)
 }
 
-const JSON_OF_ROW = 'pg_catalog.row_to_json("azure_storage row")'
+const JSON_OF_ROW = 'pg_catalog.row_to_json(r.*)'
 
 function putQuery(rewrite: Rewrite, { relation, columns, keyword }: CopyPlaces, { list, only }: SelectedRows): void {
   rewrite.put('(SELECT ', relation)

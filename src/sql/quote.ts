@@ -8,3 +8,7 @@ export function quoteLiteral(text: string): string {
 }
 
 export const quoteIdent = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+/** For a POSIX shell; words that need no quotes have none. */
+export const quoteShellWord = (word: string): string =>
+  /^[\w.:/@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`

@@ -111,7 +111,7 @@ export const openText = (copy: CopyStatement, challenge: string): string => {
   const { url, original } = copy
   const values = `${quoteLiteral(url.account)}, ${quoteLiteral(url.container)}, ${quoteLiteral(original)}`
   const call = `azure_storage_private.copy_open(${values}, ${url.sas !== undefined}, '${challenge}')`
-  return `SELECT *${columnsText(copy)}${filesText(copy)}${extraText(copy)} FROM ${call}`
+  return `SELECT *${columnsText(copy)}${filesText(copy)} FROM ${call}${extraText(copy)}`
 }
 
 /** What is read of its row comes by its place. */
@@ -120,12 +120,12 @@ const filesText = (copy: CopyStatement): string =>
     ? ''
     : `${columnsText(copy) === '' ? ", ''" : ''}, azure_storage_private.file_settings()::pg_catalog.text`
 
-/** Fails where the session has no extras on. */
+/** Fails where the session has no extras on, before anything else is looked at. */
 function extraText({ extra }: CopyStatement): string {
   if (extra === undefined) return ''
   const { message, code, hint } = extra
   const values = [message, code, hint ?? ''].map(quoteLiteral).join(', ')
-  return `, azure_storage_private.require_extras(${values})`
+  return ` WHERE azure_storage_private.require_extras(${values}) IS NOT NULL`
 }
 
 export const awaitCommitText = (copy: CopyStatement, key: bigint): string =>
@@ -138,10 +138,11 @@ function columnsText({ direction, format: { format }, relation, query, columns }
   // In hexadecimal, because not every message's text is in the client's encoding.
   const hex = (name: string): string => `'${Buffer.from(name, 'latin1').toString('hex')}'`
   const clientText = (name: string): string => `azure_storage_private.client_text(${hex(name)})`
-  const list =
-    relation === undefined
-      ? `azure_storage_private.query_shapes(${clientText(query?.text ?? '')})`
-      : `azure_storage_private.copy_columns(pg_catalog.to_regclass(${clientText(relation)}), ARRAY[${columns.map(hex)}]::pg_catalog.text[])`
+  const list = query
+    ? query.isSelect
+      ? `azure_storage_private.query_shapes(${clientText(query.text)})`
+      : "''"
+    : `azure_storage_private.copy_columns(pg_catalog.to_regclass(${clientText(relation ?? '')}), ARRAY[${columns.map(hex)}]::pg_catalog.text[])`
   return direction === 'from' ? `, ${list}` : `, ${list}, azure_storage_private.use_canonical_styles()`
 }
 

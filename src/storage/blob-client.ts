@@ -9,6 +9,7 @@ import {
   StorageSharedKeyCredential,
 } from '@azure/storage-blob'
 import type { Credential } from '../credentials/credential.ts'
+import { answerPolicy, type OnAnswer } from './answers.ts'
 import { type BlobDownload, type OnBytes, ResumingDownload } from './blob-download.ts'
 import { BlobUpload, type BlockStore, type UploadOptions } from './blob-upload.ts'
 import { endpointFor, type StorageEndpoints } from './endpoints.ts'
@@ -22,7 +23,7 @@ import {
   toPgError,
 } from './errors.ts'
 import { faultPolicy } from './fault-policy.ts'
-import type { TakeFault } from './faults.ts'
+import type { TakeFault, Use } from './faults.ts'
 import { FIRST_PAGE_BLOBS, nextPageSize } from './list-pages.ts'
 import { nameReferences } from './listed-names.ts'
 import { checkAccountName, checkBlobPath, checkContainerName } from './names.ts'
@@ -50,6 +51,12 @@ export interface RequestedRange {
   readonly etag?: string
 }
 
+/** What whoever uses a blob has to do with its requests. */
+export interface RequestHooks {
+  readonly takeFault?: TakeFault | undefined
+  readonly onAnswer?: OnAnswer | undefined
+}
+
 /** Retries after 0, 0.5 and 1.5 s, so that a refused connection fails within some 2 s. */
 const RETRIES = { maxTries: 4, retryDelayInMs: 500, maxRetryDelayInMs: 4000 }
 const SILENCE_LIMIT_MS = 60_000
@@ -62,15 +69,15 @@ export function openBlob(
   credential: Credential,
   container: string,
   path: string,
-  takeFault?: TakeFault,
+  hooks: RequestHooks = {},
 ): Blob {
   checkAccountName(account)
   checkContainerName(container)
   checkBlobPath(path)
   const url = `${endpointFor(endpoints, account)}/${encodeURIComponent(container)}/${encodePath(path)}`
   const query = credential.kind === 'sas' ? `?${credential.query}` : ''
-  const fault = takeFault && faultPolicy(false, operation => takeFault({ operation, account, container, path }))
-  const client = new BlockBlobClient(url + query, pipelineFor(endpoints, url, account, credential, fault))
+  const policies = hookPolicies(false, hooks, { account, container, path })
+  const client = new BlockBlobClient(url + query, pipelineFor(endpoints, url, account, credential, policies))
   const anonymous = credential.kind === 'anonymous'
   return {
     download: options => download(client, { account, anonymous, operation: 'download' }, options),
@@ -98,14 +105,14 @@ export async function* listBlobs(
   container: string,
   prefix: string,
   callerSignal: AbortSignal,
-  takeFault?: TakeFault,
+  hooks: RequestHooks = {},
 ): AsyncGenerator<ListedBlob[]> {
   checkAccountName(account)
   checkContainerName(container)
   const query = credential.kind === 'sas' ? `?${credential.query}` : ''
   const url = `${endpointFor(endpoints, account)}/${encodeURIComponent(container)}${query}`
-  const fault = takeFault && faultPolicy(true, operation => takeFault({ operation, account, container, path: prefix }))
-  const client = new ContainerClient(url, pipelineFor(endpoints, url, account, credential, fault))
+  const policies = hookPolicies(true, hooks, { account, container, path: prefix })
+  const client = new ContainerClient(url, pipelineFor(endpoints, url, account, credential, policies))
   const context: RequestContext = { account, anonymous: credential.kind === 'anonymous', operation: 'list' }
   const guard = new RequestGuard(callerSignal, SILENCE_LIMIT_MS, () => noAnswer(context, SILENCE_LIMIT_MS / 1000))
   try {
@@ -151,22 +158,33 @@ function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
 }
 
+type Policies = readonly { readonly policy: object; readonly position: 'perCall' | 'perRetry' }[]
+
+function hookPolicies(
+  isListing: boolean,
+  { takeFault, onAnswer }: RequestHooks,
+  what: Omit<Use, 'operation'>,
+): Policies {
+  const fault = takeFault && faultPolicy(isListing, operation => takeFault({ operation, ...what }))
+  return [
+    ...(fault ? [{ policy: fault, position: 'perCall' as const }] : []),
+    ...(onAnswer ? [{ policy: answerPolicy(isListing, onAnswer), position: 'perRetry' as const }] : []),
+  ]
+}
+
 export function pipelineFor(
   endpoints: StorageEndpoints,
   url: string,
   account: string,
   credential: Credential,
-  fault?: ReturnType<typeof faultPolicy> | undefined,
+  policies: Policies = [],
 ): Pipeline {
   // The SDK's types know only of the first of these. Redirects lead where nobody has configured that requests may go.
   const options = {
     retryOptions: RETRIES,
     redirectOptions: { maxRetries: 0 },
     ...(endpoints.trust && { tlsOptions: endpoints.trust }),
-    additionalPolicies: [
-      { policy: nameReferences, position: 'perRetry' },
-      ...(fault ? [{ policy: fault, position: 'perCall' }] : []),
-    ],
+    additionalPolicies: [{ policy: nameReferences, position: 'perRetry' }, ...policies],
   }
   switch (credential.kind) {
     case 'shared-key':

@@ -168,8 +168,9 @@ function decodePart(part: string, redacted: string): string {
   }
 }
 
-/** Of characters that mean something in a pattern. */
-const withEscapes = (encoded: string): string => encoded.replace(/%(?:2[1AD]|3F|5[B-E])/gi, '\\$&')
+/** Of characters that mean something in a pattern; what has a backslash already has no meaning. */
+const withEscapes = (encoded: string): string =>
+  encoded.replace(/\\(?:%[\da-f]{2}|.)|%(?:2[1AD]|3F|5[B-E])/gis, part => (part.startsWith('\\') ? part : `\\${part}`))
 
 function invalidUrl(redacted: string, detail: string, hint?: string): PgError {
   return new PgError({

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { RestError } from '@azure/storage-blob'
+import { operationOf } from './answers.ts'
 import type { RequestContext } from './errors.ts'
 import type { Fault } from './faults.ts'
 
@@ -35,7 +36,7 @@ export function faultPolicy(isListing: boolean, take: (operation: Operation) => 
   return {
     name: 'injectedFaults',
     async sendRequest<R extends Request, A extends Answer>(request: R, next: (request: R) => Promise<A>): Promise<A> {
-      const operation = isListing ? 'list' : request.method === 'PUT' ? 'upload' : 'download'
+      const operation = operationOf(isListing, request.method)
       if (fault === undefined) fault = take(operation) ?? null
       switch (fault) {
         case null:

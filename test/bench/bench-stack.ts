@@ -10,6 +10,8 @@ import { freePort } from '../../src/dev/free-port.ts'
 import { postgresOsUser } from '../../src/dev/os-user.ts'
 import { initCluster, startPostgres } from '../../src/dev/postgres.ts'
 
+/** For 1,000 sessions, and some. */
+const MAX_CONNECTIONS = 1200
 const ACCOUNT = { name: 'benchacct', key: Buffer.from('benchmark key '.repeat(4)).toString('base64') }
 
 /** PostgreSQL, Azurite and the built proxy, each a process of its own; pgbouncer too where it is installed. */
@@ -19,6 +21,7 @@ export interface BenchStack {
   readonly directPort: number
   readonly proxyPort: number
   readonly pgbouncerPort: number | undefined
+  /** Another one after restartProxy(). */
   readonly proxyPid: number
   readonly account: string
   readonly container: ContainerClient
@@ -26,6 +29,8 @@ export interface BenchStack {
   url(path: string): string
   /** The same blob over plain HTTP, for curl. */
   httpUrl(path: string): string
+  /** For one that remembers nothing, as to its memory. */
+  restartProxy(): Promise<void>
   close(): Promise<void>
 }
 
@@ -34,11 +39,15 @@ export interface BenchStackOptions {
   readonly onProxyOutput?: (chunk: Buffer) => void
   /** Puts something between the proxy and Azurite: what it returns is the proxy's storage endpoint. */
   readonly storageBefore?: (azurite: Azurite) => Promise<string>
+  /** The folder of the package whose proxy it is, built: this one if not said. */
+  readonly root?: string
 }
+
+export const ROOT = join(import.meta.dirname, '../..')
 
 export async function startBenchStack(
   version: 15 | 18,
-  { onProxyOutput, storageBefore }: BenchStackOptions = {},
+  { onProxyOutput, storageBefore, root = ROOT }: BenchStackOptions = {},
 ): Promise<BenchStack> {
   const dir = await mkdtemp(join(tmpdir(), 'blobgres-bench-'))
   const running: Child[] = []
@@ -59,7 +68,7 @@ export async function startBenchStack(
       shared_buffers: '512MB',
       max_wal_size: '16GB',
       checkpoint_timeout: '1h',
-      max_connections: 200,
+      max_connections: MAX_CONNECTIONS,
     }),
   )
   const location = join(dir, 'azurite')
@@ -68,8 +77,8 @@ export async function startBenchStack(
   running.push(azurite)
   const proxyPort = await freePort()
   const storage = storageBefore ? await storageBefore(azurite) : azurite.endpointTemplate
-  const proxy = await startProxyProcess(proxyPort, directPort, storage, onProxyOutput)
-  running.push(proxy)
+  const startProxy = (): Promise<Child> => startProxyProcess(root, proxyPort, directPort, storage, onProxyOutput)
+  let proxy = await startProxy()
   const pgbouncer = await startPgbouncer(dir, directPort, osUser)
   if (pgbouncer) running.push(pgbouncer.child)
 
@@ -83,13 +92,19 @@ export async function startBenchStack(
     directPort,
     proxyPort,
     pgbouncerPort: pgbouncer?.port,
-    proxyPid: proxy.pid,
+    get proxyPid() {
+      return proxy.pid
+    },
     account: ACCOUNT.name,
     container,
     url: path => `https://${ACCOUNT.name}.blob.core.windows.net/bench/${path}`,
     httpUrl: path => `${endpoint}/bench/${path}`,
+    async restartProxy() {
+      await proxy.stop()
+      proxy = await startProxy()
+    },
     async close() {
-      await Promise.all(running.reverse().map(child => child.stop()))
+      await Promise.all([proxy, ...running.reverse()].map(child => child.stop()))
       await rm(dir, { recursive: true, force: true })
     },
   }
@@ -97,9 +112,10 @@ export async function startBenchStack(
 
 export const registerAccount = `SELECT azure_storage.account_add('${ACCOUNT.name}', '${ACCOUNT.key}')`
 
-/** Runs a shell pipeline; rejects with its stderr when it fails. */
-export async function shell(command: string): Promise<string> {
-  const child = spawn('bash', ['-o', 'pipefail', '-c', command], { stdio: ['ignore', 'pipe', 'pipe'] })
+/** Runs a shell pipeline, with `argument` as its $1; rejects with what it printed when it fails. */
+export async function shell(command: string, { cwd = ROOT, argument = '' } = {}): Promise<string> {
+  const args = ['-o', 'pipefail', '-c', command, 'bash', argument]
+  const child = spawn('bash', args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', chunk => {
@@ -109,7 +125,7 @@ export async function shell(command: string): Promise<string> {
     stderr += chunk
   })
   const status = await new Promise<number | null>(resolve => child.on('close', resolve))
-  if (status !== 0) throw new Error(`${command}: ${stderr}`)
+  if (status !== 0) throw new Error(`${command}: ${stderr || stdout}`)
   return stdout
 }
 
@@ -126,6 +142,7 @@ export async function peakRss(pid: number): Promise<number> {
 }
 
 async function startProxyProcess(
+  root: string,
   port: number,
   directPort: number,
   template: string,
@@ -134,7 +151,7 @@ async function startProxyProcess(
   const { child } = await startChild({
     name: 'the proxy',
     command: process.execPath,
-    args: ['dist/cli.js', 'serve', '--listen', `127.0.0.1:${port}`, '--storage-endpoint', template],
+    args: [join(root, 'dist/cli.js'), 'serve', '--listen', `127.0.0.1:${port}`, '--storage-endpoint', template],
     options: {
       env: { ...process.env, BLOBGRES_BACKEND: `postgres://postgres@127.0.0.1:${directPort}/postgres` },
     },

@@ -1,73 +1,113 @@
 /**
  * npm run bench: each line is the ratio of two things measured side by side in this run, as medians of paired rounds.
- *   npm run bench -- [--only copy,functions,encodings,parquet,relay,memory,stacks] [--rows 2000000] [--rounds 5] [--postgres 15|18] [--json bench-results.json]
+ *   npm run bench -- [--only copy,functions,encodings,parquet,relay,growth,memory,stacks] [--rows 2000000] [--rounds 5]
+ *     [--postgres 15|18] [--compare commit] [--json bench-results.json]
+ * With --compare each round has the same with the proxy of another commit too, beside a server and a storage of its own.
  */
 import { writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { startBenchStack } from './bench-stack.ts'
-import { copyLines, memoryLine, prepareTables } from './copy-lines.ts'
+import { type BenchStack, ROOT, startBenchStack } from './bench-stack.ts'
+import { buildCommit } from './built-commit.ts'
+import { copyLines, prepareTables } from './copy-lines.ts'
 import { encodingLines } from './encoding-lines.ts'
 import { functionLines } from './function-lines.ts'
-import type { Line } from './measure.ts'
-import { parquetLines, parquetMemoryLine } from './parquet-lines.ts'
+import { growthLines } from './growth-lines.ts'
+import { type Line, measure, type Pair } from './measure.ts'
+import { memoryLines } from './memory-lines.ts'
+import { parquetLines } from './parquet-lines.ts'
 import { relayLines } from './relay-lines.ts'
-import { stackLines } from './stack-lines.ts'
+import { type StartBlobgres, stackLines } from './stack-lines.ts'
+import { table } from './table.ts'
+
+type Group = (stack: BenchStack, rows: number) => Promise<Pair[]>
+
+/** Lines about a server that they share; what they need is made when they are asked for. */
+const GROUPS: Readonly<Record<string, Group>> = {
+  copy: copyLines,
+  functions: functionLines,
+  encodings: encodingLines,
+  parquet: parquetLines,
+  relay: relayLines,
+  growth: growthLines,
+  memory: memoryLines,
+}
+const ALL = [...Object.keys(GROUPS), 'stacks']
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: 'copy,functions,encodings,parquet,relay,memory,stacks' },
+    only: { type: 'string', default: ALL.join() },
     rows: { type: 'string', default: '2000000' },
     rounds: { type: 'string', default: '5' },
     postgres: { type: 'string', default: '18' },
+    compare: { type: 'string' },
     json: { type: 'string', default: 'bench-results.json' },
   },
 })
 const rounds = Number(values.rounds)
+const rows = Number(values.rows)
 const wanted = values.only.split(',')
+const unknown = wanted.filter(each => !ALL.includes(each))
+if (unknown.length > 0) throw new Error(`there is no ${unknown}: --only takes ${ALL}`)
 const version = values.postgres === '15' ? 15 : 18
 
-const lines: Line[] = wanted.includes('stacks') ? await stackLines(rounds) : []
-const others = wanted.filter(each => each !== 'stacks')
-if (others.length > 0) lines.push(...(await serverLines(others)))
-const machine = { postgres: version, node: process.version, cpus: cpus().length, date: new Date().toISOString() }
+const old = values.compare === undefined ? undefined : await buildCommit(values.compare)
+const lines: Line[] = []
+try {
+  const groups = Object.entries(GROUPS).filter(([name]) => wanted.includes(name))
+  if (groups.length > 0) await measureGroups(groups.map(([, group]) => group))
+  if (wanted.includes('stacks')) {
+    const library = async (root: string): Promise<Pair[]> => stackLines(await startBlobgresOf(root))
+    await measureAll(await library(ROOT), old && (await ifItCan(() => library(old.root))))
+  }
+} finally {
+  await old?.remove()
+}
+const date = new Date().toISOString()
+const machine = { postgres: version, node: process.version, cpus: cpus().length, date, ...(old && { old: old.name }) }
 await writeFile(values.json, `${JSON.stringify({ machine, lines }, undefined, 2)}\n`)
-console.log(table(lines))
+console.log(table(lines, old?.name))
 
-function table(rows: readonly Line[]): string {
-  const cells = rows.map(line => [
-    line.name,
-    line.against,
-    `${line.ours.toFixed(2)} ${line.unit}`,
-    `${line.theirs.toFixed(2)} ${line.unit}`,
-    line.ratio.toFixed(2),
-  ])
-  const all = [['what', 'against', 'Blobgres', 'the other', 'ratio'], ...cells]
-  const widths = [0, 1, 2, 3, 4].map(i => Math.max(...all.map(row => (row[i] as string).length)))
-  return all
-    .map(row =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i] as number))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+async function measureGroups(groups: readonly Group[]): Promise<void> {
+  const stacks: BenchStack[] = []
+  try {
+    for (const root of [ROOT, ...(old ? [old.root] : [])]) {
+      const stack = await startBenchStack(version, { root })
+      stacks.push(stack)
+      await prepareTables(stack, rows)
+    }
+    const [ours, older] = stacks as [BenchStack, BenchStack?]
+    for (const group of groups) {
+      await measureAll(await group(ours, rows), older && (await ifItCan(() => group(older, rows))))
+    }
+  } finally {
+    await Promise.all(stacks.map(stack => stack.close()))
+  }
 }
 
-/** Beside a server that they share. */
-async function serverLines(wanted: readonly string[]): Promise<Line[]> {
-  const lines: Line[] = []
-  const stack = await startBenchStack(version)
-  try {
-    await prepareTables(stack, Number(values.rows))
-    if (wanted.includes('copy')) lines.push(...(await copyLines(stack, rounds)))
-    if (wanted.includes('functions')) lines.push(...(await functionLines(stack, rounds)))
-    if (wanted.includes('encodings')) lines.push(...(await encodingLines(stack, rounds)))
-    if (wanted.includes('parquet')) lines.push(...(await parquetLines(stack, rounds)))
-    if (wanted.includes('relay')) lines.push(...(await relayLines(stack, rounds)))
-    if (wanted.includes('memory')) lines.push(await memoryLine(stack), await parquetMemoryLine(stack))
-  } finally {
-    await stack.close()
+async function measureAll(pairs: readonly Pair[], olds: readonly Pair[] | undefined): Promise<void> {
+  for (const pair of pairs) {
+    const same = olds?.find(({ name, against }) => name === pair.name && against === pair.against)
+    // Tried before: what the older one cannot do is left out.
+    const canDo = same && (await ifItCan(() => same.ours())) !== undefined
+    const line = await measure(pair, rounds, canDo ? () => same.ours() : undefined)
+    console.error(`${line.name} / ${line.against}: ${line.ratio.toFixed(2)}`) // all of it takes a long time
+    lines.push(line)
   }
-  return lines
+}
+
+/** An older proxy may not have all that is measured. */
+async function ifItCan<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (error) {
+    console.error(`The older one cannot: ${(error as Error).message}`)
+    return undefined
+  }
+}
+
+async function startBlobgresOf(root: string): Promise<StartBlobgres> {
+  return (await import(pathToFileURL(join(root, 'dist/index.js')).href)).startBlobgres
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type BenchStack, sql } from './bench-stack.ts'
 import { COLUMNS } from './copy-lines.ts'
-import { compare, type Line, seconds } from './measure.ts'
+import { type Pair, seconds } from './measure.ts'
 
 /** What each row of `ev` has in the encoding. */
 const TEXTS = {
@@ -10,7 +10,7 @@ const TEXTS = {
 }
 
 /** blob_get() of files in other encodings against one of the same rows in UTF-8, and against the server's own COPY. */
-export async function encodingLines(stack: BenchStack, rounds: number): Promise<Line[]> {
+export async function encodingLines(stack: BenchStack): Promise<Pair[]> {
   const { directPort, proxyPort, dir, container, account } = stack
   const counted = (path: string, encoding: string): Promise<number> =>
     seconds(() =>
@@ -24,21 +24,22 @@ export async function encodingLines(stack: BenchStack, rounds: number): Promise<
     await sql(directPort, 'TRUNCATE target')
     return await seconds(() => sql(directPort, `COPY target FROM '${file}' WITH (FORMAT csv, ENCODING '${encoding}')`))
   }
-  const lines: Line[] = []
+  const lines: Pair[] = []
   for (const [encoding, text] of Object.entries(TEXTS)) {
-    for (const each of ['UTF8', encoding]) {
-      const rows = `SELECT id, user_id, kind, '${text}' || id, amount, at FROM ev`
-      await sql(directPort, `COPY (${rows}) TO '${join(dir, `${each}.csv`)}' WITH (FORMAT csv, ENCODING '${each}')`)
-      await container.getBlockBlobClient(`${each}.csv`).uploadFile(join(dir, `${each}.csv`))
+    const rows = `SELECT id, user_id, kind, '${text}' || id, amount, at FROM ev`
+    const [same, inUtf8] = [`${encoding}.csv`, `${encoding}-in-utf8.csv`]
+    for (const [name, written] of [
+      [same, encoding],
+      [inUtf8, 'UTF8'],
+    ] as const) {
+      const file = join(dir, name)
+      await sql(directPort, `COPY (${rows}) TO '${file}' WITH (FORMAT csv, ENCODING '${written}')`)
+      await container.getBlockBlobClient(name).uploadFile(file)
     }
-    const ours = (): Promise<number> => counted(`${encoding}.csv`, encoding)
+    const ours = { name: `count(*) of blob_get(…), ${encoding}`, unit: 's', ours: () => counted(same, encoding) }
     lines.push(
-      await compare(`count(*) of blob_get(…), ${encoding}`, 'the same in UTF-8', 's', rounds, ours, () =>
-        counted('UTF8.csv', 'UTF8'),
-      ),
-      await compare(`count(*) of blob_get(…), ${encoding}`, 'server-side COPY FROM', 's', rounds, ours, () =>
-        copied(join(dir, `${encoding}.csv`), encoding),
-      ),
+      { ...ours, against: 'the same in UTF-8', theirs: () => counted(inUtf8, 'UTF8') },
+      { ...ours, against: 'server-side COPY FROM', theirs: () => copied(join(dir, same), encoding) },
     )
   }
   return lines

@@ -1,4 +1,15 @@
-/** One thing measured beside another in the same run: what counts is the ratio, the seconds only show the scale. */
+/** Two things to measure beside each other in the same run. */
+export interface Pair {
+  readonly name: string
+  readonly against: string
+  readonly unit: string
+  ours(): Promise<number>
+  theirs(): Promise<number>
+  /** One round tells it all. */
+  readonly once?: true
+}
+
+/** What came of a pair: what counts is the ratio, the seconds only show the scale. */
 export interface Line {
   readonly name: string
   readonly against: string
@@ -8,35 +19,36 @@ export interface Line {
   /** Median of the rounds' ratios. */
   readonly ratio: number
   readonly rounds: number
+  /** Ours with an older proxy, and the median of the rounds' ratios, new by old. */
+  readonly old?: number
+  readonly byOld?: number
 }
 
-/** Runs the two in turn, `rounds` times, swapping who goes first, and compares pair by pair. */
-export async function compare(
-  name: string,
-  against: string,
-  unit: string,
-  rounds: number,
-  ours: () => Promise<number>,
-  theirs: () => Promise<number>,
-): Promise<Line> {
-  const pairs: { ours: number; theirs: number }[] = []
-  for (let round = 0; round < rounds; round++) {
-    if (round % 2 === 0) {
-      const first = await ours()
-      pairs.push({ ours: first, theirs: await theirs() })
-    } else {
-      const first = await theirs()
-      pairs.push({ ours: await ours(), theirs: first })
-    }
+/**
+ * Runs all in turn, `rounds` times, every other time in reverse, and compares round by round.
+ * Ours is always next to both that it is compared with.
+ */
+export async function measure(pair: Pair, rounds: number, old?: () => Promise<number>): Promise<Line> {
+  const { name, against, unit, once } = pair
+  const runs = [() => pair.theirs(), () => pair.ours(), ...(old ? [old] : [])]
+  const results: number[][] = runs.map(() => [])
+  const count = once ? 1 : rounds
+  for (let round = 0; round < count; round++) {
+    const order = [...runs.keys()]
+    for (const i of round % 2 === 0 ? order : order.reverse())
+      results[i]?.push(await (runs[i] as () => Promise<number>)())
   }
+  const [theirs, ours, olds] = results as [number[], number[], number[]?]
+  const ratioBy = (others: number[]): number => median(ours.map((each, round) => each / (others[round] as number)))
   return {
     name,
     against,
     unit,
-    ours: median(pairs.map(pair => pair.ours)),
-    theirs: median(pairs.map(pair => pair.theirs)),
-    ratio: median(pairs.map(pair => pair.ours / pair.theirs)),
-    rounds,
+    ours: median(ours),
+    theirs: median(theirs),
+    ratio: ratioBy(theirs),
+    rounds: count,
+    ...(olds && { old: median(olds), byOld: ratioBy(olds) }),
   }
 }
 

@@ -1,12 +1,12 @@
 import { type BenchStack, psqlCommand, shell, sql } from './bench-stack.ts'
-import { compare, type Line, seconds } from './measure.ts'
+import { type Pair, seconds } from './measure.ts'
 
 const PGBENCH_SECONDS = 4
 const CLIENTS = [1, 8, 32]
 const BIG_RESULT = "SELECT repeat('x', 1000) FROM generate_series(1, 300000)"
 
 /** Pass-through: select-only pgbench (transactions per second, more is better) and one result of 300 MB. */
-export async function relayLines(stack: BenchStack, rounds: number): Promise<Line[]> {
+export async function relayLines(stack: BenchStack): Promise<Pair[]> {
   const pgbench = await findPgbench()
   if (pgbench === undefined) {
     console.error('pgbench is not installed: its lines are left out')
@@ -25,31 +25,25 @@ export async function relayLines(stack: BenchStack, rounds: number): Promise<Lin
   }
   const others: [string, number][] = [['direct', stack.directPort]]
   if (stack.pgbouncerPort !== undefined) others.push(['pgbouncer', stack.pgbouncerPort])
-  const lines: Line[] = []
+  const lines: Pair[] = []
   for (const [against, port] of others) {
     for (const clients of CLIENTS) {
       const name = `pgbench -S, ${clients} client${clients > 1 ? 's' : ''}`
-      lines.push(
-        await compare(
-          name,
-          against,
-          'tps',
-          rounds,
-          () => tps(stack.proxyPort, clients),
-          () => tps(port, clients),
-        ),
-      )
-    }
-    lines.push(
-      await compare(
-        'one 300 MB result',
+      lines.push({
+        name,
         against,
-        's',
-        rounds,
-        () => result(stack.proxyPort),
-        () => result(port),
-      ),
-    )
+        unit: 'tps',
+        ours: () => tps(stack.proxyPort, clients),
+        theirs: () => tps(port, clients),
+      })
+    }
+    lines.push({
+      name: 'one 300 MB result',
+      against,
+      unit: 's',
+      ours: () => result(stack.proxyPort),
+      theirs: () => result(port),
+    })
   }
   return lines
 }

@@ -1,19 +1,24 @@
 import pg from 'pg'
-import { startBlobgres } from '../../src/index.ts'
-import { type Line, median, seconds } from './measure.ts'
+import { median, type Pair, seconds } from './measure.ts'
+
+export type StartBlobgres = typeof import('../../src/index.ts')['startBlobgres']
 
 const TESTS = 20
 /** What it is to take, in seconds. */
 const [START_AIM, RESET_AIM] = [3, 0.1]
 
 /** The library's stack in memory, as a test suite has it: a table and a blob in each test, reset() after it. */
-export async function stackLines(rounds: number): Promise<Line[]> {
-  const starts: number[] = []
-  const resets: number[] = []
-  for (let round = 0; round < rounds; round++) {
+export function stackLines(startBlobgres: StartBlobgres): Pair[] {
+  const start = async (): Promise<number> => {
     const started = performance.now()
     const stack = await startBlobgres()
-    starts.push((performance.now() - started) / 1000)
+    const taken = (performance.now() - started) / 1000
+    await stack.stop()
+    return taken
+  }
+  const reset = async (): Promise<number> => {
+    const stack = await startBlobgres()
+    const resets: number[] = []
     for (let test = 0; test < TESTS; test++) {
       const client = new pg.Client(stack.connectionUri)
       await client.connect()
@@ -23,11 +28,11 @@ export async function stackLines(rounds: number): Promise<Line[]> {
       resets.push(await seconds(() => stack.reset()))
     }
     await stack.stop()
+    return median(resets)
   }
-  return [line('start of a stack in memory', START_AIM, starts), line(`reset(), ${TESTS} tests`, RESET_AIM, resets)]
-}
-
-function line(name: string, aim: number, times: readonly number[]): Line {
-  const ours = median(times)
-  return { name, against: 'what it is to take', unit: 's', ours, theirs: aim, ratio: ours / aim, rounds: times.length }
+  const aim = { against: 'what it is to take', unit: 's' }
+  return [
+    { ...aim, name: 'start of a stack in memory', ours: start, theirs: async () => START_AIM },
+    { ...aim, name: `reset(), ${TESTS} tests`, ours: reset, theirs: async () => RESET_AIM },
+  ]
 }

@@ -6,7 +6,8 @@ import { psql } from '../support/psql.ts'
 import { expectReadmeSession, readmeUrl } from '../support/readme-session.ts'
 
 const INIT_SCRIPTS = {
-  'a.sql': 'CREATE TABLE steps (step text); INSERT INTO steps SELECT count(*) FROM azure_storage.account_list();',
+  'a.sql':
+    "CREATE TABLE steps (step text); INSERT INTO steps SELECT count(*) FROM azure_storage.account_list() WHERE account_name = 'pgquickstart';",
   'b.sh':
     'psql -v ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" -qc "INSERT INTO steps VALUES (\'b\')"',
 }

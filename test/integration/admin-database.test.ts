@@ -98,6 +98,14 @@ describe.each(servers)('The admin database, on PostgreSQL $version', server => {
     expect((await admin.query(prepared)).rows).toEqual([{ version: `Blobgres ${packageVersion()}` }])
   })
 
+  it('lets the server see no text, however long', async () => {
+    const text = `SELECT '${'x'.repeat(2 * 1024 * 1024)}'`
+    for (const query of [{ text }, { name: 'long', text, values: [] }]) {
+      const client = await stack.connect(undefined, { connectionString: adminUrl() })
+      expect(await errorOf(client.query(query))).toMatchObject({ severity: 'FATAL', code: '08P01' })
+    }
+  })
+
   it("is psql's to use", async () => {
     expect(await psql(adminUrl(), 'SHOW VERSION;')).toMatchObject({ stdout: expect.stringContaining('Blobgres') })
   })

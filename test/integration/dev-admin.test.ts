@@ -54,6 +54,10 @@ it('only with its password', async () => {
   expect(banner).not.toContain(ADMIN.password)
 })
 
+it('is told how to connect in words for a shell', () => {
+  expect(banner).toContain(` -U ada '${ADMIN.database}'\n`)
+})
+
 it('the account has its key', async () => {
   const [, address] = /Azurite on (\S+)/.exec(banner) ?? []
   const credential = new StorageSharedKeyCredential(ACCOUNT.name, ACCOUNT.key)

@@ -9,7 +9,7 @@ import { needTool } from '../support/tools.ts'
 const SAMPLE =
   "'https://pgquickstart.blob.core.windows.net/samples/storage_extension_sample.csv' WITH (FORMAT csv, HEADER)"
 
-describe('init scripts', () => {
+describe('init scripts', { timeout: 120_000 }, () => {
   let dir: string
   let dataDir: string
   let scripts: string

@@ -32,6 +32,7 @@ describe.each(servers)('COPY of a query to a blob, with extras on, on PostgreSQL
     ])
     expect(await both("(WITH w AS (SELECT 'to' AS x) TABLE w)")).toEqual([1, 'to\n'])
     expect(await both('(VALUES (1, NULL), (2, $$x,y$$))', '(FORCE_QUOTE *)')).toEqual([2, '"1",\n"2","x,y"\n'])
+    expect(await both('(SELECT 1 AS a, 2 AS b, 3 AS b)', '(FORCE_QUOTE (a))')).toEqual([1, '"1",2,3\n'])
     expect(await both('(SELECT * FROM r WHERE false)', '(HEADER)')).toEqual([0, 'id,r,Price\n'])
   })
 
@@ -46,6 +47,12 @@ describe.each(servers)('COPY of a query to a blob, with extras on, on PostgreSQL
       message: 'azure_storage: COPY inside a function can take its rows from a SELECT alone',
     })
     expect((await stack.client.query('SELECT count(*)::int AS n FROM made')).rows[0].n).toBe(2)
+  })
+
+  it('columns may have any name, also those of rows in texts of ours', async () => {
+    const names = ['r', 'q', 'one', 'new_row', 'azure_storage row']
+    const query = `(SELECT ${names.map((name, i) => `${i} AS "${name}"`)})`
+    for (const format of ['csv', 'binary', 'parquet', 'jsonl']) await both(query, `(FORMAT ${format})`)
   })
 
   it('Parquet has the names and types of its columns', async () => {
@@ -82,13 +89,18 @@ describe.each(servers)('COPY of a query to a blob, with extras on, on PostgreSQL
   it('is refused where extras are off, in the session, in a function, by a value that is none', async () => {
     const session = await stack.connect()
     const copy = `COPY (SELECT 1) TO '${stack.blobUrl('off.csv')}'`
+    const others = ['(SELECT nope)', '(INSERT INTO r VALUES (1) RETURNING id)'].map(
+      query => `COPY ${query} TO '${stack.blobUrl('off.parquet')}'`,
+    )
     const refusal = {
       message: 'azure_storage: Query is not supported while copying data to blob storage',
       code: '0A000',
       hint: 'Create a view for the query and copy the view.',
     }
-    expect(await errorOf(session.query(copy))).toMatchObject(refusal)
-    expect(await errorOf(session.query(`DO $do$ BEGIN ${copy}; END $do$`))).toMatchObject(refusal)
+    for (const statement of [copy, ...others]) {
+      expect(await errorOf(session.query(statement))).toMatchObject(refusal)
+      expect(await errorOf(session.query(`DO $do$ BEGIN ${statement}; END $do$`))).toMatchObject(refusal)
+    }
     await session.query("SET blobgres.extras = 'perhaps'")
     expect(await errorOf(session.query(copy))).toMatchObject({ code: '22023' })
     await session.query(`BEGIN; SET LOCAL blobgres.extras = on; ${copy}; COMMIT; RESET blobgres.extras`)

@@ -72,6 +72,8 @@ describe.each(servers)('COPY FROM with MATCH_BY_NAME, on PostgreSQL $version', s
     ['id,twice\n', '42P10', 'column "twice" is a generated column'],
     ['id,\n', '22P04', 'azure_storage: column 2 of the blob has no name'],
     [`id,${'x'.repeat(1100000)}`, '54000', 'azure_storage: the header of the blob is larger than 1 MB'],
+    ['id,a\0b\n', '22021', 'invalid byte sequence for encoding "UTF8": 0x00'],
+    ['id,'.repeat(1601), '54011', 'azure_storage: the blob has 1602 columns, and no table more than 1600'],
     ['id\nx\n', '22P02', 'invalid input syntax for type integer: "x"'],
   ])('%.20s is refused', async (contents, code, message) => {
     const text = await copy(contents)

@@ -1,4 +1,10 @@
+import {
+  ContainerSASPermissions,
+  generateBlobSASQueryParameters,
+  StorageSharedKeyCredential,
+} from '@azure/storage-blob'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
 
@@ -173,6 +179,23 @@ describe.each(servers)('COPY FROM with ON_ERROR ignore, with extras on, on Postg
     }[]
     expect(results.map(({ command }) => command)).toEqual(['SELECT', 'COPY', 'SELECT'])
     expect(results[2]?.rows).toEqual([{ n: 1 }])
+  })
+
+  it('with a shared access signature, which the server does not see', async () => {
+    const permissions = ContainerSASPermissions.parse('r')
+    const sas = generateBlobSASQueryParameters(
+      { containerName: stack.container.containerName, permissions, expiresOn: new Date(Date.now() + 3_600_000) },
+      new StorageSharedKeyCredential(account.name, account.key),
+    ).toString()
+    const session = await stack.connect(await stack.createRole('anybody'))
+    await stack.client.query('GRANT ALL ON t TO public; TRUNCATE t')
+    await session.query('SET blobgres.extras = on')
+    const url = await stack.put('in.csv', '1,one\nx,two\n')
+    const options = '(ON_ERROR ignore, REJECT_LIMIT 1)'
+    expect((await session.query(`COPY t (a, b) FROM '${url}?${sas}' ${options}`)).rowCount).toBe(1)
+    const seen = await stack.client.query("SELECT query FROM pg_stat_activity WHERE query LIKE '%in.csv%'")
+    expect(JSON.stringify(seen.rows)).not.toContain('sig=')
+    expect(await errorOf(session.query(`COPY t (a, b) FROM '${url}' ${options}`))).toMatchObject({ code: '42501' })
   })
 
   it("operators and functions of the caller's catch nothing", async () => {

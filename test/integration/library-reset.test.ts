@@ -46,7 +46,7 @@ describe('a stack in memory', () => {
       to_regrole('bob') AS bob, to_regclass('mine') AS mine, pg_get_userbyid(datdba) AS owner
       FROM pg_database AS d WHERE datname = 'app'`
     const nothing = { monitor: false, password: false, settings: [], rights: null, bob: null, mine: null }
-    const databases = ['app', 'blobgres', 'postgres', 'template1']
+    const databases = ['app', 'blobgres_stack', 'postgres', 'template1']
     expect(await query(stack.superuserUri, facts)).toEqual([{ ...nothing, databases, owner: 'myadmin' }])
     await run('CREATE ROLE bob')
     await stack.reset()
@@ -128,6 +128,27 @@ describe('a stack in memory', () => {
       await new Promise(setImmediate)
     }
     await pool.end()
+  })
+
+  it('takes no database for its own because of how its name begins', async () => {
+    await query(stack.superuserUri, 'CREATE DATABASE blobgres_old_bills')
+    await stack.snapshot()
+    await query(stack.superuserUri, 'DROP DATABASE blobgres_old_bills')
+    await stack.reset()
+  })
+
+  it('goes back also where its database has become a template', async () => {
+    await query(stack.superuserUri, 'ALTER DATABASE app IS_TEMPLATE true')
+    await stack.reset()
+    const facts = `SELECT datistemplate FROM pg_database WHERE datname = 'app'`
+    expect(await run(facts)).toEqual([{ datistemplate: false }])
+  })
+
+  it('has an admin database', async () => {
+    const [{ version }] = (await query(stack.superuserUri.replace(/postgres$/, 'blobgres'), 'SHOW VERSION')) as [
+      { version: string },
+    ]
+    expect(version).toMatch(/^Blobgres \d/)
   })
 
   it('takes names alone that a file could have', async () => {

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => container.delete())
 
 const blobWith = (take: TakeFault) =>
-  openBlob(endpoints(), account.name, accountKey, container.containerName, 'blob', take)
+  openBlob(endpoints(), account.name, accountKey, container.containerName, 'blob', { takeFault: take })
 
 it('a truncated blob ends behind its first half', async () => {
   const { signal } = new AbortController()

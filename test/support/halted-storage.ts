@@ -6,6 +6,8 @@ export interface HaltedStorage {
   readonly endpointTemplate: string
   /** Lets through what waits, and all that comes. */
   open(): void
+  /** Lets through as many bytes again of each answer. */
+  advance(): void
   /** From now on answers halt. */
   halt(): void
   close(): Promise<void>
@@ -30,8 +32,12 @@ export async function startHaltedStorage(
         const rest = chunk.subarray(now.length)
         left -= now.length
         client.write(now)
-        if (rest.length > 0 && !isOpen) await once(gate, 'open')
-        if (!client.write(rest)) await once(client, 'drain')
+        for (let waiting = rest; waiting.length > 0; ) {
+          if (!isOpen) await once(gate, 'open')
+          const part = isOpen ? waiting : waiting.subarray(0, bytes)
+          waiting = waiting.subarray(part.length)
+          if (!client.write(part)) await once(client, 'drain')
+        }
       }
     } catch {
       client.destroy()
@@ -43,6 +49,7 @@ export async function startHaltedStorage(
       isOpen = true
       gate.emit('open')
     },
+    advance: () => void gate.emit('open'),
     halt() {
       isOpen = false
     },

@@ -21,6 +21,8 @@ const TOOLS = {
   asyncpg: { probe: [PYTHON, '-c', 'import asyncpg'], package: 'python3-asyncpg' },
   javac: { probe: ['javac', '-version'], package: 'default-jdk-headless' },
   JDBC: { probe: ['test', '-e', JDBC_DRIVER], package: 'libpostgresql-jdbc-java' },
+  promtool: { probe: ['promtool', '--version'], package: 'prometheus' },
+  Chromium: { probe: ['chromium', '--version'], package: 'chromium' },
   HAProxy: { probe: ['haproxy', '-v'], package: 'haproxy' },
   unshare: { probe: ['unshare', '--mount', 'true'], package: 'util-linux' },
   prlimit: { probe: ['prlimit', '--version'], package: 'util-linux' },

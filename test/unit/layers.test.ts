@@ -9,6 +9,7 @@ const LAYERS = [
   'index.ts',
   'testcontainers.ts',
   'dev',
+  'http',
   'healthcheck.ts',
   'console',
   'usual-account.ts',
@@ -35,6 +36,7 @@ const LAYERS = [
   'log.ts',
   'memory-budget.ts',
   'thread.ts',
+  'turns.ts',
   'protocol',
   'version.ts',
 ]

@@ -68,6 +68,11 @@ export class JsonRows implements JsonParts {
     return this.#length
   }
 
+  /** Of the rows so far. */
+  get readyBytes(): number {
+    return this.#rowsLength
+  }
+
   /** The rows so far, for the caller to keep. */
   take(): Buffer {
     const rows = this.#rows.subarray(0, this.#rowsLength)

@@ -17,6 +17,12 @@ it('has free ports for all with --port 0, and the usual ones without', () => {
   })
 })
 
+it('takes BLOBGRES_PORT for its own, but for what Kubernetes sets beside a service of this name', () => {
+  expect(readDevConfig({}, { BLOBGRES_PORT: '6000' }).listen.port).toBe(6000)
+  expect(readDevConfig({}, { BLOBGRES_PORT: 'tcp://10.0.0.1:5433' }).listen.port).toBe(5433)
+  expect(() => readDevConfig({}, { BLOBGRES_PORT: 'x' })).toThrow('BLOBGRES_PORT: "x" is not a port number')
+})
+
 it('knows no accounts elsewhere, whatever variables say, but those of --storage-endpoint', () => {
   const connection = { AZURE_STORAGE_CONNECTION_STRING: 'AccountName=mine;AccountKey=YWJj' }
   expect(readDevConfig({}, connection)).toMatchObject({ accounts: ['mine'] })
@@ -25,6 +31,13 @@ it('knows no accounts elsewhere, whatever variables say, but those of --storage-
   expect(one).toEqual({ defaultTemplate: undefined, accounts: new Map([['there', 'https://there.example']]) })
   const all = read('--storage-endpoint', 'https://{account}.example').storageEndpoints
   expect(all?.defaultTemplate).toBe('https://{account}.example')
+})
+
+it('takes no name for the database that is taken, or that PostgreSQL would cut off', () => {
+  expect(read('--database-name', 'blobgres_test').admin.database).toBe('blobgres_test')
+  for (const name of ['template1', 'blobgres_stack', 'blobgres_old_x', 'ä'.repeat(32)]) {
+    expect(() => read('--database-name', name)).toThrow(`--database-name: "${name}" is not a name for a database`)
+  }
 })
 
 it('takes --data for --data-dir, and names of containers', () => {

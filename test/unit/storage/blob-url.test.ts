@@ -20,6 +20,17 @@ describe('isBlobUrl', () => {
 
 describe('parseBlobUrl', () => {
   it.each([
+    ['a-*.csv', 'a-*.csv'],
+    ['a%2A-*', 'a\\*-*'],
+    ['a\\%2A-*', 'a\\*-*'],
+    ['a\\\\%2A-*', 'a\\\\\\*-*'],
+    ['a%5C%2A-*', 'a\\\\\\*-*'],
+    ['\\%C3%A9[%21]', '\\é[\\!]'],
+  ])('in a pattern %s what is encoded has no meaning', (path, pattern) => {
+    expect(parseBlobUrl(`https://acct.blob.core.windows.net/cont/${path}`, azure)).toMatchObject({ pattern })
+  })
+
+  it.each([
     ['https://acct.blob.core.windows.net/cont/a.csv', 'acct', 'cont', 'a.csv'],
     ['HTTP://Acct.Blob.Core.Windows.NET:80/cont/a.csv', 'acct', 'cont', 'a.csv'],
     ['https://acct.blob.core.windows.net:443/cont/dir/a.csv', 'acct', 'cont', 'dir/a.csv'],

@@ -65,6 +65,18 @@ describe('JSON Lines become rows', () => {
     await expect(rowsOf(line(65537), 1000)).rejects.toMatchObject({ code: '54000', context: 'blob, line 1' })
   })
 
+  it('in pieces, however many rows of many columns a few bytes are', async () => {
+    const wide = Array.from({ length: 1600 }, (_, i) => ({ name: `c${i}`, shape: TEXT }))
+    async function* source(): AsyncGenerator<Buffer> {
+      yield Buffer.from('{}\n'.repeat(2000))
+    }
+    const lengths: number[] = []
+    for await (const piece of decodeJsonLines(source(), wide, new MemoryBudget({}), new AbortController().signal))
+      lengths.push(piece.length)
+    expect(lengths.reduce((sum, length) => sum + length)).toBe(2000 * 1600 * 3)
+    expect(Math.max(...lengths)).toBeLessThan(512 * 1024)
+  })
+
   it('before the error of a line behind them', async () => {
     const rows: string[] = []
     async function* source(): AsyncGenerator<Buffer> {

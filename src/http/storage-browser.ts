@@ -1,0 +1,133 @@
+import { BlobServiceClient } from '@azure/storage-blob'
+import { type Options, parse } from 'csv-parse/sync'
+import { parseCredential } from '../credentials/credential.ts'
+import { type Inference, infer } from '../infer/infer.ts'
+import { tableName } from '../infer/names.ts'
+import { takeSample } from '../infer/sample.ts'
+import { statementsFor } from '../infer/statements.ts'
+import type { InferredTable } from '../infer/table.ts'
+import { type Blob, listBlobs, openBlob, pipelineFor } from '../storage/blob-client.ts'
+import { endpointFor, type StorageEndpoints } from '../storage/endpoints.ts'
+import { checkAccountName } from '../storage/names.ts'
+import { readBlob } from '../transfer/read-blob.ts'
+import type { BlobsView, BlobView, ContainerView, PreviewView } from './api.ts'
+
+const MAX_CONTAINERS = 1000
+const MAX_BLOBS = 200
+const MAX_ROWS = 20
+const MAX_COLUMNS = 100
+const MAX_CELL_CHARS = 200
+const TEXT_CHARS = 2000
+/** By which columns are guessed, and of which rows are shown. */
+const SAMPLE_BYTES = 128 * 1024
+/** Of a Parquet file, which has to be there as a whole. */
+const SPOOL_LIMIT_BYTES = 256 * 1024 * 1024
+const TIME_LIMIT_MS = 20_000
+
+export interface BrowsedAccount {
+  readonly name: string
+  readonly key: string
+}
+
+/** A look at the blobs of a stack to develop with. */
+export class StorageBrowser {
+  readonly #endpoints: StorageEndpoints
+  readonly #accounts: readonly BrowsedAccount[]
+
+  constructor(endpoints: StorageEndpoints, accounts: readonly BrowsedAccount[]) {
+    this.#endpoints = endpoints
+    this.#accounts = accounts
+  }
+
+  /** @throws PgError, as the others */
+  async containers(): Promise<ContainerView[]> {
+    const found = await Promise.all(this.#accounts.map(account => this.#containersOf(account)))
+    return found.flat().slice(0, MAX_CONTAINERS)
+  }
+
+  async blobs(account: string, container: string, prefix: string): Promise<BlobsView> {
+    const credential = this.#credentialOf(account)
+    const signal = AbortSignal.timeout(TIME_LIMIT_MS)
+    const blobs: BlobView[] = []
+    for await (const page of listBlobs(this.#endpoints, account, credential, container, prefix, signal)) {
+      for (const { path, bytes, lastModified } of page) {
+        blobs.push({ path, bytes, lastModified: lastModified.toISOString() })
+      }
+      if (blobs.length > MAX_BLOBS) break
+    }
+    return { blobs: blobs.slice(0, MAX_BLOBS), isMore: blobs.length > MAX_BLOBS }
+  }
+
+  async preview(account: string, container: string, path: string): Promise<PreviewView> {
+    const blob = openBlob(this.#endpoints, account, this.#credentialOf(account), container, path)
+    const inference = await infer(blob, path, { sampleBytes: SAMPLE_BYTES, spoolLimitBytes: SPOOL_LIMIT_BYTES })
+    const url = `https://${account}.blob.core.windows.net/${container}/${path.split('/').map(encodeURIComponent).join('/')}`
+    const { createTable, copy, query } = statementsFor(inference, tableName(path), {
+      ...{ kind: 'blob', url, account, container, path },
+    })
+    return {
+      ...(await contentsOf(blob, inference)),
+      ...{ createTable, copy, query, isSample: inference.sampledBytes !== undefined },
+    }
+  }
+
+  async #containersOf({ name, key }: BrowsedAccount): Promise<ContainerView[]> {
+    const url = endpointFor(this.#endpoints, name)
+    const client = new BlobServiceClient(url, pipelineFor(this.#endpoints, url, name, parseCredential(key)))
+    const abortSignal = AbortSignal.timeout(TIME_LIMIT_MS)
+    const pages = client.listContainers({ abortSignal }).byPage({ maxPageSize: MAX_CONTAINERS })
+    const { value } = await pages.next()
+    return value.containerItems.map((item: { name: string }) => ({ account: name, container: item.name }))
+  }
+
+  /** Of the stack's own accounts alone. */
+  #credentialOf(account: string) {
+    checkAccountName(account)
+    return parseCredential(this.#accounts.find(({ name }) => name === account)?.key ?? '')
+  }
+}
+
+async function contentsOf(
+  blob: Blob,
+  { found, compression }: Inference,
+): Promise<Pick<PreviewView, 'format' | 'columns' | 'rows' | 'text'>> {
+  const packed = compression === 'gzip' ? ', gzip' : ''
+  if (found.kind === 'parquet') return { format: 'Parquet', columns: found.columns.slice(0, MAX_COLUMNS), rows: [] }
+  const { signal } = new AbortController()
+  const chunks = readBlob(blob, { format: { format: 'text', compression }, columns: [], spool: {}, signal })
+  const { bytes } = await takeSample(chunks, SAMPLE_BYTES)
+  const encoding = found.kind === 'document' ? found.encoding : found.writing.encoding
+  const text = bytes.toString(encoding === 'UTF8' ? 'utf8' : 'latin1')
+  if (found.kind === 'document') {
+    const columns = [{ name: 'document', type: found.type }]
+    return { format: found.format + packed, columns, rows: [], text: text.slice(0, TEXT_CHARS) }
+  }
+  const { dialect } = found.writing
+  const columns = found.columns.slice(0, MAX_COLUMNS)
+  if (dialect.isLines) return { format: `lines${packed}`, columns, rows: [], text: text.slice(0, TEXT_CHARS) }
+  const rows = firstRows(text, found)
+  const shown = rows.map(row => row.slice(0, MAX_COLUMNS).map(cell => shortened(cell)))
+  return { format: dialect.format + packed, columns, rows: shown }
+}
+
+/** For the eye: what COPY makes of them may be another thing. */
+function firstRows(text: string, { writing: { dialect }, header }: InferredTable): string[][] {
+  const options: Options = {
+    delimiter: dialect.delimiter,
+    quote: dialect.format === 'csv' ? dialect.quote : false,
+    ...(dialect.format === 'csv' && { escape: dialect.escapedBy }),
+    bom: true,
+    relax_column_count: true,
+    relax_quotes: true,
+    skip_empty_lines: false,
+    from: header ? 2 : 1,
+    to: MAX_ROWS + (header ? 1 : 0),
+  }
+  try {
+    return parse(text, options)
+  } catch {
+    return [] // such as a cell that is longer than what was read
+  }
+}
+
+const shortened = (text: string): string => (text.length > MAX_CELL_CHARS ? `${text.slice(0, MAX_CELL_CHARS)}…` : text)
