@@ -6,6 +6,7 @@ import { tableName } from '../infer/names.ts'
 import { takeSample } from '../infer/sample.ts'
 import { statementsFor } from '../infer/statements.ts'
 import type { InferredTable } from '../infer/table.ts'
+import { MemoryBudget } from '../memory-budget.ts'
 import { type Blob, listBlobs, openBlob, pipelineFor } from '../storage/blob-client.ts'
 import { endpointFor, type StorageEndpoints } from '../storage/endpoints.ts'
 import { checkAccountName } from '../storage/names.ts'
@@ -94,7 +95,13 @@ async function contentsOf(
   const packed = compression === 'gzip' ? ', gzip' : ''
   if (found.kind === 'parquet') return { format: 'Parquet', columns: found.columns.slice(0, MAX_COLUMNS), rows: [] }
   const { signal } = new AbortController()
-  const chunks = readBlob(blob, { format: { format: 'text', compression }, columns: [], spool: {}, signal })
+  const chunks = readBlob(blob, {
+    format: { format: 'text', compression },
+    columns: [],
+    spool: {},
+    memory: new MemoryBudget({}),
+    signal,
+  })
   const { bytes } = await takeSample(chunks, SAMPLE_BYTES)
   const encoding = found.kind === 'document' ? found.encoding : found.writing.encoding
   const text = bytes.toString(encoding === 'UTF8' ? 'utf8' : 'latin1')

@@ -81,3 +81,11 @@ test('no files import each other in a circle', () => {
   for (const file of FILES) follow(file, [])
   expect(circles).toEqual([])
 })
+
+test('a proxy without --http loads nothing of it', () => {
+  const loading = FILES.filter(
+    file =>
+      !file.startsWith('http/') && /^import (?!type )[^']*'[./]*\/http\//m.test(readFileSync(join(SRC, file), 'utf8')),
+  )
+  expect(loading).toEqual([])
+})
