@@ -41,6 +41,7 @@ const FUNCTION_SCRIPTS = [
   'blob-get-errors.sql',
   'blob-put.sql',
   'statement.sql',
+  'copy-skip.sql',
 ]
 const EXTRA_SCRIPTS = ['extras.sql']
 const MIGRATION_NAME = /^(\d{3})-[a-z-]+[.]sql$/

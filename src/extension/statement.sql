@@ -292,14 +292,12 @@ CREATE OR REPLACE FUNCTION azure_storage_private.import_text(relation oid, name 
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   given CONSTANT jsonb := plan -> 'given';
-  skips CONSTANT boolean := lower(coalesce(given ->> 'on_error', 'stop')) <> 'stop' AND current_setting('server_version_num')::integer >= 170000;
+  skips CONSTANT boolean := lower(coalesce(given ->> 'on_error', 'stop')) <> 'stop';
   as_text CONSTANT boolean := given ? 'default' OR skips;
   mark CONSTANT text := quote_literal(request -> 'copy' ->> 'default_mark');
   targets text;
   selected text;
   definitions text;
-  validity text;
-  blob_rows text;
 BEGIN
   PERFORM azure_storage_private.check_condition(relation, plan -> 'condition');
   SELECT string_agg(quote_ident(c ->> 'name'), ', ' ORDER BY n),
@@ -309,11 +307,8 @@ BEGIN
     string_agg(format('c%s %s', n, CASE WHEN as_text THEN 'pg_catalog.text' ELSE c ->> 'type' END), ', ' ORDER BY n)
   INTO targets, selected, definitions
   FROM jsonb_array_elements(request -> 'columns') WITH ORDINALITY AS column_ (c, n);
-  IF skips THEN
-    SELECT string_agg(format(
-      '(c%s IS NULL OR c%s OPERATOR(pg_catalog.=) %s OR pg_catalog.pg_input_is_valid(c%s, %L))', n, n, mark, n, c ->> 'type'), ' AND ')
-    INTO validity
-    FROM jsonb_array_elements(request -> 'columns') WITH ORDINALITY AS column_ (c, n);
+  IF skips AND targets IS NOT NULL THEN
+    request := request || jsonb_build_object('skip', azure_storage_private.skip_request(request, plan));
   END IF;
   IF plan ->> 'where' IS NOT NULL THEN
     SELECT targets || coalesce(string_agg(', ' || quote_ident(attname), '' ORDER BY attnum), ''),
@@ -333,12 +328,12 @@ BEGIN
     request := jsonb_set(request, '{columns}', '[{"type": "text", "oid": 25, "typmod": -1}]');
     definitions := 'c1 pg_catalog.text';
   END IF;
-  blob_rows := format(CASE WHEN skips THEN 'copy_valid_rows(%1$L, %2$L, %3$L, %4$L)' ELSE 'copy_rows(%1$L)' END,
-    azure_storage_private.keep_request(request), definitions, validity, given);
   -- OFFSET 0: each is computed before the next is looked at.
   RETURN format('INSERT INTO %s%s OVERRIDING SYSTEM VALUE SELECT * FROM (SELECT %s '
-      'FROM azure_storage_private.%s AS blob (%s) OFFSET 0) AS %I %s',
-    azure_storage_private.qualified_name(relation), ' (' || targets || ')', selected, blob_rows, definitions, name, plan ->> 'where');
+      'FROM azure_storage_private.%s(%L) AS blob (%s) OFFSET 0) AS %I %s',
+    azure_storage_private.qualified_name(relation), ' (' || targets || ')', selected,
+    CASE WHEN request ? 'skip' THEN 'copy_valid_rows' ELSE 'copy_rows' END, azure_storage_private.keep_request(request), definitions,
+    name, plan ->> 'where');
 END
 $function$;
 
@@ -371,35 +366,6 @@ BEGIN
 EXCEPTION WHEN OTHERS OR query_canceled THEN
   PERFORM azure_storage_private.close_connection(blob_rows);
   RAISE;
-END
-$function$;
-
--- Those that are valid, which is looked at row by row; what COPY says of the others.
-CREATE OR REPLACE FUNCTION azure_storage_private.copy_valid_rows(key text, definitions text, validity text, given jsonb)
-RETURNS SETOF record
-LANGUAGE plpgsql AS $function$
-DECLARE
-  kept pg_catalog.int8;
-BEGIN
-  RETURN QUERY EXECUTE pg_catalog.format(
-    'SELECT * FROM azure_storage_private.copy_rows(%L) AS blob (%s) WHERE %s', key, definitions, validity);
-  GET DIAGNOSTICS kept = ROW_COUNT;
-  PERFORM azure_storage_private.tell_skipped(kept, given);
-END
-$function$;
-
-CREATE OR REPLACE FUNCTION azure_storage_private.tell_skipped(kept bigint, given jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
-DECLARE
-  skipped CONSTANT bigint := current_setting('azure_storage.copied')::bigint - kept;
-BEGIN
-  IF skipped > (given ->> 'reject_limit')::bigint THEN
-    RAISE EXCEPTION 'skipped more than REJECT_LIMIT (%) rows due to data type incompatibility', given ->> 'reject_limit'
-      USING ERRCODE = 'invalid_text_representation';
-  ELSIF skipped > 0 AND lower(coalesce(given ->> 'log_verbosity', '')) <> 'silent' THEN
-    RAISE NOTICE '% % skipped due to data type incompatibility', skipped,
-      CASE WHEN skipped = 1 THEN 'row was' ELSE 'rows were' END;
-  END IF;
 END
 $function$;
 

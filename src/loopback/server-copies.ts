@@ -1,19 +1,17 @@
-import { isMac, mac } from '../credentials/mac.ts'
-import { databaseName, openFromStatement, type SealingKey, sealForStatement } from '../credentials/sealing.ts'
+import { databaseName, openFromStatement, type SealingKey } from '../credentials/sealing.ts'
 import { readColumns } from '../formats/parquet/shape.ts'
 import type { RowsOfBlob } from '../operations/rows-of-blob.ts'
 import type { ServerCopy } from '../operations/server-copy.ts'
 import { rowOptionsOf } from '../operations/server-copy-options.ts'
+import { type CopyPart, copyPart, isOurPlan } from '../operations/server-copy-part.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import { classify, type Statement } from '../sql/classify.ts'
-import { type CopyPlan, planCopy } from '../sql/copy-plan.ts'
+import type { CopyPlan } from '../sql/copy-plan.ts'
 import { quoteLiteral } from '../sql/quote.ts'
 import { UnreadText } from '../sql/reader-lane.ts'
 import { isSmall } from '../sql/text-reader.ts'
-
-const PURPOSE = 'blobgres/2 copy'
 
 /** A text that azure_storage_private.statement() is to give back, with what it needs in the place of COPYs with URLs. */
 export interface TextToRead {
@@ -24,10 +22,8 @@ export interface TextToRead {
   readonly database: string
 }
 
-/** Part of that text: as it is, or a COPY in parts, which its `proof` shows to be ours when it comes back. */
-export type TextPart =
-  | { readonly text: string }
-  | { readonly plan: string; readonly proof: string; readonly sas: string | null }
+/** Part of that text: as it is, or a COPY in parts. */
+export type TextPart = { readonly text: string } | CopyPart
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -60,11 +56,7 @@ export async function readText(request: TextToRead, services: Services, signal: 
       parts.push({ text: `SELECT azure_storage_private.run(${quoteLiteral(slice(start, end))})` })
       continue
     }
-    const { pid, database } = request
-    const plan = JSON.stringify(planCopy(copy, text, 'UTF8'))
-    const recipient = { pid, database, account: copy.url.account }
-    const sas = copy.url.sas === undefined ? null : sealForStatement(copy.url.sas, recipient, services.sealingKey)
-    parts.push({ plan, proof: mac(services.sealingKey, PURPOSE, plan), sas })
+    parts.push(copyPart(copy, { text, encoding: 'UTF8' }, request, services.sealingKey))
   }
   return [...parts, { text: slice(done, text.length) }]
 }
@@ -72,7 +64,7 @@ export async function readText(request: TextToRead, services: Services, signal: 
 async function statementsOf(
   text: string,
   { standardConformingStrings, pid }: TextToRead,
-  { config, texts }: Services,
+  { config, texts, serverMajorVersion }: Services,
   signal: AbortSignal,
 ): Promise<Statement[] | undefined> {
   const settings = {
@@ -80,6 +72,7 @@ async function statementsOf(
     standardConformingStrings,
     endpoints: config.storageEndpoints,
     extras: config.extras === true,
+    serverMajorVersion,
   }
   if (isSmall(text)) return classify(text, settings)
   try {
@@ -103,7 +96,7 @@ export function readServerCopy(fields: Fields, rows: RowsOfBlob, key: SealingKey
     json_columns,
     default_mark,
   } = fields
-  if (typeof text !== 'string' || !isMac(String(proof), key, PURPOSE, text)) throw notOurs()
+  if (typeof text !== 'string' || !isOurPlan(text, String(proof), key)) throw notOurs()
   const written = JSON.parse(text) as CopyPlan
   const plan = Array.isArray(matched) && matched.length > 0 ? matchedPlan(written, matched.map(String)) : written
   // SQL takes whatever is not null for a SAS, and looks at no rights then.

@@ -4,12 +4,13 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type CopyOption, isTrue, readOption, writeValue } from './copy-option.ts'
 import { isExtraOption } from './extra-options.ts'
 import { quoteIdent } from './quote.ts'
+import { isNewSkipOption, isSkipOption } from './skip-options.ts'
 
 export interface CopyOptions {
   /** `auto` where there is none. */
   readonly format: string
   readonly compression: string
-  /** Beyond Azure's own; none of the others. */
+  /** Beyond Azure's own, those that the server does not know before others that go with them; none of the others. */
   readonly extras: readonly CopyOption[]
   readonly others: readonly CopyOption[]
 }
@@ -43,13 +44,20 @@ const ROW_OPTIONS = [
 ]
 
 /** Takes out what is the extension's own; everything else is PostgreSQL's to judge. @throws PgError */
-export function readCopyOptions(nodes: readonly object[], offsetOf: (location: number) => number): CopyOptions {
+export function readCopyOptions(
+  nodes: readonly object[],
+  offsetOf: (location: number) => number,
+  serverMajorVersion: number,
+): CopyOptions {
   const own = new Map<string, string>()
   const others: CopyOption[] = []
   const extras: CopyOption[] = []
-  for (const node of nodes) {
-    const option = readOption(node, offsetOf)
-    if (isExtraOption(option.name)) extras.push(option)
+  const alongside: CopyOption[] = []
+  const options = nodes.map(node => readOption(node, offsetOf))
+  const hasNew = options.some(({ name }) => isNewSkipOption(name, serverMajorVersion))
+  for (const option of options) {
+    if (isExtraOption(option.name, serverMajorVersion)) extras.push(option)
+    else if (hasNew && isSkipOption(option.name)) alongside.push(option)
     else if (option.name === 'headers') others.push({ ...option, name: 'header' })
     else if (option.name !== 'format' && option.name !== 'compression') others.push(option)
     else if (!own.has(option.name)) own.set(option.name, textOf(option))
@@ -62,7 +70,12 @@ export function readCopyOptions(nodes: readonly object[], offsetOf: (location: n
       throw unsupported('azure_storage: HEADER MATCH is not supported')
     }
   }
-  return { format: own.get('format') ?? 'auto', compression: own.get('compression') ?? 'auto', extras, others }
+  return {
+    format: own.get('format') ?? 'auto',
+    compression: own.get('compression') ?? 'auto',
+    extras: [...extras, ...alongside],
+    others,
+  }
 }
 
 export function writeCopyOptions({ others }: CopyOptions, format: Format): WrittenOption[] {

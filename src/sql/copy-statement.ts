@@ -12,6 +12,7 @@ import { type FilePattern, filePattern } from './file-pattern.ts'
 import { isUnsafeEncoding, type RawStatement, type SqlSettings, type Token } from './query-text.ts'
 import { quoteIdent, quoteLiteral } from './quote.ts'
 import { Rewrite } from './rewrite.ts'
+import { isSkipOption } from './skip-options.ts'
 
 /** A COPY from or to a blob, as plain data: it may have been read in another thread. */
 export interface CopyStatement {
@@ -88,7 +89,7 @@ export function readCopyStatement(
     })
   }
   const url = parseBlobUrl(readUrl(node.filename ?? '', text.slice(file.start, file.end), settings), settings.endpoints)
-  const options = readCopyOptions(node.options ?? [], raw.offsetOf)
+  const options = readCopyOptions(node.options ?? [], raw.offsetOf, settings.serverMajorVersion ?? Infinity)
   const extras = readCopyExtras(url, { direction, hasColumns: node.attlist !== undefined }, options)
   const { format } = extras
   const relation = relationToken(node, raw, text)
@@ -105,12 +106,15 @@ export function readCopyStatement(
     query,
     extra: settings.extras ? undefined : (query && noQuery()) || extras.unknown,
     extraOptions: extras.extraOptions,
-    failure: query && needsSelect(query, format) ? noSelect(format) : extras.failure,
+    failure:
+      query && needsSelect(query, format)
+        ? noSelect(format)
+        : (extras.failure ?? unreadInServer(extras.extraOptions, statement, settings)),
     files: node.is_from ? filePattern(url, options, settings.encoding) : undefined,
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
     options: extras.options,
-    given: options.others,
+    given: [...options.others, ...options.extras.filter(({ name }) => isSkipOption(name))],
     condition: node.whereClause && readCondition(node.whereClause),
     places: {
       start: raw.start,
@@ -121,6 +125,19 @@ export function readCopyStatement(
       where: tokens[where]?.start,
       end: raw.end,
     },
+  }
+}
+
+/** One that the server's functions run for the client is put together anew, and the server decodes it no more. */
+function unreadInServer(
+  { onError }: ExtraOptions,
+  statement: string,
+  { encoding }: SqlSettings,
+): PgErrorFields | undefined {
+  if (onError === undefined || isDecodable(encoding) || isAscii(statement)) return undefined
+  return {
+    message: `azure_storage: COPY ON_ERROR must be ASCII text when client_encoding is ${encoding}`,
+    code: SQLSTATE.featureNotSupported,
   }
 }
 

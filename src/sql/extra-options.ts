@@ -2,9 +2,10 @@ import type { Format, ParquetSettings } from '../formats/format.ts'
 import { asPgError, PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { type CopyOption, isTrue } from './copy-option.ts'
+import { checkSkipOptions, isNewSkipOption, SKIP_OPTIONS, type SkipOptions } from './skip-options.ts'
 
 /** What the options of COPY say that Azure's own does not have, as plain data. */
-export interface ExtraOptions extends ParquetSettings {
+export interface ExtraOptions extends ParquetSettings, SkipOptions {
   readonly matchByName?: boolean
 }
 
@@ -40,12 +41,16 @@ const EXTRA_OPTIONS: Readonly<Record<string, ReadOption>> = {
     refuseUnless(format === 'parquet' || hasHeader, option, 'a file without HEADER')
     return { matchByName: true }
   },
+  ...SKIP_OPTIONS,
 }
 
 const MAX_ROW_GROUP_ROWS = 10_000_000
 const MAX_ZSTD_LEVEL = 22
 
-export const isExtraOption = (name: string): boolean => Object.hasOwn(EXTRA_OPTIONS, name)
+/** The server may have got it since. */
+export const isExtraOption = (name: string, serverMajorVersion: number): boolean =>
+  Object.hasOwn(EXTRA_OPTIONS, name) &&
+  (!Object.hasOwn(SKIP_OPTIONS, name) || isNewSkipOption(name, serverMajorVersion))
 
 /** Whether they are meant is not known yet: only then is what is wrong with them. */
 export function readExtras(
@@ -69,6 +74,7 @@ function readExtraOptions(options: readonly CopyOption[], place: ExtraOptionPlac
     seen.add(option.name)
     Object.assign(read, EXTRA_OPTIONS[option.name]?.(option, place))
   }
+  checkSkipOptions(read)
   return read
 }
 

@@ -55,6 +55,8 @@ export interface SqlSettings extends TextSettings {
   readonly strictAzure?: boolean
   /** What Azure's own does not have is on, whatever the session says. */
   readonly extras?: boolean
+  /** Of options that not every version has; the newest, where it is not said. */
+  readonly serverMajorVersion?: number
 }
 
 /** Client encodings in which the second byte of a character may be an ASCII byte, and their lead bytes. */

@@ -11,7 +11,7 @@ import { Answered } from './look-up.ts'
 import { type BlobColumnsReader, matchColumns } from './match-columns.ts'
 import { selectListsFor } from './relations.ts'
 import type { ResourceOwner } from './resource-owner.ts'
-import type { Resources } from './script.ts'
+import { type CopyPartWriter, isRunInServer, type Resources } from './script.ts'
 import { hasStatementFunction } from './statement-function.ts'
 
 export type CommitLocks = ReadonlyMap<CopyStatement, CommitLock>
@@ -25,6 +25,7 @@ export interface Acquired {
 
 export interface AcquireOptions {
   readonly seal: SealOne
+  readonly copyPart: CopyPartWriter
   /** The client's transaction is under way, or begins with what was sent: look-ups are part of it. */
   readonly inPipeline: boolean
   readonly readColumns: BlobColumnsReader
@@ -40,7 +41,7 @@ export async function acquireResources(
   backend: BorrowedBackend,
   statements: readonly Statement[],
   owner: ResourceOwner,
-  { seal, inPipeline, readColumns, takeLocks }: AcquireOptions,
+  { seal, copyPart, inPipeline, readColumns, takeLocks }: AcquireOptions,
 ): Promise<Acquired> {
   const selectList = await selectListsFor(backend, statements, inPipeline)
   let mayInstall: boolean | undefined
@@ -60,7 +61,7 @@ export async function acquireResources(
       runnable.push(hasStatement ? statement : { kind: 'pass', start: statement.start, end: statement.end, count: 1 })
       continue
     }
-    if (statement.kind === 'copy' && statement.copy.extraOptions.matchByName && !statement.copy.failure) {
+    if (statement.kind === 'copy' && looksAtColumns(statement.copy)) {
       const copy = await matchColumns(backend, statement.copy, readColumns, inPipeline)
       runnable.push({ ...statement, copy })
       continue
@@ -86,7 +87,11 @@ export async function acquireResources(
   const commitKey = (copy: CopyStatement): bigint => (locks.get(copy) as CommitLock).key
   return {
     runnable,
-    resources: { selectList, installer: await installer?.catch(() => undefined), commitKey, seal },
+    resources: { selectList, installer: await installer?.catch(() => undefined), commitKey, copyPart, seal },
     locks,
   }
 }
+
+/** What the server's functions run looks at them by itself. */
+const looksAtColumns = (copy: CopyStatement): boolean =>
+  copy.extraOptions.matchByName === true && copy.failure === undefined && !isRunInServer(copy)

@@ -12,16 +12,14 @@ import type { BorrowedBackend } from '../session/borrowed-backend.ts'
 import type { Interceptor } from '../session/client-stream.ts'
 import type { Session } from '../session/session.ts'
 import type { Statement } from '../sql/classify.ts'
-import type { SealOne } from '../sql/credential-config.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
-import { acquireResources, type CommitLocks } from './acquire-resources.ts'
+import { type AcquireOptions, acquireResources, type CommitLocks } from './acquire-resources.ts'
 import { columnsReaderFor } from './columns-reader.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
 import { beginCopy } from './copy-transfer.ts'
 import { mapErrorPosition, withMappedPosition } from './error-position.ts'
 import { Answered } from './look-up.ts'
-import type { BlobColumnsReader } from './match-columns.ts'
 import { passParsed } from './pass-parsed.ts'
 import { prepare } from './prepare.ts'
 import { type Prepared, PreparedStatements } from './prepared-statements.ts'
@@ -33,7 +31,7 @@ import { runScript } from './run-script.ts'
 import { writeScript } from './script.ts'
 import type { ScriptContext } from './script-run.ts'
 import { sealParameters } from './seal-parameters.ts'
-import { sealerFor } from './sealer.ts'
+import { copyPartWriterFor, sealerFor } from './sealer.ts'
 import { surroundExecute } from './surround-execute.ts'
 
 /** What a Close or Describe is about. */
@@ -65,16 +63,18 @@ export class StatementInterceptor implements Interceptor {
   readonly #services: Services
   readonly #login: Login
   readonly #prepared: PreparedStatements
-  readonly #seal: SealOne
-  readonly #readColumns: BlobColumnsReader
+  readonly #needs: Pick<AcquireOptions, 'seal' | 'copyPart' | 'readColumns'>
 
   constructor(session: InterceptedSession, services: Services, login: Login) {
     this.#session = session
     this.#services = services
     this.#login = login
     this.#prepared = new PreparedStatements(session.log)
-    this.#seal = sealerFor(session, services, login.database)
-    this.#readColumns = columnsReaderFor(session, services, login.database)
+    this.#needs = {
+      seal: sealerFor(session, services, login.database),
+      copyPart: copyPartWriterFor(session, services, login.database),
+      readColumns: columnsReaderFor(session, services, login.database),
+    }
   }
 
   wants(code: number): boolean {
@@ -115,7 +115,7 @@ export class StatementInterceptor implements Interceptor {
         if (prepared && !this.#prepared.hasRoomForPortal(portal)) return () => this.#refusePortal(frame)
         this.#prepared.bind(portal, prepared)
         if (prepared === undefined || prepared.secrets.length === 0) return undefined
-        const sealed = () => sealParameters(frame, prepared.secrets, this.#encoding, this.#seal)
+        const sealed = () => sealParameters(frame, prepared.secrets, this.#encoding, this.#needs.seal)
         return async () => this.#session.forward(sealed())
       }
       case FRONTEND.execute: {
@@ -142,18 +142,13 @@ export class StatementInterceptor implements Interceptor {
     const isQuiet = await session.quiet()
     const statements = await this.#read(text, isQuiet)
     if (!isQuiet || statements === undefined) {
-      session.forward(statements ? query(conceal(text, statements, this.#seal).text) : frame.bytes)
+      session.forward(statements ? query(conceal(text, statements, this.#needs.seal).text) : frame.bytes)
       return
     }
     await this.#withBackend('Query', statements.map(kindOf), async (backend, owner) => {
       const { inPipeline } = session.pending
-      const acquired = await acquireResources(backend, statements, owner, {
-        seal: this.#seal,
-        readColumns: this.#readColumns,
-        inPipeline,
-        takeLocks: true,
-      })
-      const { runnable, resources, locks } = acquired
+      const options = { ...this.#needs, inPipeline, takeLocks: true }
+      const { runnable, resources, locks } = await acquireResources(backend, statements, owner, options)
       session.pending.sent(FRONTEND.query)
       const script = writeScript(text, runnable, resources)
       backend.send(query(script.text))
@@ -171,14 +166,14 @@ export class StatementInterceptor implements Interceptor {
       return parse(Buffer.from(name, 'latin1'), other, tail)
     }
     if (!isQuiet || (statements === undefined && !this.#prepared.has(name))) {
-      session.forward(statements ? withText(conceal(text, statements, this.#seal).text) : frame.bytes)
+      session.forward(statements ? withText(conceal(text, statements, this.#needs.seal).text) : frame.bytes)
       return
     }
     await this.#withBackend('Parse', (statements ?? []).map(kindOf), async (backend, owner) => {
       // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
       const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
       session.pending.sent(FRONTEND.parse)
-      const options = { name, kept: this.#prepared, seal: this.#seal, readColumns: this.#readColumns, inPipeline }
+      const options = { ...this.#needs, name, kept: this.#prepared, inPipeline }
       const prepared = statements && (await prepare(backend, text, statements, owner, options))
       backend.send(prepared ? withText(prepared.text) : frame.bytes)
       backend.send(serialize.flush())

@@ -25,7 +25,12 @@ export interface TextOfClient {
  */
 export async function readStatements(
   session: ReadingSession,
-  { texts, conversions, config }: Pick<Services, 'texts' | 'conversions' | 'config'>,
+  {
+    texts,
+    conversions,
+    config,
+    serverMajorVersion,
+  }: Pick<Services, 'texts' | 'conversions' | 'config' | 'serverMajorVersion'>,
   { text, client, willRun }: TextOfClient,
 ): Promise<Statement[] | undefined> {
   if (!willRun && !mayHoldCredential(text)) return undefined
@@ -35,6 +40,7 @@ export async function readStatements(
     endpoints: config.storageEndpoints,
     strictAzure: config.strictAzure === true,
     extras: config.extras === true,
+    serverMajorVersion,
   }
   const request = { text, settings, client }
   const statements = await read(session, texts, request)

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { CREATE_EXTENSION_REFUSAL, installerStatement, setPassphrase } from '../extension/install.ts'
+import type { CopyPart } from '../operations/server-copy-part.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { rewriteSecrets } from '../sql/account-secrets.ts'
 import type { Statement } from '../sql/classify.ts'
@@ -16,6 +17,8 @@ export type Step =
   | { readonly kind: 'open'; readonly copy: CopyStatement; readonly challenge: string }
   | { readonly kind: 'copy-from'; readonly copy: CopyStatement }
   | { readonly kind: 'copy-to'; readonly copy: CopyStatement }
+  /** A COPY that the server's functions run: an INFO of theirs says how many rows it has copied. */
+  | { readonly kind: 'copy-in-server'; readonly copy: CopyStatement }
   /** Ours: waits until the blob is committed. */
   | { readonly kind: 'await-commit' }
   /** The client's own; but one may not, and is told so in Azure's words. */
@@ -24,6 +27,8 @@ export type Step =
   | { readonly kind: 'retag'; readonly tag: string }
   /** Fails, for a reason the proxy knows. */
   | { readonly kind: 'refuse'; readonly error: PgError }
+
+export type CopyPartWriter = (copy: CopyStatement, text: string) => CopyPart
 
 const PASS: Step = { kind: 'pass' }
 
@@ -34,6 +39,8 @@ export interface Resources {
   /** The installer function in the session's database; none where the client may not create extensions. */
   readonly installer: string | undefined
   readonly commitKey: (copy: CopyStatement) => bigint
+  /** What the server's functions take in the place of a COPY that they run; `text` is the query text. */
+  readonly copyPart: CopyPartWriter
   /** Seals a credential that is written in a statement. */
   readonly seal: SealOne
 }
@@ -155,10 +162,20 @@ export const newChallenge = (): string => randomBytes(16).toString('hex')
 
 export const newCommitKey = (): bigint => randomBytes(8).readBigInt64BE()
 
-const copyStep = (copy: CopyStatement): Step => ({ kind: copy.direction === 'from' ? 'copy-from' : 'copy-to', copy })
+function copyStep(copy: CopyStatement): Step {
+  if (isRunInServer(copy)) return { kind: 'copy-in-server', copy }
+  return { kind: copy.direction === 'from' ? 'copy-from' : 'copy-to', copy }
+}
 
-const rewritten = (copy: CopyStatement, text: string, resources: Resources): Rewrite =>
-  rewriteCopy(copy, text, copy.direction === 'to' ? resources.selectList(copy) : undefined)
+/** PostgreSQL's own COPY cannot do it. */
+export const isRunInServer = ({ extraOptions }: CopyStatement): boolean => extraOptions.onError === 'ignore'
+
+function rewritten(copy: CopyStatement, text: string, resources: Resources): Rewrite {
+  if (!isRunInServer(copy))
+    return rewriteCopy(copy, text, copy.direction === 'to' ? resources.selectList(copy) : undefined)
+  const part = quoteLiteral(JSON.stringify(resources.copyPart(copy, text)))
+  return new Rewrite(text).put(`CALL azure_storage_private.copy_in_server(${part})`, copy.places.start)
+}
 
 /** A statement of the client's of which a part has changed. */
 type Changed = Extract<Statement, { kind: 'with-secrets' | 'edited' | 'body' | 'drop-extension' }>

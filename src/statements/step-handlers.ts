@@ -5,6 +5,7 @@ import { commandComplete, type ErrorFields, errorFields, errorResponse, readErro
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Wire } from '../session/wire.ts'
 import { EXTENSION } from '../sql/extension-name.ts'
+import { copyInServer } from './copy-in-server.ts'
 import { awaitCommit, copyFrom, copyTo } from './copy-steps.ts'
 import { openCopy } from './open-step.ts'
 import type { Step } from './script.ts'
@@ -21,6 +22,8 @@ export function handleStep(step: Step, run: ScriptRun): StepHandler {
       return copyFrom(step, run)
     case 'copy-to':
       return copyTo(step, run)
+    case 'copy-in-server':
+      return copyInServer(run)
     case 'await-commit':
       return awaitCommit(run)
     case 'retag':

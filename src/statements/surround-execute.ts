@@ -16,11 +16,11 @@ export interface SurroundedExecute {
 /** The statements of ours around the client's Execute; without its needs met, one that fails instead. */
 export async function surroundExecute(step: Step, owner: ResourceOwner): Promise<SurroundedExecute> {
   const locks = new Map<CopyStatement, CommitLock>()
-  if (step.kind !== 'copy-from' && step.kind !== 'copy-to') return { steps: [step], before: [], after: [], locks }
+  if (!('copy' in step) || step.kind === 'open') return { steps: [step], before: [], after: [], locks }
   const challenge = newChallenge()
   const steps: Step[] = [{ kind: 'open', copy: step.copy, challenge }, step]
   const before = [openText(step.copy, challenge)]
-  if (step.kind === 'copy-from') return { steps, before, after: [], locks }
+  if (step.kind !== 'copy-to') return { steps, before, after: [], locks }
   try {
     const lock = await owner.lock()
     locks.set(step.copy, lock)

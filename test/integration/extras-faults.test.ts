@@ -13,13 +13,14 @@ describe.each(servers)('faults that are asked for, on PostgreSQL $version', serv
   beforeAll(async () => {
     stack = await startCopyStack(server, { ownSchema: true })
     args = `'${account.name}', '${stack.container.containerName}'`
-    await stack.client.query(`CREATE TABLE t (a int); CREATE TABLE one AS SELECT 1 AS a`)
+    await stack.client.query(`CREATE TABLE t (a int); CREATE TABLE one AS SELECT 1 AS a; SET blobgres.extras = on`)
     const rows = Array.from({ length: ROWS }, (_, i) => `${i}\n`).join('')
     const [from, to] = [await stack.put('in.csv', rows), stack.blobUrl('out.csv')]
     await stack.client.query(`COPY one TO '${stack.blobUrl('in.parquet')}'`)
     ways = {
       'COPY FROM': `COPY t FROM '${from}'`,
       'COPY FROM in a function': `DO $$ BEGIN COPY t FROM '${from}'; END $$`,
+      'COPY FROM with REJECT_LIMIT': `COPY t FROM '${from}' (ON_ERROR ignore, REJECT_LIMIT 1)`,
       'COPY FROM of Parquet': `COPY t FROM '${stack.blobUrl('in.parquet')}'`,
       blob_get: `INSERT INTO t SELECT * FROM azure_storage.blob_get(${args}, 'in.csv') AS b (a int)`,
       'COPY TO': `COPY one TO '${to}'`,
