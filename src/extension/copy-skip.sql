@@ -23,19 +23,21 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   ), options AS (
     SELECT plan -> 'given' AS given, lower(plan #>> '{given,log_verbosity}') = 'verbose' AS is_verbose,
       quote_literal(request #>> '{copy,default_mark}') AS mark,
-      lower(plan #>> '{given,header}') IN ('true', 'on', '1') AS header
+      lower(plan #>> '{given,header}') IN ('true', 'on', '1') AS header, request #>> '{copy,rejected_mark}' AS rejected_mark
   )
   SELECT jsonb_build_object(
     'given', given,
     'mark', request #> '{copy,default_mark}',
     'verbose', coalesce(is_verbose, false),
+    'rejected_mark', rejected_mark,
+    'tells', coalesce(is_verbose, false) OR rejected_mark IS NOT NULL,
     'columns', jsonb_agg(jsonb_build_object('key', 'c' || n, 'name', name, 'type', type, 'is_json', is_json) ORDER BY n),
     'definitions', string_agg(format('c%s pg_catalog.text', n), ', ' ORDER BY n),
     'object', format('pg_catalog.jsonb_object(ARRAY[%s], ARRAY[%s])',
       string_agg(format('''c%s''', n), ', ' ORDER BY n), string_agg('c' || n, ', ' ORDER BY n)),
     'values', string_agg(format('pg_catalog.jsonb_extract_path_text(v, ''c%s'') AS c%1$s', n), ', ' ORDER BY n),
     -- As COPY counts: a record's last line is told.
-    'line', CASE WHEN NOT coalesce(is_verbose, false) THEN 'NULL::pg_catalog.int8'
+    'line', CASE WHEN NOT coalesce(is_verbose, false) AND rejected_mark IS NULL THEN 'NULL::pg_catalog.int8'
       ELSE format('pg_catalog.int8pl(%s, %s)', CASE WHEN header THEN 1 ELSE 0 END,
         CASE WHEN plan ->> 'format' <> 'csv' THEN 'pg_catalog.row_number() OVER ()'
         ELSE format('pg_catalog.sum(pg_catalog.array_length(pg_catalog.string_to_array(pg_catalog.array_to_string('
@@ -50,7 +52,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
     'trial', format('SELECT pg_catalog.count(ROW(%s)) FROM pg_catalog.unnest($1) AS u (v), pg_catalog.jsonb_to_record(v) AS r (%s)',
       string_agg(format('CAST(r.c%s AS %s)', n, type), ', ' ORDER BY n) FILTER (WHERE is_json),
       string_agg(format('c%s %s', n, CASE WHEN is_json THEN 'pg_catalog.text' ELSE type END), ', ' ORDER BY n)))
-  FROM columns, options GROUP BY given, is_verbose, mark, header
+  FROM columns, options GROUP BY given, is_verbose, mark, header, rejected_mark
 $function$;
 
 CREATE OR REPLACE FUNCTION azure_storage_private.copy_valid_rows(key text) RETURNS SETOF record
@@ -69,7 +71,7 @@ DECLARE
   found_valid pg_catalog.int8;
   kept pg_catalog.int8 := 0;
 BEGIN
-  IF validity IS NOT NULL AND NOT pg_catalog.jsonb_extract_path_text(skip, 'verbose')::pg_catalog.bool THEN
+  IF validity IS NOT NULL AND NOT pg_catalog.jsonb_extract_path_text(skip, 'tells')::pg_catalog.bool THEN
     RETURN QUERY EXECUTE pg_catalog.format(
       'SELECT * FROM azure_storage_private.copy_rows(%L) AS blob (%s) WHERE %s', key, definitions, validity);
     GET DIAGNOSTICS kept = ROW_COUNT;
@@ -111,7 +113,7 @@ BEGIN
         'FROM pg_catalog.unnest($1) WITH ORDINALITY AS u (v, n)) AS blob WHERE NOT (%s))',
       pg_catalog.jsonb_extract_path_text(skip, 'values'), validity) INTO invalid USING rows;
   END IF;
-  IF pg_catalog.jsonb_extract_path_text(skip, 'verbose')::pg_catalog.bool THEN
+  IF pg_catalog.jsonb_extract_path_text(skip, 'tells')::pg_catalog.bool THEN
     FOREACH place IN ARRAY invalid LOOP
       PERFORM azure_storage_private.tell_row(rows[place], lines[place], skip);
     END LOOP;
@@ -165,20 +167,47 @@ EXCEPTION WHEN OTHERS THEN
 END
 $function$;
 
+-- To the client, and to the proxy for the blob of rejected rows: it keeps the INFO with its mark.
 CREATE OR REPLACE FUNCTION azure_storage_private.tell_row(new_row jsonb, line bigint, skip jsonb) RETURNS void
 LANGUAGE plpgsql AS $function$
 DECLARE
   name pg_catalog.text;
   value pg_catalog.text;
   message pg_catalog.text;
+  mark CONSTANT pg_catalog.text := pg_catalog.jsonb_extract_path_text(skip, 'rejected_mark');
 BEGIN
   SELECT c.name, c.value, e INTO name, value, message
   FROM azure_storage_private.row_values(new_row, skip) AS c,
     azure_storage_private.input_error(c.value, c.type, c.is_json) AS e
   WHERE e IS NOT NULL LIMIT 1;
-  RAISE NOTICE 'skipping row due to data type incompatibility at line % for column "%": %', line, name,
-    azure_storage_private.shown_value(value);
+  IF pg_catalog.jsonb_extract_path_text(skip, 'verbose')::pg_catalog.bool THEN
+    RAISE NOTICE 'skipping row due to data type incompatibility at line % for column "%": %', line, name,
+      azure_storage_private.shown_value(value);
+  END IF;
+  IF mark IS NOT NULL THEN
+    RAISE INFO 'azure_storage: rejected %', mark
+      USING DETAIL = azure_storage_private.rejected_row(line, name, message, new_row, skip);
+  END IF;
 END
+$function$;
+
+-- As COPY would write its values; for a default stands what the file has.
+CREATE OR REPLACE FUNCTION azure_storage_private.row_in_csv(new_row jsonb, skip jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT string_agg(CASE WHEN v IS NULL THEN ''
+    WHEN v IN ('', '\.') OR v ~ '[",\n\r]' THEN '"' || replace(v, '"', '""') || '"' ELSE v END, ',' ORDER BY n)
+  FROM jsonb_array_elements(skip -> 'columns') WITH ORDINALITY AS e (c, n),
+    nullif(new_row ->> (c ->> 'key'), skip ->> 'mark') AS w (w),
+    coalesce(w, CASE WHEN new_row ->> (c ->> 'key') IS NOT NULL THEN skip #>> '{given,default}' END) AS v (v)
+$function$;
+
+-- ASCII, for every client encoding takes that. Long texts are cut: the proxy has a message whole in its memory.
+CREATE OR REPLACE FUNCTION azure_storage_private.rejected_row(
+  line bigint, column_name text, message text, new_row jsonb, skip jsonb
+) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT encode(convert_to(jsonb_build_array(line, column_name, left(message, 1024),
+    left(azure_storage_private.row_in_csv(new_row, skip), 1048576))::text, 'UTF8'), 'base64')
 $function$;
 
 -- But those that stand for a default.

@@ -9,8 +9,10 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import { classify, type Statement } from '../sql/classify.ts'
 import type { CopyPlan } from '../sql/copy-plan.ts'
+import { hasSecret } from '../sql/copy-words.ts'
 import { quoteLiteral } from '../sql/quote.ts'
 import { UnreadText } from '../sql/reader-lane.ts'
+import { rejectedInFunction } from '../sql/rejected-rows.ts'
 import { isSmall } from '../sql/text-reader.ts'
 
 /** A text that azure_storage_private.statement() is to give back, with what it needs in the place of COPYs with URLs. */
@@ -52,11 +54,12 @@ export async function readText(request: TextToRead, services: Services, signal: 
     done = end
     if (statements.length > 1) {
       // What it needs may be made by the statements before it.
-      if (copy.url.sas !== undefined) throw notAlone()
+      if (hasSecret(statement, text)) throw notAlone()
       parts.push({ text: `SELECT azure_storage_private.run(${quoteLiteral(slice(start, end))})` })
       continue
     }
-    parts.push(copyPart(copy, { text, encoding: 'UTF8' }, request, services.sealingKey))
+    const failure = copy.failure ?? (copy.rejected && rejectedInFunction())
+    parts.push(copyPart({ ...copy, failure }, { text, encoding: 'UTF8' }, request, services.sealingKey))
   }
   return [...parts, { text: slice(done, text.length) }]
 }

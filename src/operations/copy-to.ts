@@ -28,6 +28,7 @@ export class BlobExport {
   readonly #wire: CopyOutWire
   readonly #abort = new AbortController()
   readonly #timer: NodeJS.Timeout | undefined
+  readonly #onRows: ExportOptions['onRows']
   #writer: BlobWriter | undefined
   #cancelling: Promise<void> | undefined
   readonly #stopped = new Promise<void>(resolve => {
@@ -37,6 +38,7 @@ export class BlobExport {
 
   constructor(wire: CopyOutWire, openBlob: () => Blob, { timeoutMs, onRows, ...options }: ExportOptions) {
     this.#wire = wire
+    this.#onRows = onRows
     wire.onCancel(() => this.#fail(queryCanceled('user request')))
     if (timeoutMs > 0) {
       this.#timer = setTimeout(() => this.#fail(queryCanceled('statement timeout')), timeoutMs).unref()
@@ -47,10 +49,28 @@ export class BlobExport {
       const writer = new BlobWriter(openBlob(), { ...options, signal }, ...stages)
       this.#writer = writer
       writer.failed.then(error => this.#fail(error))
-      wire.setCopyDataSink(rows => {
-        onRows?.(rows)
-        this.#take(rows, writer)
-      })
+      wire.setCopyDataSink(rows => this.take(rows))
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** Rows that come, as those of the COPY do by themselves. */
+  take(rows: Buffer): void {
+    const writer = this.#writer
+    if (this.failure !== undefined || writer === undefined) return
+    try {
+      this.#onRows?.(rows)
+      if (writer.write(rows) || this.#waiting) return
+      this.#waiting = true
+      this.#wire.pauseBackend()
+      // A failure in the meantime lets the backend go on as well: it must get to where it is cancelled.
+      Promise.race([writer.drained(), this.#stopped])
+        .catch(error => this.#fail(error))
+        .finally(() => {
+          this.#waiting = false
+          this.#wire.resumeBackend()
+        })
     } catch (error) {
       this.#fail(error)
     }
@@ -79,23 +99,6 @@ export class BlobExport {
     this.#release()
     await this.#writer?.stop()
     await this.#cancelling
-  }
-
-  #take(rows: Buffer, writer: BlobWriter): void {
-    try {
-      if (this.failure !== undefined || writer.write(rows) || this.#waiting) return
-      this.#waiting = true
-      this.#wire.pauseBackend()
-      // A failure in the meantime lets the backend go on as well: it must get to where it is cancelled.
-      Promise.race([writer.drained(), this.#stopped])
-        .catch(error => this.#fail(error))
-        .finally(() => {
-          this.#waiting = false
-          this.#wire.resumeBackend()
-        })
-    } catch (error) {
-      this.#fail(error)
-    }
   }
 
   #fail(error: unknown): void {

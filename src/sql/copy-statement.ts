@@ -2,15 +2,17 @@ import type { CopyStmt, RangeVar } from 'libpg-query'
 import type { ResolvedFormat } from '../formats/format.ts'
 import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { type BlobUrl, parseBlobUrl, redactUrl } from '../storage/blob-url.ts'
+import { type BlobUrl, parseBlobUrl } from '../storage/blob-url.ts'
 import { readCopyExtras } from './copy-extras.ts'
 import type { CopyOption } from './copy-option.ts'
 import { readCopyOptions, type WrittenOption } from './copy-options.ts'
+import { asciiUrl, topLevel, withoutSecrets } from './copy-words.ts'
 import { decodeText, isAscii, isDecodable, UndecodedText } from './encoding.ts'
 import type { ExtraOptions } from './extra-options.ts'
 import { type FilePattern, filePattern } from './file-pattern.ts'
 import { isUnsafeEncoding, type RawStatement, type SqlSettings, type Token } from './query-text.ts'
-import { quoteIdent, quoteLiteral } from './quote.ts'
+import { quoteIdent } from './quote.ts'
+import { REJECTED, rejectedUrl } from './rejected-rows.ts'
 import { Rewrite } from './rewrite.ts'
 import { isSkipOption } from './skip-options.ts'
 
@@ -31,9 +33,11 @@ export interface CopyStatement {
   readonly files: FilePattern | undefined
   /** The column list, without quotes. */
   readonly columns: readonly string[]
+  /** Where the rows go whose values are refused. */
+  readonly rejected: BlobUrl | undefined
   /** It is the blob's. */
   readonly isMatched?: boolean
-  /** The statement as it was written, without the secrets of its URL. */
+  /** The statement as it was written, without the secrets of its URLs. */
   readonly original: string
   /** What stands in the place of its options. */
   readonly options: readonly WrittenOption[]
@@ -92,6 +96,7 @@ export function readCopyStatement(
   const options = readCopyOptions(node.options ?? [], raw.offsetOf, settings.serverMajorVersion ?? Infinity)
   const extras = readCopyExtras(url, { direction, hasColumns: node.attlist !== undefined }, options)
   const { format } = extras
+  const rejected = rejectedUrl(extras, options, settings)
   const relation = relationToken(node, raw, text)
   const query = readQuery(node, tokens.slice(0, keyword), text)
   const columns = query
@@ -109,12 +114,13 @@ export function readCopyStatement(
     failure:
       query && needsSelect(query, format)
         ? noSelect(format)
-        : (extras.failure ?? unreadInServer(extras.extraOptions, statement, settings)),
+        : (extras.failure ?? rejected.failure ?? unreadInServer(extras.extraOptions, statement, settings)),
     files: node.is_from ? filePattern(url, options, settings.encoding) : undefined,
+    rejected: rejected.url,
     columns: (node.attlist ?? []).map(name => (name as { String: { sval: string } }).String.sval),
     original: withoutSecrets(node, raw, text, settings.encoding),
     options: extras.options,
-    given: [...options.others, ...options.extras.filter(({ name }) => isSkipOption(name))],
+    given: [...options.others, ...options.extras.filter(({ name }) => isSkipOption(name) && name !== REJECTED)],
     condition: node.whereClause && readCondition(node.whereClause),
     places: {
       start: raw.start,
@@ -256,33 +262,6 @@ function putQuery(rewrite: Rewrite, { relation, columns, keyword }: CopyPlaces, 
 /** A relation's name as it was written, quoted. */
 export function relationName({ catalogname, schemaname, relname }: RangeVar): string {
   return [catalogname, schemaname, relname].flatMap(name => (name ? [quoteIdent(name)] : [])).join('.')
-}
-
-/** The statement as it was written, without the secrets of its URL. */
-export function withoutSecrets(
-  { is_from, filename }: CopyStmt,
-  raw: RawStatement,
-  text: string,
-  encoding: string,
-): string {
-  const file = raw.tokens[topLevel(raw.tokens, is_from ? 'from' : 'to') + 1] as Token
-  const url = decodeText(filename ?? '', encoding)
-  const redacted = redactUrl(url)
-  const shown = redacted === url ? text.slice(file.start, file.end) : quoteLiteral(asciiUrl(redacted))
-  return text.slice(raw.start, file.start) + shown + text.slice(file.end, raw.end)
-}
-
-/** A URL that means the same in every client encoding. */
-const asciiUrl = (url: string): string => url.replace(/[^\x20-\x7e]+/g, encodeURIComponent)
-
-/** Index of a keyword outside of parentheses; -1 where there is none. */
-function topLevel(tokens: readonly Token[], keyword: string, after = 0): number {
-  let depth = 0
-  return tokens.findIndex((token, i) => {
-    if (token.text === '(') depth++
-    if (token.text === ')') depth--
-    return depth === 0 && i > after && token.text.toLowerCase() === keyword
-  })
 }
 
 /** Where the relation's name begins: after COPY, or after COPY BINARY. */

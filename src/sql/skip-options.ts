@@ -1,24 +1,32 @@
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { CopyOption } from './copy-option.ts'
+import { REJECTED } from './rejected-rows.ts'
 
-/** Options about rows whose values are refused, and the PostgreSQL that has brought each. */
-const NATIVE_SINCE: Readonly<Record<string, number>> = { on_error: 17, log_verbosity: 17, reject_limit: 18 }
+/** Options about rows whose values are refused, and the PostgreSQL that has brought each; one none has. */
+const NATIVE_SINCE: Readonly<Record<string, number>> = {
+  on_error: 17,
+  log_verbosity: 17,
+  reject_limit: 18,
+  [REJECTED]: NaN,
+}
 
 export const isSkipOption = (name: string): boolean => Object.hasOwn(NATIVE_SINCE, name)
 
 /** Whether the server does not know it. */
 export const isNewSkipOption = (name: string, serverMajorVersion: number): boolean =>
-  serverMajorVersion < (NATIVE_SINCE[name] ?? 0)
+  isSkipOption(name) && !(serverMajorVersion >= (NATIVE_SINCE[name] as number))
 
 export interface SkipOptions {
   readonly onError?: 'ignore'
   readonly rejectLimit?: string
+  readonly tellsRejected?: boolean
 }
 
 interface Place {
   readonly direction: 'from' | 'to'
   readonly format: string
+  readonly hasPattern: boolean
 }
 
 /** As newer versions read them, and in their words. @throws PgError */
@@ -44,6 +52,17 @@ export const SKIP_OPTIONS: Readonly<Record<string, (option: CopyOption, place: P
     if (Number(text) <= 0) throw invalid(`REJECT_LIMIT (${BigInt(text)}) must be greater than zero`)
     return { rejectLimit: text }
   },
+  [REJECTED]: (option, { direction, hasPattern }) => {
+    textOf(option)
+    if (direction === 'to') throw invalid('COPY REJECTED cannot be used with COPY TO')
+    if (hasPattern) {
+      throw new PgError({
+        message: 'azure_storage: COPY REJECTED cannot be used with a pattern of names',
+        code: SQLSTATE.featureNotSupported,
+      })
+    }
+    return { tellsRejected: true }
+  },
   log_verbosity: option => {
     const value = textOf(option)
     if (['silent', 'default', 'verbose'].includes(value.toLowerCase())) return {}
@@ -52,10 +71,11 @@ export const SKIP_OPTIONS: Readonly<Record<string, (option: CopyOption, place: P
 }
 
 /** @throws PgError */
-export function checkSkipOptions({ onError, rejectLimit }: SkipOptions): void {
+export function checkSkipOptions({ onError, rejectLimit, tellsRejected }: SkipOptions): void {
   if (rejectLimit !== undefined && onError === undefined) {
     throw invalid('COPY REJECT_LIMIT requires ON_ERROR to be set to IGNORE')
   }
+  if (tellsRejected && onError === undefined) throw invalid('COPY REJECTED requires ON_ERROR to be set to IGNORE')
 }
 
 function textOf({ name, value }: CopyOption): string {

@@ -1,3 +1,4 @@
+import type { BlobUrl } from '../storage/blob-url.ts'
 import type { Statement } from './classify.ts'
 
 /** What a thread that reads texts is asked, and what it answers. */
@@ -11,17 +12,20 @@ export type ReaderAnswer =
 export function packStatements(statements: Statement[] | undefined): Statement[] | undefined {
   return statements?.map(statement => {
     if (statement.kind !== 'copy') return statement
-    const { url } = statement.copy
-    if (url.sas === undefined) return statement
-    return { ...statement, copy: { ...statement.copy, url: { ...url, sas: url.sas } } }
+    const { copy } = statement
+    return { ...statement, copy: { ...copy, url: shown(copy.url), rejected: copy.rejected && shown(copy.rejected) } }
   })
 }
+
+const shown = (url: BlobUrl): BlobUrl => (url.sas === undefined ? url : { ...url, sas: url.sas })
 
 /** Hides the secrets again. */
 export function unpackStatements(statements: Statement[] | undefined): Statement[] | undefined {
   for (const statement of statements ?? []) {
-    if (statement.kind !== 'copy' || statement.copy.url.sas === undefined) continue
-    Object.defineProperty(statement.copy.url, 'sas', { enumerable: false })
+    if (statement.kind !== 'copy') continue
+    for (const url of [statement.copy.url, statement.copy.rejected]) {
+      if (url?.sas !== undefined) Object.defineProperty(url, 'sas', { enumerable: false })
+    }
   }
   return statements
 }

@@ -11,7 +11,7 @@ import { Answered } from './look-up.ts'
 import { type BlobColumnsReader, matchColumns } from './match-columns.ts'
 import { selectListsFor } from './relations.ts'
 import type { ResourceOwner } from './resource-owner.ts'
-import { type CopyPartWriter, isRunInServer, type Resources } from './script.ts'
+import { type CopyPartWriter, isRunInServer, type Resources, writesBlob } from './script.ts'
 import { hasStatementFunction } from './statement-function.ts'
 
 export type CommitLocks = ReadonlyMap<CopyStatement, CommitLock>
@@ -75,7 +75,7 @@ export async function acquireResources(
         mayInstall ??= await mayCreateExtension(backend, owner, inPipeline)
         if (mayInstall) installer ??= owner.installer()
         await installer
-      } else if (takeLocks && statement.kind === 'copy' && statement.copy.direction === 'to') {
+      } else if (takeLocks && statement.kind === 'copy' && writesBlob(statement.copy)) {
         locks.set(statement.copy, await owner.lock())
       }
       runnable.push(statement)

@@ -1,5 +1,6 @@
 import { rewriteSecrets } from '../sql/account-secrets.ts'
 import type { Statement } from '../sql/classify.ts'
+import { hasSecret } from '../sql/copy-words.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import { Rewrite } from '../sql/rewrite.ts'
 
@@ -14,7 +15,7 @@ export function conceal(text: string, statements: readonly Statement[], seal: Se
   const rewrite = new Rewrite(text)
   let done = 0
   for (const statement of statements) {
-    const shown = shownText(statement)
+    const shown = shownText(statement, text)
     rewrite.keep(done, statement.start)
     done = statement.end
     if (statement.kind === 'with-secrets') rewrite.append(rewriteSecrets(statement, statement.secrets, text, seal))
@@ -25,8 +26,8 @@ export function conceal(text: string, statements: readonly Statement[], seal: Se
 }
 
 /** What stands in the statement's place; undefined where it has no secret. */
-function shownText(statement: Statement): string | undefined {
-  if (statement.kind === 'copy' && statement.copy.url.sas !== undefined) return statement.copy.original
+function shownText(statement: Statement, text: string): string | undefined {
+  if (statement.kind === 'copy' && hasSecret(statement, text)) return statement.copy.original
   if (statement.kind === 'refuse') return statement.isUnread ? UNREADABLE : statement.copy
   return undefined
 }

@@ -1,23 +1,65 @@
+import { stringify } from 'csv-stringify/sync'
+import type { BlobExport } from '../operations/copy-to.ts'
 import { BACKEND } from '../protocol/codes.ts'
-import { frameBody } from '../protocol/frame-assembler.ts'
-import { commandComplete, readErrorFields } from '../protocol/messages.ts'
+import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import { commandComplete, type ErrorFields, readErrorFields } from '../protocol/messages.ts'
+import type { CopyStatement } from '../sql/copy-statement.ts'
+import { beginCommit, beginExport, failureOf } from './copy-steps.ts'
+import { rejectedCopy, type Step } from './script.ts'
 import type { ScriptRun, StepHandler } from './script-run.ts'
 
 /** As azure_storage_private.copy_in_server() says it, at the end. */
 const COPIED = /^azure_storage: copied (\d+)$/
 
 /** The client's COPY FROM 'https://…' that the server's functions run, as in a function of the client's. */
-export function copyInServer({ wire }: ScriptRun): StepHandler {
+export function copyInServer({ copy, rejectedMark }: Step & { kind: 'copy-in-server' }, run: ScriptRun): StepHandler {
+  const { wire } = run
+  const rejected = rejectedRows(copy.rejected && rejectedCopy(copy, copy.rejected), run)
   let rows = '0'
+  delete run.account // of a COPY before in the same text
   return {
     isOurs: true,
     take(frame) {
-      const fields = frame.code === BACKEND.noticeResponse ? readErrorFields(frameBody(frame)) : undefined
-      const copied = fields?.get('V')?.toString() === 'INFO' && COPIED.exec(fields.get('M')?.toString('latin1') ?? '')
+      const info = infoOf(frame)
+      const message = info?.get('M')?.toString('latin1') ?? ''
+      const copied = COPIED.exec(message)
       if (copied) rows = copied[1] as string
+      else if (info && message === `azure_storage: rejected ${rejectedMark}`) rejected.add(info)
       else wire.reply(frame)
     },
-    complete: frame => wire.reply({ code: frame.code, bytes: commandComplete(`COPY ${rows}`) }),
-    replaceError: () => undefined,
+    complete(frame) {
+      const completion = { code: frame.code, bytes: commandComplete(`COPY ${rows}`) }
+      if (copy.rejected) beginCommit(copy, run, completion, rejected.count)
+      else wire.reply(completion)
+    },
+    replaceError: fields => failureOf(run, fields),
   }
 }
+
+function infoOf(frame: Frame): ErrorFields | undefined {
+  const fields = frame.code === BACKEND.noticeResponse ? readErrorFields(frameBody(frame)) : undefined
+  return fields?.get('V')?.toString() === 'INFO' ? fields : undefined
+}
+
+/** Go into a blob of their own, which is not begun before the first. */
+function rejectedRows(copy: CopyStatement | undefined, run: ScriptRun) {
+  let blob: BlobExport | undefined
+  return {
+    count: 0,
+    /** As azure_storage_private.tell_row() tells one, whatever the client's encoding. */
+    add(info: ErrorFields): void {
+      if (copy === undefined) return
+      const { opened } = run
+      if (opened === undefined) throw new Error('copy_open() returned no row')
+      if (blob === undefined) {
+        blob = beginExport(copy, run, opened.blob)
+        blob.take(HEADER)
+      }
+      const told = Buffer.from(info.get('D')?.toString('latin1') ?? '', 'base64').toString()
+      blob.take(Buffer.from(stringify([JSON.parse(told)])))
+      this.count++
+    },
+  }
+}
+
+const HEADER = Buffer.from(stringify([['line', 'column', 'message', 'row']]))

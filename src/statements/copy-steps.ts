@@ -82,36 +82,49 @@ const LINE = /^COPY .*?, \S+ (\d+)(?=$|[,: ])/m
 
 /** The client's COPY … TO 'https://…', which the backend runs as COPY TO STDOUT: it is complete when the blob is committed. */
 export function copyTo({ copy }: Step & { kind: 'copy-to' }, run: ScriptRun): StepHandler {
-  const { wire, context } = run
+  const { wire } = run
   return {
     isOurs: false,
     take(frame) {
       if (frame.code === BACKEND.copyDone) return
-      if (frame.code !== BACKEND.copyOutResponse) return wire.reply(frame)
-      const { opened } = run
-      const account = context.beginTransfer(copy, opened)
-      run.account = account
-      run.transfer = new BlobExport(wire, () => account.counting(blobOf(copy, opened, frame)), {
-        format: copy.format,
-        extra: copy.extraOptions,
-        columns: opened?.columns ?? [],
-        spool: context.spool,
-        maxBlockBytes: (opened?.blockSizeMb ?? 1) * MEBIBYTE,
-        timeoutMs: opened?.statementTimeoutMs ?? 0,
-        onRows: bytes => account.sawRows(bytes),
-      })
+      if (frame.code === BACKEND.copyOutResponse) beginExport(copy, run, () => blobOf(copy, run.opened, frame))
+      else wire.reply(frame)
     },
     complete(frame) {
       if (!(run.transfer instanceof BlobExport)) return wire.reply(frame)
-      wire.setCopyDataSink(undefined)
-      run.account?.committing()
-      const done = commit(run.transfer, () => context.confirmCommit(copy))
-      // A failure comes back as the error of the statement that the backend is in; it may also fail by itself.
-      done.catch(() => {})
-      run.commit = { done, completion: frame }
+      beginCommit(copy, run, frame, rowsOf(frame))
     },
     replaceError: fields => failureOf(run, fields),
   }
+}
+
+/** Of the blob that the run has opened last. */
+export function beginExport(copy: CopyStatement, run: ScriptRun, openBlob: () => Blob): BlobExport {
+  const { wire, context, opened } = run
+  const account = context.beginTransfer(copy, opened)
+  const transfer = new BlobExport(wire, () => account.counting(openBlob()), {
+    format: copy.format,
+    extra: copy.extraOptions,
+    columns: opened?.columns ?? [],
+    spool: context.spool,
+    maxBlockBytes: (opened?.blockSizeMb ?? 1) * MEBIBYTE,
+    timeoutMs: opened?.statementTimeoutMs ?? 0,
+    onRows: bytes => account.sawRows(bytes),
+  })
+  run.account = account
+  run.transfer = transfer
+  return transfer
+}
+
+/** The backend has come to its wait for the blob; also where there turned out to be none. */
+export function beginCommit(copy: CopyStatement, run: ScriptRun, completion: Frame, rows: number): void {
+  const { wire, context, transfer } = run
+  wire.setCopyDataSink(undefined)
+  run.account?.committing()
+  const done = commit(transfer instanceof BlobExport ? transfer : undefined, () => context.confirmCommit(copy))
+  // A failure comes back as the error of the statement that the backend is in; it may also fail by itself.
+  done.catch(() => {})
+  run.commit = { done, completion, rows }
 }
 
 /** The backend waits for the blob: a transaction must not commit before it. */
@@ -129,7 +142,7 @@ export function awaitCommit(run: ScriptRun): StepHandler {
       const { transfer, commit } = run
       if (transfer?.failure) throw new Error('the backend did not wait for the blob', { cause: transfer.failure })
       if (commit) {
-        run.account?.done(rowsOf(commit.completion))
+        run.account?.done(commit.rows)
         wire.reply(commit.completion)
       }
       delete run.transfer
@@ -140,7 +153,7 @@ export function awaitCommit(run: ScriptRun): StepHandler {
 }
 
 /** Why the transfer had the backend's statement cancelled, if it had. */
-function failureOf({ transfer }: ScriptRun, fields: ErrorFields): ErrorFields | undefined {
+export function failureOf({ transfer }: ScriptRun, fields: ErrorFields): ErrorFields | undefined {
   const isCancelled = fields.get('C')?.toString() === SQLSTATE.queryCanceled
   return transfer?.failure && isCancelled ? errorFields(transfer.failure) : undefined
 }
@@ -148,9 +161,9 @@ function failureOf({ transfer }: ScriptRun, fields: ErrorFields): ErrorFields | 
 /** A CommandComplete's tag is `COPY 1000`. */
 const rowsOf = (complete: Frame): number => Number(cstring(frameBody(complete), 0).split(' ')[1])
 
-async function commit(transfer: BlobExport, confirm: () => Promise<void>): Promise<void> {
+async function commit(transfer: BlobExport | undefined, confirm: () => Promise<void>): Promise<void> {
   try {
-    await transfer.commit()
+    await transfer?.commit()
   } catch (error) {
     if (error instanceof PgError) return
     throw error

@@ -37,8 +37,8 @@ export interface ScriptRun {
   transfer?: BlobImport | BlobExport
   /** The same, for all who want to know. */
   account?: Transfer
-  /** An export's rows have all come: the blob is being committed, and the client will be told with `completion`. */
-  commit?: { readonly done: Promise<void>; readonly completion: Frame }
+  /** The blob's rows have all come: it is being committed, and the client will be told with `completion`. */
+  commit?: { readonly done: Promise<void>; readonly completion: Frame; readonly rows: number }
 }
 
 /** What one kind of step makes of the backend's replies. */

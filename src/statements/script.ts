@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { CREATE_EXTENSION_REFUSAL, installerStatement, setPassphrase } from '../extension/install.ts'
+import { resolveFormat } from '../formats/format.ts'
 import type { CopyPart } from '../operations/server-copy-part.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { rewriteSecrets } from '../sql/account-secrets.ts'
@@ -8,6 +9,7 @@ import { type CopyStatement, rewriteCopy, type SelectedRows } from '../sql/copy-
 import type { SealOne } from '../sql/credential-config.ts'
 import { quoteLiteral } from '../sql/quote.ts'
 import { Rewrite, rewriteParts } from '../sql/rewrite.ts'
+import type { BlobUrl } from '../storage/blob-url.ts'
 
 /** One statement that the backend runs for the client, and what becomes of its replies. */
 export type Step =
@@ -17,8 +19,8 @@ export type Step =
   | { readonly kind: 'open'; readonly copy: CopyStatement; readonly challenge: string }
   | { readonly kind: 'copy-from'; readonly copy: CopyStatement }
   | { readonly kind: 'copy-to'; readonly copy: CopyStatement }
-  /** A COPY that the server's functions run: an INFO of theirs says how many rows it has copied. */
-  | { readonly kind: 'copy-in-server'; readonly copy: CopyStatement }
+  /** A COPY that the server's functions run: an INFO of theirs says how many rows it has copied; others with the mark are of rows that are not. */
+  | { readonly kind: 'copy-in-server'; readonly copy: CopyStatement; readonly rejectedMark: string }
   /** Ours: waits until the blob is committed. */
   | { readonly kind: 'await-commit' }
   /** The client's own; but one may not, and is told so in Azure's words. */
@@ -62,10 +64,14 @@ export function writeScript(text: string, statements: readonly Statement[], reso
     done = statement.end
     if (statement.kind === 'copy') {
       const { copy } = statement
-      const challenge = newChallenge()
-      rewrite.put(`${openText(copy, challenge)}; `, statement.start).append(rewritten(copy, text, resources))
-      steps.push({ kind: 'open', copy, challenge }, copyStep(copy))
-      if (copy.direction === 'to') {
+      const step = copyStep(copy)
+      for (const open of openSteps(copy)) {
+        rewrite.put(`${openText(open.copy, open.challenge)}; `, statement.start)
+        steps.push(open)
+      }
+      rewrite.append(rewritten(step, text, resources))
+      steps.push(step)
+      if (writesBlob(copy)) {
         rewrite.put(`; ${awaitCommitText(copy, resources.commitKey(copy))}`, statement.end)
         steps.push({ kind: 'await-commit' })
       }
@@ -94,8 +100,9 @@ export function writePrepared(
 ): Script {
   const rewrite = new Rewrite(text).keep(0, statement.start)
   if (statement.kind === 'copy') {
-    rewrite.append(rewritten(statement.copy, text, resources))
-    return { text: rewrite.text, steps: [copyStep(statement.copy)], rewrite }
+    const step = copyStep(statement.copy)
+    rewrite.append(rewritten(step, text, resources))
+    return { text: rewrite.text, steps: [step], rewrite }
   }
   if (isChanged(statement)) {
     const { rewrite: changed, step } = change(statement, text, resources)
@@ -128,9 +135,9 @@ function extraText({ extra }: CopyStatement): string {
   return ` WHERE azure_storage_private.require_extras(${values}) IS NOT NULL`
 }
 
-export const awaitCommitText = (copy: CopyStatement, key: bigint): string =>
+export const awaitCommitText = ({ direction, format: { format } }: CopyStatement, key: bigint): string =>
   `SELECT azure_storage_private.copy_settle(${key})` +
-  (copy.format.format === 'parquet' ? ', azure_storage_private.restore_styles()' : '')
+  (direction === 'to' && format === 'parquet' ? ', azure_storage_private.restore_styles()' : '')
 
 /** What else is selected for Parquet: the columns, and for an export styles of values that do not depend on the session. */
 function columnsText({ direction, format: { format }, relation, query, columns }: CopyStatement): string {
@@ -162,18 +169,45 @@ export const newChallenge = (): string => randomBytes(16).toString('hex')
 
 export const newCommitKey = (): bigint => randomBytes(8).readBigInt64BE()
 
-function copyStep(copy: CopyStatement): Step {
-  if (isRunInServer(copy)) return { kind: 'copy-in-server', copy }
+type CopyStep = Extract<Step, { kind: 'copy-from' | 'copy-to' | 'copy-in-server' }>
+
+function copyStep(copy: CopyStatement): CopyStep {
+  if (isRunInServer(copy)) return { kind: 'copy-in-server', copy, rejectedMark: newChallenge() }
   return { kind: copy.direction === 'from' ? 'copy-from' : 'copy-to', copy }
 }
+
+/** Before the COPY, for each of its blobs; the last one's is the one that it writes. */
+export const openSteps = (copy: CopyStatement): Extract<Step, { kind: 'open' }>[] =>
+  [copy, ...(copy.rejected ? [rejectedCopy(copy, copy.rejected)] : [])].map(copy => ({
+    kind: 'open',
+    copy,
+    challenge: newChallenge(),
+  }))
+
+/** What COPY TO would be that writes the rows which are left out. */
+export const rejectedCopy = (copy: CopyStatement, url: BlobUrl): CopyStatement => ({
+  ...copy,
+  direction: 'to',
+  url,
+  format: resolveFormat(url.path, 'csv', 'auto'),
+  extra: undefined,
+  files: undefined,
+  rejected: undefined,
+})
+
+/** Whether it is through only when its blob is committed. */
+export const writesBlob = ({ direction, rejected }: CopyStatement): boolean =>
+  direction === 'to' || rejected !== undefined
 
 /** PostgreSQL's own COPY cannot do it. */
 export const isRunInServer = ({ extraOptions }: CopyStatement): boolean => extraOptions.onError === 'ignore'
 
-function rewritten(copy: CopyStatement, text: string, resources: Resources): Rewrite {
-  if (!isRunInServer(copy))
+function rewritten(step: CopyStep, text: string, resources: Resources): Rewrite {
+  const { copy } = step
+  if (step.kind !== 'copy-in-server')
     return rewriteCopy(copy, text, copy.direction === 'to' ? resources.selectList(copy) : undefined)
-  const part = quoteLiteral(JSON.stringify(resources.copyPart(copy, text)))
+  const mark = copy.rejected ? { rejected_mark: step.rejectedMark } : {}
+  const part = quoteLiteral(JSON.stringify({ ...resources.copyPart(copy, text), ...mark }))
   return new Rewrite(text).put(`CALL azure_storage_private.copy_in_server(${part})`, copy.places.start)
 }
 

@@ -23,7 +23,7 @@ export function handleStep(step: Step, run: ScriptRun): StepHandler {
     case 'copy-to':
       return copyTo(step, run)
     case 'copy-in-server':
-      return copyInServer(run)
+      return copyInServer(step, run)
     case 'await-commit':
       return awaitCommit(run)
     case 'retag':

@@ -3,7 +3,7 @@ import { asPgError } from '../protocol/pg-error.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { CommitLocks } from './acquire-resources.ts'
 import type { ResourceOwner } from './resource-owner.ts'
-import { awaitCommitText, newChallenge, openText, refusal, type Step } from './script.ts'
+import { awaitCommitText, openSteps, openText, refusal, type Step, writesBlob } from './script.ts'
 
 /** The client's Execute, which runs `steps` with texts of ours before and after. */
 export interface SurroundedExecute {
@@ -17,10 +17,10 @@ export interface SurroundedExecute {
 export async function surroundExecute(step: Step, owner: ResourceOwner): Promise<SurroundedExecute> {
   const locks = new Map<CopyStatement, CommitLock>()
   if (!('copy' in step) || step.kind === 'open') return { steps: [step], before: [], after: [], locks }
-  const challenge = newChallenge()
-  const steps: Step[] = [{ kind: 'open', copy: step.copy, challenge }, step]
-  const before = [openText(step.copy, challenge)]
-  if (step.kind !== 'copy-to') return { steps, before, after: [], locks }
+  const opens = openSteps(step.copy)
+  const steps: Step[] = [...opens, step]
+  const before = opens.map(({ copy, challenge }) => openText(copy, challenge))
+  if (!writesBlob(step.copy)) return { steps, before, after: [], locks }
   try {
     const lock = await owner.lock()
     locks.set(step.copy, lock)

@@ -1,0 +1,44 @@
+import { asPgError, PgError, type PgErrorFields } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import { type BlobUrl, isBlobUrl, parseBlobUrl } from '../storage/blob-url.ts'
+import type { CopyExtras } from './copy-extras.ts'
+import type { CopyOptions } from './copy-options.ts'
+import { decodeText } from './encoding.ts'
+import type { SqlSettings } from './query-text.ts'
+
+/** The option of COPY FROM with the URL of the blob for the rows that ON_ERROR ignore leaves out. */
+export const REJECTED = 'rejected'
+
+interface Rejected {
+  readonly url?: BlobUrl
+  /** What is wrong with it, where extras are on. */
+  readonly failure?: PgErrorFields
+}
+
+export function rejectedUrl(
+  { extraOptions, failure }: Pick<CopyExtras, 'extraOptions' | 'failure'>,
+  { extras }: CopyOptions,
+  { encoding, endpoints }: SqlSettings,
+): Rejected {
+  if (!extraOptions.tellsRejected || failure) return {}
+  const url = decodeText(String(extras.find(({ name }) => name === REJECTED)?.value), encoding)
+  try {
+    if (!isBlobUrl(url)) throw noUrl()
+    return { url: parseBlobUrl(url, endpoints) }
+  } catch (error) {
+    const { message, code, detail, hint } = asPgError(error)
+    return { failure: { message, code, detail, hint } }
+  }
+}
+
+const noUrl = (): PgError =>
+  new PgError({
+    message: 'azure_storage: argument to option "rejected" must be the URL of a blob',
+    code: SQLSTATE.invalidParameterValue,
+  })
+
+/** Whoever runs it in a function has no proxy that could take them. */
+export const rejectedInFunction = (): PgErrorFields => ({
+  message: 'azure_storage: COPY REJECTED cannot be used inside a function',
+  code: SQLSTATE.featureNotSupported,
+})
