@@ -12,9 +12,9 @@ import type { ExtraOptions } from './extra-options.ts'
 import { type FilePattern, filePattern } from './file-pattern.ts'
 import { isUnsafeEncoding, type RawStatement, type SqlSettings, type Token } from './query-text.ts'
 import { quoteIdent } from './quote.ts'
-import { REJECTED, rejectedUrl } from './rejected-rows.ts'
+import { rejectedUrl } from './rejected-rows.ts'
 import { Rewrite } from './rewrite.ts'
-import { isSkipOption } from './skip-options.ts'
+import { isSkipOption, REJECTED } from './skip-options.ts'
 
 /** A COPY from or to a blob, as plain data: it may have been read in another thread. */
 export interface CopyStatement {

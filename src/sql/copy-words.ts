@@ -1,11 +1,10 @@
 import type { CopyStmt } from 'libpg-query'
 import { redactUrl } from '../storage/blob-url.ts'
 import { readOption } from './copy-option.ts'
-import type { CopyStatement } from './copy-statement.ts'
 import { decodeText } from './encoding.ts'
 import type { RawStatement, Token } from './query-text.ts'
 import { quoteLiteral } from './quote.ts'
-import { REJECTED } from './rejected-rows.ts'
+import { REJECTED } from './skip-options.ts'
 
 /** The statement as it was written, without the secrets of its URLs. */
 export function withoutSecrets(
@@ -35,7 +34,7 @@ export function withoutSecrets(
 
 /** Whether such a statement, which stands in `text`, has one; also of a URL in which something else is wrong. */
 export const hasSecret = (
-  { copy, start, end }: { readonly copy: CopyStatement; readonly start: number; readonly end: number },
+  { copy, start, end }: { readonly copy: { readonly original: string }; readonly start: number; readonly end: number },
   text: string,
 ): boolean => copy.original !== text.slice(start, end)
 

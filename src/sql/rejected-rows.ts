@@ -5,9 +5,7 @@ import type { CopyExtras } from './copy-extras.ts'
 import type { CopyOptions } from './copy-options.ts'
 import { decodeText } from './encoding.ts'
 import type { SqlSettings } from './query-text.ts'
-
-/** The option of COPY FROM with the URL of the blob for the rows that ON_ERROR ignore leaves out. */
-export const REJECTED = 'rejected'
+import { REJECTED } from './skip-options.ts'
 
 interface Rejected {
   readonly url?: BlobUrl

@@ -1,7 +1,9 @@
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { CopyOption } from './copy-option.ts'
-import { REJECTED } from './rejected-rows.ts'
+
+/** The URL of a blob for the rows that ON_ERROR ignore leaves out. */
+export const REJECTED = 'rejected'
 
 /** Options about rows whose values are refused, and the PostgreSQL that has brought each; one none has. */
 const NATIVE_SINCE: Readonly<Record<string, number>> = {
