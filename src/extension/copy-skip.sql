@@ -201,13 +201,13 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
     coalesce(w, CASE WHEN new_row ->> (c ->> 'key') IS NOT NULL THEN skip #>> '{given,default}' END) AS v (v)
 $function$;
 
--- ASCII, for every client encoding takes that. Long texts are cut: the proxy has a message whole in its memory.
+-- ASCII, for every client encoding takes that. Long texts are cut: the proxy has a message whole, and writes it in one go.
 CREATE OR REPLACE FUNCTION azure_storage_private.rejected_row(
   line bigint, column_name text, message text, new_row jsonb, skip jsonb
 ) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT encode(convert_to(jsonb_build_array(line, column_name, left(message, 1024),
-    left(azure_storage_private.row_in_csv(new_row, skip), 1048576))::text, 'UTF8'), 'base64')
+    left(azure_storage_private.row_in_csv(new_row, skip), 65536))::text, 'UTF8'), 'base64')
 $function$;
 
 -- But those that stand for a default.

@@ -75,6 +75,13 @@ describe.each(servers)('REJECTED of COPY FROM with ON_ERROR ignore, on PostgreSQ
     ])
   })
 
+  it('cut where they are long', async () => {
+    await stack.client.query(await copy('t (a, b)', `x,"${'""'.repeat(100_000)}"\n${'x'.repeat(100_000)},\n`))
+    const [, first, second] = await rejected()
+    expect(first?.[3]).toBe(`x,${'"'.repeat(65_534)}`)
+    expect(second?.slice(2).map(text => text.length)).toEqual([1024, 65_536])
+  })
+
   it('compressed where its name says so', async () => {
     const text = (await copy('t (a)', 'x\n')).replace('bad.csv', 'bad.csv.gz')
     await stack.client.query(text)
