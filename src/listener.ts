@@ -249,7 +249,7 @@ export class Listener {
 
   async #cancel(packet: Buffer): Promise<void> {
     const key = packet.subarray(8, packet.readInt32BE(0))
-    const backends = this.#loopback.cancels.backendsOf(key)
+    const backends = this.#loopback.cancels.backendsToAsk(key)
     await Promise.all(backends.map(backend => sendCancelRequest(backend, packet)))
     await this.#loopback.cancels.cancel(key, this.#loopback.address)
   }
@@ -267,6 +267,7 @@ function liveSession(facts: SessionFacts, session: Session, calls: Calls): LiveS
       return session.state
     },
     async cancel() {
+      calls.willCancel(session.backendPid)
       await session.cancelBackend()
       calls.cancel(session.backendPid)
       session.cancelled()

@@ -27,11 +27,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
     'extras', azure_storage_private.extras_on(), 'max_files', current_setting('blobgres.max_files', true))
 $function$;
 
--- The error is what is said without them.
+-- The error is what is said without them; where COPY with URLs is off, PostgreSQL has the word.
 CREATE OR REPLACE FUNCTION azure_storage_private.require_extras(message text, code text, hint text) RETURNS void
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
-  IF NOT azure_storage_private.extras_on() THEN
+  IF NOT azure_storage_private.extras_on() AND azure_storage_private.setting_on('enable_copy_command') THEN
     RAISE EXCEPTION USING MESSAGE = message, ERRCODE = code,
       HINT = coalesce(nullif(hint, ''), 'It is beyond Azure''s own, and there with SET blobgres.extras = on.');
   END IF;

@@ -46,10 +46,12 @@ export class Cancels {
     this.#sessions.set(this.#tokenOf(key), { pid: key.readInt32BE(0), backend, session })
   }
 
-  /** The servers that are to hear of it: that of the session, or any where it is another proxy's. */
-  backendsOf(key: Buffer): readonly BackendConfig[] {
+  /** The servers that are to hear of it, which they will: that of the session, or any where it is another proxy's. */
+  backendsToAsk(key: Buffer): readonly BackendConfig[] {
     const found = this.#sessions.get(this.#tokenOf(key))
-    return found === undefined ? this.#services.server.backends : [found.backend]
+    if (found === undefined) return this.#services.server.backends
+    this.#calls.willCancel(found.pid)
+    return [found.backend]
   }
 
   remove(key: Buffer): void {

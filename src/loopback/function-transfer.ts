@@ -1,5 +1,5 @@
 import type { Transfer } from '../activity/transfer.ts'
-import type { CallOrigin } from '../operations/calls.ts'
+import { type Call, type CallOrigin, whyEnded } from '../operations/calls.ts'
 import { formatOf, type RowsOfBlob } from '../operations/rows-of-blob.ts'
 import type { Services } from '../services.ts'
 import { checkAccountName, checkBlobPath, checkContainerName } from '../storage/names.ts'
@@ -43,16 +43,18 @@ function sessionOf({ session }: CallOrigin, proxyId: string): number | undefined
 /** Rows of a transfer, which ends with them. */
 export async function* transferred(
   transfer: Transfer,
+  call: Call,
   signal: AbortSignal,
   rows: AsyncGenerator<Buffer>,
 ): AsyncGenerator<Buffer> {
+  const reason = (): unknown => whyEnded(call) ?? signal.reason
   try {
     yield* rows
     transfer.done()
   } catch (error) {
-    transfer.failed(signal.aborted ? signal.reason : error)
+    transfer.failed(signal.aborted ? reason() : error)
     throw error
   } finally {
-    transfer.failed(signal.reason) // the backend has hung up
+    transfer.failed(reason()) // the backend has hung up
   }
 }

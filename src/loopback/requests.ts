@@ -37,6 +37,8 @@ export interface LoopbackServices extends Services {
   }
 }
 
+type Work = (signal: AbortSignal, call: Call) => AsyncGenerator<Buffer>
+
 /** The requests of one loopback connection, and the uploads it has open. */
 export class Requests {
   readonly #services: LoopbackServices
@@ -206,11 +208,11 @@ export class Requests {
     const names = request.columns.map((column, i) => column.name ?? `column${i + 1}`)
     yield rowDescription(request.withLine ? ['line', ...names] : names)
     const copy = request.copy && readServerCopy(request.copy, request, this.#services.sealingKey)
-    yield* this.#during(request, signal => {
+    yield* this.#during(request, (signal, call) => {
       // A second reading, for the place of a mistake, is none that would be shown.
       if (request.withLine) return this.#read(request, copy, signal)
       const transfer = beginTransfer(this.#services, request.verb, copy ?? request, copy !== undefined)
-      return transferred(transfer, signal, this.#read(request, copy, signal, transfer))
+      return transferred(transfer, call, signal, this.#read(request, copy, signal, transfer))
     })
   }
 
@@ -278,10 +280,10 @@ export class Requests {
   }
 
   /** Runs work that ends with the statement it is for, or with the connection. */
-  async *#during(target: Target, work: (signal: AbortSignal) => AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  async *#during(target: Target, work: Work): AsyncGenerator<Buffer> {
     const call = this.#begin(target)
     try {
-      yield* work(AbortSignal.any([call.signal, this.#closed.signal]))
+      yield* work(AbortSignal.any([call.signal, this.#closed.signal]), call)
     } catch (error) {
       throw call.signal.aborted ? call.signal.reason : error
     } finally {

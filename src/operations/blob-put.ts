@@ -10,7 +10,7 @@ import type { Blob } from '../storage/blob-client.ts'
 import { type Conversion, checkConversion, conversionOnWrite, transcode } from '../transfer/transcode.ts'
 import { BlobWriter } from '../transfer/write-blob.ts'
 import { type Coder, columnNames, parquetColumns, readCoder, textRows, textsOf } from './blob-get.ts'
-import type { Call, CallOrigin } from './calls.ts'
+import { type Call, type CallOrigin, whyEnded } from './calls.ts'
 import type { RowsOfBlob } from './rows-of-blob.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -137,7 +137,7 @@ export class BlobRowsUpload {
 
   /** Ends it where it is; nothing happens to the blob. */
   abort(): void {
-    this.#transfer.failed(this.#call.signal.reason)
+    this.#transfer.failed(whyEnded(this.#call))
     this.#writer.abort()
     this.#call.end()
   }

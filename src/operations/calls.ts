@@ -26,10 +26,17 @@ export interface Call {
   readonly origin: CallOrigin
   /** Aborted with the PgError that the statement is to fail with. */
   readonly signal: AbortSignal
+  /** The backend is asked to cancel: if it hangs up now, that is why. */
+  readonly isBeingCancelled: boolean
   end(): void
 }
 
+/** As far as it is known. */
+export const whyEnded = ({ signal, isBeingCancelled }: Call): unknown =>
+  signal.reason ?? (isBeingCancelled ? queryCanceled('user request') : undefined)
+
 interface OpenCall extends Call {
+  isBeingCancelled: boolean
   abort(reason: PgError): void
 }
 
@@ -81,6 +88,7 @@ export class Calls {
     const call: OpenCall = {
       origin,
       signal: controller.signal,
+      isBeingCancelled: false,
       abort: reason => controller.abort(reason),
       end: () => {
         clearTimeout(timer)
@@ -93,6 +101,11 @@ export class Calls {
     const open = this.#byPid.get(origin.pid) ?? new Set()
     this.#byPid.set(origin.pid, open.add(call))
     return call
+  }
+
+  /** The backend will be asked to cancel its statement, and may be done with that before cancel() is called. */
+  willCancel(pid: number): void {
+    for (const call of this.#byPid.get(pid) ?? []) call.isBeingCancelled = true
   }
 
   /** Somebody asked for the backend's statement to be cancelled. */
