@@ -195,7 +195,7 @@ $function$;
 CREATE OR REPLACE FUNCTION azure_storage_private.row_in_csv(new_row jsonb, skip jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   SELECT string_agg(CASE WHEN v IS NULL THEN ''
-    WHEN v IN ('', '\.') OR v ~ '[",\n\r]' THEN '"' || replace(v, '"', '""') || '"' ELSE v END, ',' ORDER BY n)
+    WHEN v IN ('', chr(92) || '.') OR v ~ concat('[",', chr(10), chr(13), ']') THEN '"' || replace(v, '"', '""') || '"' ELSE v END, ',' ORDER BY n)
   FROM jsonb_array_elements(skip -> 'columns') WITH ORDINALITY AS e (c, n),
     nullif(new_row ->> (c ->> 'key'), skip ->> 'mark') AS w (w),
     coalesce(w, CASE WHEN new_row ->> (c ->> 'key') IS NOT NULL THEN skip #>> '{given,default}' END) AS v (v)
