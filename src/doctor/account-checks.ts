@@ -106,10 +106,10 @@ const KINDS: Readonly<Record<Credential['kind'], string>> = {
 const isSecret = (credential: Credential): credential is Credential & { kind: 'sas' | 'shared-key' } =>
   credential.kind === 'sas' || credential.kind === 'shared-key'
 
-/** psql asks for the secret, so that it is in no history. */
+/** psql asks for the secret, so that it is in no history. What it acts on itself has no name in it. */
 const addAgain = (account: string, database: string) =>
   psql(
-    `\\prompt 'Access key or SAS token of ${account}: ' secret \\\\ SELECT azure_storage.account_add(${quoteLiteral(account)}, :'secret');`,
+    `\\prompt 'Access key or SAS token: ' secret \\\\ SELECT azure_storage.account_add(${quoteLiteral(account)}, :'secret');`,
     database,
   )
 

@@ -161,6 +161,14 @@ describe.each([15, 18] as const)('blobgres doctor and the storage, at PostgreSQL
     }
   })
 
+  it("has psql act on no name of an account's", async () => {
+    const name = String.raw`x' secret \! exit '`
+    await adminQuery(server, `INSERT INTO azure_storage.accounts VALUES ($$${name}$$, 'access-key', 'blob', 'x')`)
+    const command = fixOf(await findingOf(config, title('credential', name)), 'psql')
+    await adminQuery(server, 'DELETE FROM azure_storage.accounts')
+    expect(command).toMatch(/^\\prompt '[\w ]+: ' secret \\\\ SELECT azure_storage\.account_add\( ?E'x''/)
+  })
+
   it('tells what cannot be a key', async () => {
     await register('c2hvcnQ=')
     expect(await findingOf(config, title('credential'))).toMatchObject({
