@@ -183,6 +183,11 @@ describe.each(servers)('REJECTED of COPY FROM with ON_ERROR ignore, on PostgreSQ
       code: '22023',
       message: 'COPY REJECTED cannot be used with COPY TO',
     })
+    expect(await failure(text.replace('bad.csv', 'in%2Ecsv'))).toMatchObject({
+      code: '22023',
+      message: 'azure_storage: the blob of option "rejected" is the one that the rows are read from',
+    })
+    expect(await stack.get('in.csv')).toBe('1\n')
     expect(await failure(text.replace('in.csv', '*.csv'))).toMatchObject({
       code: '0A000',
       message: 'azure_storage: COPY REJECTED cannot be used with a pattern of names',
