@@ -1,7 +1,8 @@
 /**
  * npm run bench: each line is the ratio of two things measured side by side in this run, as medians of paired rounds.
- *   npm run bench -- [--only copy,functions,encodings,parquet,relay,growth,memory,stacks] [--rows 2000000] [--rounds 5]
+ *   npm run bench -- [--only copy,functions,encodings,parquet,relay,growth,memory,stacks,package] [--rows 2000000] [--rounds 5]
  *     [--postgres 15|18] [--compare commit] [--json bench-results.json]
+ * All but package, which needs npm's registry, unless told which.
  * With --compare each round has the same with the proxy of another commit too, beside a server and a storage of its own.
  */
 import { writeFile } from 'node:fs/promises'
@@ -17,6 +18,7 @@ import { functionLines } from './function-lines.ts'
 import { growthLines } from './growth-lines.ts'
 import { type Line, measure, type Pair } from './measure.ts'
 import { memoryLines } from './memory-lines.ts'
+import { packageLines } from './package-lines.ts'
 import { parquetLines } from './parquet-lines.ts'
 import { relayLines } from './relay-lines.ts'
 import { type StartBlobgres, stackLines } from './stack-lines.ts'
@@ -34,11 +36,12 @@ const GROUPS: Readonly<Record<string, Group>> = {
   growth: growthLines,
   memory: memoryLines,
 }
-const ALL = [...Object.keys(GROUPS), 'stacks']
+const UNASKED = [...Object.keys(GROUPS), 'stacks']
+const ALL = [...UNASKED, 'package']
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: ALL.join() },
+    only: { type: 'string', default: UNASKED.join() },
     rows: { type: 'string', default: '2000000' },
     rounds: { type: 'string', default: '5' },
     postgres: { type: 'string', default: '18' },
@@ -62,6 +65,7 @@ try {
     const library = async (root: string): Promise<Pair[]> => stackLines(await startBlobgresOf(root))
     await measureAll(await library(ROOT), old && (await ifItCan(() => library(old.root))))
   }
+  if (wanted.includes('package')) await measureAll(packageLines(), undefined)
 } finally {
   await old?.remove()
 }

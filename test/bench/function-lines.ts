@@ -3,7 +3,7 @@ import { type BenchStack, sql } from './bench-stack.ts'
 import { COLUMNS } from './copy-lines.ts'
 import { type Pair, seconds } from './measure.ts'
 
-/** blob_get() and blob_put() against the server's own COPY of the same rows. */
+/** blob_get() and blob_put() against the server's own COPY of the same rows, and what a COPY takes longer elsewhere. */
 export async function functionLines(stack: BenchStack): Promise<Pair[]> {
   const { directPort, proxyPort, dir, account } = stack
   const rows = `azure_storage.blob_get('${account}', 'bench', 'ev.csv') AS t (${COLUMNS})`
@@ -12,6 +12,9 @@ export async function functionLines(stack: BenchStack): Promise<Pair[]> {
     return await seconds(() => sql(port, text))
   }
   const fromServer = (): Promise<number> => timed(directPort, `COPY target FROM '${join(dir, 'ev.csv')}' CSV`)
+  const importing = `COPY target FROM '${stack.url('ev.csv')}'`
+  const exporting = `COPY ev TO '${stack.url('out.csv')}'`
+  const inside = (copy: string): string => `DO $do$ BEGIN ${copy}; END $do$`
   return [
     {
       name: 'SELECT count(*) FROM blob_get(…)',
@@ -33,6 +36,27 @@ export async function functionLines(stack: BenchStack): Promise<Pair[]> {
       unit: 's',
       ours: () => timed(proxyPort, `SELECT azure_storage.blob_put('${account}', 'bench', 'put.csv', ev) FROM ev`),
       theirs: () => timed(directPort, `COPY ev TO '${join(dir, 'put.csv')}' CSV`),
+    },
+    {
+      name: 'import csv in a DO block',
+      against: 'by itself',
+      unit: 's',
+      ours: () => timed(proxyPort, inside(importing)),
+      theirs: () => timed(proxyPort, importing),
+    },
+    {
+      name: 'export csv in a DO block',
+      against: 'by itself',
+      unit: 's',
+      ours: () => timed(proxyPort, inside(exporting)),
+      theirs: () => timed(proxyPort, exporting),
+    },
+    {
+      name: 'import csv, ON_ERROR ignore',
+      against: 'without',
+      unit: 's',
+      ours: () => timed(proxyPort, `SET blobgres.extras = on; ${importing} (ON_ERROR ignore)`),
+      theirs: () => timed(proxyPort, importing),
     },
   ]
 }

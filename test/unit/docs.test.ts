@@ -47,6 +47,8 @@ it.each(['vitest', 'node'])('docs/testing.md quotes the example of %s', name => 
   expect(read('docs/testing.md')).toContain(`\`\`\`ts\n${read(`test/examples/orders.${name}.test.ts`)}\`\`\``)
 })
 
+const cellsOf = (row: string): number => row.replaceAll('\\|', '').split('|').length
+
 describe.each(PAGES)('%s', page => {
   it('names only files that there are', () => {
     const named = Array.from(
@@ -59,6 +61,15 @@ describe.each(PAGES)('%s', page => {
   it('links to pages that there are', () => {
     const links = Array.from(read(page).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g), ([, link]) => link as string)
     expect(links.filter(link => !existsSync(join(ROOT, dirname(page), link)))).toEqual([])
+  })
+
+  it('has tables whose rows all have the cells of the first: a pipe within one is `\\|`', () => {
+    const tables = read(page).match(/^(?:\|.*\n)+/gm) ?? []
+    const uneven = tables.flatMap(table => {
+      const [head = '', ...rows] = table.trimEnd().split('\n')
+      return rows.filter(row => cellsOf(row) !== cellsOf(head))
+    })
+    expect(uneven).toEqual([])
   })
 })
 

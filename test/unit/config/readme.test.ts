@@ -14,7 +14,7 @@ function tableRow(row: OptionRow<unknown>): string {
     value === undefined ? (otherwiseOf(row, 'serve') ?? '') : `\`${value}\``,
     row.description,
   ]
-  return `|${cells.map(cell => (cell ? ` ${cell} |` : ' |')).join('')}`
+  return `|${cells.map(cell => (cell ? ` ${cell.replaceAll('|', '\\|')} |` : ' |')).join('')}`
 }
 
 /** After a change of the options, `npm test -- test/unit/config/readme.test.ts -u` writes the table. */
