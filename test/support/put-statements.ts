@@ -148,12 +148,15 @@ export function putStatement(random: Random, head: string, number: number): PutS
   return { sql: `SELECT ${call}${label} FROM ${source}${random.pick(CONDITIONS)}${odd}`, path }
 }
 
+/** What a session has set before. */
 export const SESSIONS = [
-  "SET DateStyle = 'German, DMY'; SET IntervalStyle = iso_8601",
-  "SET bytea_output = 'escape'; SET extra_float_digits = 0; SET TimeZone = 'Asia/Kolkata'",
-  'SET search_path = azure_storage, public',
-  "SET search_path = ''",
-  "SET client_encoding = 'LATIN1'",
-  'SET default_transaction_read_only = on',
-  'SET standard_conforming_strings = off',
+  ["SET DateStyle = 'German, DMY'", 'SET IntervalStyle = iso_8601'],
+  ["SET bytea_output = 'escape'", 'SET extra_float_digits = 0', "SET TimeZone = 'Asia/Kolkata'"],
+  ['SET search_path = azure_storage, public'],
+  ["SET search_path = ''"],
+  ["SET client_encoding = 'LATIN1'"],
+  ["SET client_encoding = 'UTF8'"],
+  ['SET default_transaction_read_only = on'],
+  ['SET standard_conforming_strings = off'],
+  ['SET parallel_setup_cost = 0', 'SET parallel_tuple_cost = 0', 'SET min_parallel_table_scan_size = 0'],
 ]
