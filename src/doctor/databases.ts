@@ -2,6 +2,7 @@ import type { Client } from 'pg'
 import { connectAdmin } from '../backend/admin.ts'
 import { eachDatabase } from '../backend/update-databases.ts'
 import type { BackendConfig } from '../config/backend-url.ts'
+import { registeredIn } from '../extension/registered-accounts.ts'
 import { ENCRYPTION_KEY } from '../sql/settings.ts'
 import { wordsOf } from './finding.ts'
 
@@ -23,23 +24,7 @@ export interface Database {
   readonly wrong?: string
 }
 
-/** A table takes nothing from anybody that its readers would run; a view that takes its place is not to be read. */
-const NO_VIEWS = `
-SELECT pg_catalog.set_config('restrict_nonsystem_relation_kind', 'view,foreign-table', false)
-WHERE pg_catalog.current_setting('restrict_nonsystem_relation_kind', true) IS NOT NULL`
-/** Where the extension's own table is. */
-const ENCODING = `
-SELECT pg_catalog.getdatabaseencoding() AS encoding
-FROM pg_catalog.pg_class AS c
-JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-JOIN pg_catalog.pg_depend AS d ON d.objid OPERATOR(pg_catalog.=) c.oid
-  AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
-  AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
-  AND d.deptype OPERATOR(pg_catalog.=) 'e'
-JOIN pg_catalog.pg_extension AS e ON e.oid OPERATOR(pg_catalog.=) d.refobjid
-WHERE e.extname OPERATOR(pg_catalog.=) 'azure_storage' AND n.nspname OPERATOR(pg_catalog.=) 'azure_storage'
-  AND c.relname OPERATOR(pg_catalog.=) 'accounts' AND c.relkind OPERATOR(pg_catalog.=) 'r'`
-const ACCOUNTS = 'SELECT account_name, auth_type, sealed_credentials FROM azure_storage.accounts'
+const ENCODING = 'SELECT pg_catalog.getdatabaseencoding() AS encoding'
 const PASSPHRASES = `
 SELECT pg_catalog.substr(setting, pg_catalog.strpos(setting, '=') OPERATOR(pg_catalog.+) 1) AS passphrase
 FROM pg_catalog.pg_db_role_setting AS s
@@ -62,31 +47,22 @@ export async function databasesWithExtension(admin: Client, backend: BackendConf
   return found.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-interface AccountRow {
-  readonly account_name: string
-  readonly auth_type: RegisteredAccount['authType']
-  readonly sealed_credentials: string | null
-}
-
 async function readDatabase(backend: BackendConfig, name: string): Promise<Database | undefined> {
   const admin = await connectAdmin(backend, name)
   try {
-    await admin.query(NO_VIEWS)
+    const rows = await registeredIn(admin, ['account_name', 'auth_type', 'sealed_credentials'])
+    if (rows === undefined) return undefined
     const [found] = (await admin.query<{ encoding: string }>(ENCODING)).rows
-    if (found === undefined) return undefined
     const settings = (await admin.query<{ passphrase: string }>(PASSPHRASES)).rows
     const passphrases = ['', ...settings.map(({ passphrase }) => passphrase)]
-    const { rows } = await admin.query<AccountRow>(ACCOUNTS)
     const accounts = rows.map(row => {
       const account = {
-        database: name,
-        name: row.account_name,
-        authType: row.auth_type,
-        sealed: row.sealed_credentials,
-      } as RegisteredAccount
+        ...{ database: name, name: row.account_name, authType: row.auth_type, sealed: row.sealed_credentials },
+        passphrases,
+      }
       return Object.defineProperty(account, 'passphrases', { value: passphrases, enumerable: false })
     })
-    return { name, encoding: found.encoding, accounts }
+    return { name, encoding: found?.encoding ?? '', accounts }
   } finally {
     await admin.end()
   }

@@ -40,9 +40,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
     'line', CASE WHEN NOT coalesce(is_verbose, false) AND rejected_mark IS NULL THEN 'NULL::pg_catalog.int8'
       ELSE format('pg_catalog.int8pl(%s, %s)', CASE WHEN header THEN 1 ELSE 0 END,
         CASE WHEN plan ->> 'format' <> 'csv' THEN 'pg_catalog.row_number() OVER ()'
-        ELSE format('pg_catalog.sum(pg_catalog.array_length(pg_catalog.string_to_array(pg_catalog.array_to_string('
-          'ARRAY[%s, ''''], ''.'', ''.''), pg_catalog.chr(10)), 1)) OVER (ROWS UNBOUNDED PRECEDING)',
-          string_agg('c' || n, ', ' ORDER BY n)) END) END,
+        ELSE format('pg_catalog.sum(pg_catalog.int4pl(1, pg_catalog.int4mi(pg_catalog.octet_length(%1$s), '
+          'pg_catalog.octet_length(pg_catalog.replace(%1$s, pg_catalog.chr(10), ''''))))) OVER (ROWS UNBOUNDED PRECEDING)',
+          format('pg_catalog.array_to_string(ARRAY[%s], '''')', string_agg('c' || n, ', ' ORDER BY n))) END) END,
     'validity', CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN
       string_agg(format(
         'CASE WHEN c%1$s IS NULL THEN %2$s ELSE c%1$s OPERATOR(pg_catalog.=) %3$s OR pg_catalog.pg_input_is_valid(c%1$s, %4$L) END',
@@ -63,6 +63,7 @@ DECLARE
   validity CONSTANT pg_catalog.text := pg_catalog.jsonb_extract_path_text(skip, 'validity');
   valid CONSTANT pg_catalog.text := pg_catalog.format(
     'SELECT %s FROM pg_catalog.unnest($1) AS v', pg_catalog.jsonb_extract_path_text(skip, 'values'));
+  blob_rows pg_catalog.refcursor;
   rows pg_catalog.jsonb[] := '{}';
   lines pg_catalog.int8[] := '{}';
   new_row pg_catalog.jsonb;
@@ -76,9 +77,12 @@ BEGIN
       'SELECT * FROM azure_storage_private.copy_rows(%L) AS blob (%s) WHERE %s', key, definitions, validity);
     GET DIAGNOSTICS kept = ROW_COUNT;
   ELSE
-    FOR new_row, line IN EXECUTE pg_catalog.format('SELECT %s, %s FROM azure_storage_private.copy_rows(%L) AS blob (%s)',
-      pg_catalog.jsonb_extract_path_text(skip, 'object'), pg_catalog.jsonb_extract_path_text(skip, 'line'), key, definitions)
+    -- FOR would take fifty rows at a time, however large.
+    OPEN blob_rows FOR EXECUTE pg_catalog.format('SELECT %s, %s FROM azure_storage_private.copy_rows(%L) AS blob (%s)',
+      pg_catalog.jsonb_extract_path_text(skip, 'object'), pg_catalog.jsonb_extract_path_text(skip, 'line'), key, definitions);
     LOOP
+      FETCH blob_rows INTO new_row, line;
+      EXIT WHEN NOT FOUND;
       rows := pg_catalog.array_append(rows, new_row);
       lines := pg_catalog.array_append(lines, line);
       bytes := pg_catalog.int8pl(bytes, pg_catalog.pg_column_size(new_row));
@@ -91,6 +95,7 @@ BEGIN
         bytes := 0;
       END IF;
     END LOOP;
+    CLOSE blob_rows;
     RETURN QUERY EXECUTE valid USING azure_storage_private.valid_rows(rows, lines, skip);
     GET DIAGNOSTICS found_valid = ROW_COUNT;
     kept := pg_catalog.int8pl(kept, found_valid);

@@ -23,6 +23,12 @@ export async function readCsvHeader(chunks: AsyncIterable<Buffer>, rules: Header
   return bytes === 0 ? [] : header.end()
 }
 
+/** The values in a csv file's first record. */
+export function csvFields(bytes: Buffer, rules: HeaderRules): Buffer[] {
+  const header = new CsvHeader(rules)
+  return header.push(bytes) ? header.names : header.end()
+}
+
 class CsvHeader {
   readonly names: Buffer[] = []
   readonly #rules: HeaderRules

@@ -25,6 +25,8 @@ export class Events {
   }
 
   listen(c: Context): Response {
+    // Nobody would take the events, nor say that they are over.
+    if (c.req.method === 'HEAD') return c.body(null, 200, { 'Content-Type': 'text/event-stream' })
     if (this.#listeners >= MAX_LISTENERS) return c.json({ error: `there are ${MAX_LISTENERS} listeners already` }, 503)
     this.#listeners++
     return streamSSE(c, async stream => {

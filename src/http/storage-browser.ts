@@ -1,16 +1,15 @@
 import { BlobServiceClient } from '@azure/storage-blob'
-import { type Options, parse } from 'csv-parse/sync'
 import { parseCredential } from '../credentials/credential.ts'
+import { type Encoding, textReader } from '../infer/encoding.ts'
 import { type Inference, infer } from '../infer/infer.ts'
 import { tableName } from '../infer/names.ts'
-import { takeSample } from '../infer/sample.ts'
+import { readRows } from '../infer/rows.ts'
+import type { Sample } from '../infer/sample.ts'
 import { statementsFor } from '../infer/statements.ts'
 import type { InferredTable } from '../infer/table.ts'
-import { MemoryBudget } from '../memory-budget.ts'
-import { type Blob, listBlobs, openBlob, pipelineFor } from '../storage/blob-client.ts'
+import { listBlobs, openBlob, pipelineFor } from '../storage/blob-client.ts'
 import { endpointFor, type StorageEndpoints } from '../storage/endpoints.ts'
 import { checkAccountName } from '../storage/names.ts'
-import { readBlob } from '../transfer/read-blob.ts'
 import type { BlobsView, BlobView, ContainerView, PreviewView } from './api.ts'
 
 const MAX_CONTAINERS = 1000
@@ -19,6 +18,7 @@ const MAX_ROWS = 20
 const MAX_COLUMNS = 100
 const MAX_CELL_CHARS = 200
 const TEXT_CHARS = 2000
+const TEXT_BYTES = 4 * TEXT_CHARS
 /** By which columns are guessed, and of which rows are shown. */
 const SAMPLE_BYTES = 128 * 1024
 /** Of a Parquet file, which has to be there as a whole. */
@@ -67,7 +67,7 @@ export class StorageBrowser {
       ...{ kind: 'blob', url, account, container, path },
     })
     return {
-      ...(await contentsOf(blob, inference)),
+      ...(await contentsOf(inference)),
       ...{ createTable, copy, query, isSample: inference.sampledBytes !== undefined },
     }
   }
@@ -88,53 +88,35 @@ export class StorageBrowser {
   }
 }
 
-async function contentsOf(
-  blob: Blob,
-  { found, compression }: Inference,
-): Promise<Pick<PreviewView, 'format' | 'columns' | 'rows' | 'text'>> {
+async function contentsOf({
+  found,
+  compression,
+  sample,
+}: Inference): Promise<Pick<PreviewView, 'format' | 'columns' | 'rows' | 'text'>> {
   const packed = compression === 'gzip' ? ', gzip' : ''
   if (found.kind === 'parquet') return { format: 'Parquet', columns: found.columns.slice(0, MAX_COLUMNS), rows: [] }
-  const { signal } = new AbortController()
-  const chunks = readBlob(blob, {
-    format: { format: 'text', compression },
-    columns: [],
-    spool: {},
-    memory: new MemoryBudget({}),
-    signal,
-  })
-  const { bytes } = await takeSample(chunks, SAMPLE_BYTES)
-  const encoding = found.kind === 'document' ? found.encoding : found.writing.encoding
-  const text = bytes.toString(encoding === 'UTF8' ? 'utf8' : 'latin1')
   if (found.kind === 'document') {
     const columns = [{ name: 'document', type: found.type }]
-    return { format: found.format + packed, columns, rows: [], text: text.slice(0, TEXT_CHARS) }
+    return { format: found.format + packed, columns, rows: [], text: textOf(sample, found.encoding) }
   }
-  const { dialect } = found.writing
+  const { dialect, encoding } = found.writing
   const columns = found.columns.slice(0, MAX_COLUMNS)
-  if (dialect.isLines) return { format: `lines${packed}`, columns, rows: [], text: text.slice(0, TEXT_CHARS) }
-  const rows = firstRows(text, found)
-  const shown = rows.map(row => row.slice(0, MAX_COLUMNS).map(cell => shortened(cell)))
-  return { format: dialect.format + packed, columns, rows: shown }
+  if (dialect.isLines) return { format: `lines${packed}`, columns, rows: [], text: textOf(sample, encoding) }
+  return { format: dialect.format + packed, columns, rows: await firstRows(sample, found) }
 }
 
-/** For the eye: what COPY makes of them may be another thing. */
-function firstRows(text: string, { writing: { dialect }, header }: InferredTable): string[][] {
-  const options: Options = {
-    delimiter: dialect.delimiter,
-    quote: dialect.format === 'csv' ? dialect.quote : false,
-    ...(dialect.format === 'csv' && { escape: dialect.escapedBy }),
-    bom: true,
-    relax_column_count: true,
-    relax_quotes: true,
-    skip_empty_lines: false,
-    from: header ? 2 : 1,
-    to: MAX_ROWS + (header ? 1 : 0),
+const textOf = ({ bytes }: Sample, encoding: Encoding): string =>
+  textReader(encoding)(bytes.subarray(0, TEXT_BYTES)).slice(0, TEXT_CHARS)
+
+async function firstRows({ bytes, isWhole }: Sample, { writing, header, columns }: InferredTable): Promise<string[][]> {
+  const wanted = MAX_ROWS + (header ? 1 : 0)
+  const rows: string[][] = []
+  for await (const batch of readRows([bytes], writing, columns.length, isWhole)) {
+    const cells = batch.slice(0, wanted - rows.length).map(row => row.slice(0, MAX_COLUMNS))
+    rows.push(...cells.map(row => row.map(cell => shortened(cell ?? ''))))
+    if (rows.length === wanted) break
   }
-  try {
-    return parse(text, options)
-  } catch {
-    return [] // such as a cell that is longer than what was read
-  }
+  return header ? rows.slice(1) : rows
 }
 
 const shortened = (text: string): string => (text.length > MAX_CELL_CHARS ? `${text.slice(0, MAX_CELL_CHARS)}…` : text)

@@ -1,3 +1,4 @@
+import { csvFields } from '../formats/csv-header.ts'
 import type { Encoding } from './encoding.ts'
 
 /** How the rows of a file are written, in COPY's terms. */
@@ -61,22 +62,13 @@ export function dialectsFor(head: Buffer): Dialects {
 
 /** How many fields the first record has. */
 export function countFields(bytes: Buffer, { format, delimiter, quote, escapedBy }: Dialect): number {
-  const [d, q, e] = [delimiter, quote, escapedBy].map(each => each.charCodeAt(0))
+  const [d, q, e] = [delimiter, quote, escapedBy].map(each => each.charCodeAt(0)) as [number, number, number]
+  if (format === 'csv') return csvFields(bytes, { delimiter: d, quote: q, escape: e }).length
   let fields = 1
-  let inQuotes = false
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i]
-    if (format === 'tsv') {
-      if (byte === BACKSLASH) i++
-    } else if (inQuotes) {
-      if (byte === e && (bytes[i + 1] === e || bytes[i + 1] === q)) i++
-      else if (byte === q) inQuotes = false
-      continue
-    } else if (byte === q) {
-      inQuotes = true
-      continue
-    }
-    if (byte === d) fields++
+    if (byte === BACKSLASH) i++
+    else if (byte === d) fields++
     else if (byte === LF || byte === CR) break
   }
   return fields

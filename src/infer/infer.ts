@@ -22,6 +22,8 @@ export interface Inference {
   readonly compression: Compression
   /** How much of it was read, without compression; undefined: all that counts. */
   readonly sampledBytes: number | undefined
+  /** Its beginning, without compression; of Parquet, a few bytes. */
+  readonly sample: Sample
 }
 
 export interface InferOptions extends SpoolOptions {
@@ -48,12 +50,13 @@ export async function infer(blob: Blob, name: string, options: InferOptions = {}
       memory: new MemoryBudget({}),
       signal,
     })
-  const start = (await takeSample(contents('none'), BINARY.length)).bytes.toString('latin1')
+  const opening = await takeSample(contents('none'), BINARY.length)
+  const start = opening.bytes.toString('latin1')
   if (start.startsWith(PARQUET)) {
     const file = await spoolBlob(blob, spool, signal)
     try {
       const columns = parquetColumns(await describeParquet(file.path, spool.tempDir))
-      return { found: { kind: 'parquet', columns }, compression: 'none', sampledBytes: undefined }
+      return { found: { kind: 'parquet', columns }, compression: 'none', sampledBytes: undefined, sample: opening }
     } finally {
       await file.close()
     }
@@ -62,7 +65,7 @@ export async function infer(blob: Blob, name: string, options: InferOptions = {}
   const sample = await takeSample(contents(compression), sampleBytes)
   if (sample.bytes.toString('latin1', 0, BINARY.length) === BINARY) throw binary()
   const found = await inferText(sample, name.toLowerCase(), header, full ? () => contents(compression) : undefined)
-  return { found, compression, sampledBytes: sample.isWhole || full ? undefined : sample.bytes.length }
+  return { found, compression, sampledBytes: sample.isWhole || full ? undefined : sample.bytes.length, sample }
 }
 
 async function inferText(

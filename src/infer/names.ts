@@ -19,6 +19,8 @@ const isKeyword = (name: string): boolean => (scanSync(name).tokens[0]?.keywordK
 /** Names that a table can have together, of those that a file has for its columns; null where it has none. */
 export function columnNames(given: readonly (string | null)[]): string[] {
   const taken = new Set<string>()
+  /** Of names that may come to be one: a file may have one name for all its columns. */
+  const lastNumbers = new Map<string, number>()
   return given.map((each, i) => {
     const wanted =
       (each ?? '')
@@ -27,7 +29,12 @@ export function columnNames(given: readonly (string | null)[]): string[] {
         .trim() || `column${i + 1}`
     const usable = SYSTEM_COLUMNS.has(wanted) ? `${wanted}_` : wanted
     let name = shortened(usable, '')
-    for (let n = 2; taken.has(name); n++) name = shortened(usable, `_${n}`)
+    if (taken.has(name)) {
+      const kin = shortened(usable, `_${given.length}`)
+      let n = lastNumbers.get(kin) ?? 1
+      while (taken.has(name)) name = shortened(usable, `_${++n}`)
+      lastNumbers.set(kin, n)
+    }
     taken.add(name)
     return name
   })

@@ -1,12 +1,15 @@
 import { DataRowWriter } from '../formats/rows/data-row-writer.ts'
 import { createRowDecoder } from '../formats/rows/row-codecs.ts'
 import { readRowOptions } from '../formats/rows/row-options.ts'
+import { turns } from '../turns.ts'
 import { rowOptions, type Writing } from './dialect.ts'
 import { textReader } from './encoding.ts'
 
 export type Row = readonly (string | null)[]
 
 const MAX_ROW_BYTES = 64 * 1024 * 1024
+/** Read between looks at the clock: thousands of rows, where they are short. */
+const PIECE_BYTES = 8 * 1024
 /** Of the header of a DataRow message: its letter, length and number of fields. */
 const HEADER_BYTES = 7
 /** Up to this version there is an end marker in csv, too; a file with one is a rarity. */
@@ -34,9 +37,13 @@ export async function* readRows(
     writer,
   )
   const textOf = textReader(encoding)
+  const turn = turns(new AbortController().signal)
   for await (const chunk of chunks) {
-    decoder.push(chunk)
-    yield rowsOf(writer.take(), textOf)
+    for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
+      decoder.push(chunk.subarray(at, at + PIECE_BYTES))
+      yield rowsOf(writer.take(), textOf)
+      await turn()
+    }
   }
   if (!isWhole) return
   decoder.end()

@@ -78,7 +78,7 @@ function brokenSecrets({ tokens }: RawStatement, text: string): AccountSecrets |
 /** Where the first literal of a text may begin. */
 const OPENING = /['"]|\$(?:[a-z_]\w*)?\$/i
 
-const masked = (start: number, end: number, text: string): Secret => ({
+export const masked = (start: number, end: number, text: string): Secret => ({
   form: 'mask',
   source: { start, end, text },
   account: undefined,

@@ -4,7 +4,7 @@ import { isBlobUrl } from '../storage/blob-url.ts'
 import { type AccountSecrets, accountSecrets } from './account-secrets.ts'
 import { catalogueEdits, type Edit } from './catalogue.ts'
 import { type CopyStatement, readCopyStatement, relationName } from './copy-statement.ts'
-import { withoutSecrets } from './copy-words.ts'
+import { rejectedSecrets, withoutSecrets } from './copy-words.ts'
 import { UndecodedText } from './encoding.ts'
 import { EXTENSION } from './extension-name.ts'
 import { bodyEdits } from './function-body.ts'
@@ -187,7 +187,8 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
     if (error instanceof PgError) return { ...range, kind: 'refuse', error: fieldsOf(error) }
     throw error
   }
-  const secrets = accountSecrets(raw, text, settings)
+  const secrets =
+    accountSecrets(raw, text, settings) ?? ('CopyStmt' in node ? rejectedSecrets(node.CopyStmt, raw) : undefined)
   if (secrets) return { ...range, kind: 'with-secrets', ...secrets }
   const change = settingChange(raw, settings.encoding)
   if (change) return { ...range, ...change }

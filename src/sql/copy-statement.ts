@@ -96,7 +96,7 @@ export function readCopyStatement(
   const options = readCopyOptions(node.options ?? [], raw.offsetOf, settings.serverMajorVersion ?? Infinity)
   const extras = readCopyExtras(url, { direction, hasColumns: node.attlist !== undefined }, options)
   const { format } = extras
-  const rejected = rejectedUrl(extras, options, settings)
+  const rejected = rejectedUrl(url, extras, options, settings)
   const relation = relationToken(node, raw, text)
   const query = readQuery(node, tokens.slice(0, keyword), text)
   const columns = query

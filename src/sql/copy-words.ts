@@ -1,5 +1,6 @@
 import type { CopyStmt } from 'libpg-query'
 import { redactUrl } from '../storage/blob-url.ts'
+import { type AccountSecrets, masked } from './account-secrets.ts'
 import { readOption } from './copy-option.ts'
 import { decodeText } from './encoding.ts'
 import type { RawStatement, Token } from './query-text.ts'
@@ -15,12 +16,7 @@ export function withoutSecrets(
 ): string {
   const { tokens } = raw
   const file = tokens[topLevel(tokens, is_from ? 'from' : 'to') + 1] as Token
-  const words = [{ start: file.start, end: file.end, url: filename ?? '' }]
-  for (const node of options) {
-    const { name, value, location } = readOption(node, raw.offsetOf)
-    if (name !== REJECTED) continue
-    words.push({ ...valueRange(tokens, location), url: String(value ?? '') })
-  }
+  const words = [{ start: file.start, end: file.end, url: filename ?? '' }, ...rejectedValues(options, raw)]
   let shown = ''
   let done = raw.start
   for (const { start, end, url } of words) {
@@ -32,26 +28,49 @@ export function withoutSecrets(
   return shown + text.slice(done, raw.end)
 }
 
+/** A COPY without blobs that has the option REJECTED: PostgreSQL will refuse it, and quote it in its log. */
+export function rejectedSecrets({ options = [] }: CopyStmt, raw: RawStatement): AccountSecrets | undefined {
+  const values = rejectedValues(options, raw)
+  if (values.length === 0) return undefined
+  return { secrets: values.map(({ start, end }) => masked(start, end, "'***'")), isCertain: true }
+}
+
+function rejectedValues(
+  options: readonly object[],
+  { tokens, offsetOf }: RawStatement,
+): { start: number; end: number; url: string }[] {
+  let word = 0
+  return options.flatMap(node => {
+    const { name, value, location } = readOption(node, offsetOf)
+    if (name !== REJECTED || value === undefined) return []
+    word = wordAt(tokens, location, word)
+    return [{ ...valueRange(tokens, word), url: String(value) }]
+  })
+}
+
 /** Whether such a statement, which stands in `text`, has one; also of a URL in which something else is wrong. */
 export const hasSecret = (
   { copy, start, end }: { readonly copy: { readonly original: string }; readonly start: number; readonly end: number },
   text: string,
 ): boolean => copy.original !== text.slice(start, end)
 
-/** All that stands between an option's name and the next, whatever it is. */
-function valueRange(tokens: readonly Token[], location: number | undefined): { start: number; end: number } {
-  const name = tokens.findIndex(({ start }) => start === location)
-  if (name < 0) throw new Error('the parser has an option where there is no word')
+function wordAt(tokens: readonly Token[], location: number | undefined, from: number): number {
+  for (let i = from; i < tokens.length; i++) if (tokens[i]?.start === location) return i
+  throw new Error('the parser has an option where there is no word')
+}
+
+/** All that stands between the word that is an option's name and the next option, whatever it is. */
+function valueRange(tokens: readonly Token[], name: number): { start: number; end: number } {
   let depth = 0
-  const next = tokens.findIndex(({ text }, i) => {
-    if (i <= name) return false
-    if (depth === 0 && (text === ',' || text === ')')) return true
+  let next = name + 1
+  for (; next < tokens.length; next++) {
+    const { text } = tokens[next] as Token
+    if (depth === 0 && (text === ',' || text === ')')) break
     if (text === '(') depth++
     if (text === ')') depth--
-    return false
-  })
+  }
   const [first, last] = [tokens[name + 1] as Token, tokens[next - 1] as Token]
-  return { start: Math.min(first.start, last.end), end: last.end }
+  return { start: first.start, end: last.end }
 }
 
 /** A URL that means the same in every client encoding. */

@@ -13,7 +13,9 @@ interface Rejected {
   readonly failure?: PgErrorFields
 }
 
+/** `source`: the blob that is read. */
 export function rejectedUrl(
+  source: BlobUrl,
   { extraOptions, failure }: Pick<CopyExtras, 'extraOptions' | 'failure'>,
   { extras }: CopyOptions,
   { encoding, endpoints }: SqlSettings,
@@ -22,12 +24,24 @@ export function rejectedUrl(
   const url = decodeText(String(extras.find(({ name }) => name === REJECTED)?.value), encoding)
   try {
     if (!isBlobUrl(url)) throw noUrl()
-    return { url: parseBlobUrl(url, endpoints) }
+    const rejected = parseBlobUrl(url, endpoints)
+    if (isSameBlob(rejected, source)) throw isSource()
+    return { url: rejected }
   } catch (error) {
     const { message, code, detail, hint } = asPgError(error)
     return { failure: { message, code, detail, hint } }
   }
 }
+
+const isSameBlob = (a: BlobUrl, b: BlobUrl): boolean =>
+  a.account === b.account && a.container === b.container && a.path === b.path
+
+const isSource = (): PgError =>
+  new PgError({
+    message: 'azure_storage: the blob of option "rejected" is the one that the rows are read from',
+    code: SQLSTATE.invalidParameterValue,
+    detail: 'It would be replaced.',
+  })
 
 const noUrl = (): PgError =>
   new PgError({

@@ -24,8 +24,7 @@ export function copyInServer({ copy, rejectedMark }: Step & { kind: 'copy-in-ser
       const message = info?.get('M')?.toString('latin1') ?? ''
       const copied = COPIED.exec(message)
       if (copied) rows = copied[1] as string
-      else if (info && message === `azure_storage: rejected ${rejectedMark}`) rejected.add(info)
-      else wire.reply(frame)
+      else if (message !== `azure_storage: rejected ${rejectedMark}` || !rejected.add(info)) wire.reply(frame)
     },
     complete(frame) {
       const completion = { code: frame.code, bytes: commandComplete(`COPY ${rows}`) }
@@ -46,20 +45,40 @@ function rejectedRows(copy: CopyStatement | undefined, run: ScriptRun) {
   let blob: BlobExport | undefined
   return {
     count: 0,
-    /** As azure_storage_private.tell_row() tells one, whatever the client's encoding. */
-    add(info: ErrorFields): void {
-      if (copy === undefined) return
+    /** Whether it is one, as azure_storage_private.tell_row() tells it. */
+    add(info: ErrorFields | undefined): boolean {
+      const row = toldRow(info)
+      if (copy === undefined || row === undefined) return false
       const { opened } = run
       if (opened === undefined) throw new Error('copy_open() returned no row')
       if (blob === undefined) {
         blob = beginExport(copy, run, opened.blob)
         blob.take(HEADER)
       }
-      const told = Buffer.from(info.get('D')?.toString('latin1') ?? '', 'base64').toString()
-      blob.take(Buffer.from(stringify([JSON.parse(told)])))
+      blob.take(Buffer.from(stringify([row])))
       this.count++
+      return true
     },
   }
 }
 
-const HEADER = Buffer.from(stringify([['line', 'column', 'message', 'row']]))
+/** More than the texts that tell_row() cuts can be. */
+const MAX_TOLD_BYTES = 1024 * 1024
+
+/** In base64, whatever the client's encoding. The caller's own code, as in a trigger, can find out the mark and tell anything. */
+function toldRow(info: ErrorFields | undefined): (number | string | null)[] | undefined {
+  const told = info?.get('D')
+  if (told === undefined || told.length > MAX_TOLD_BYTES) return undefined
+  try {
+    const row: unknown = JSON.parse(Buffer.from(told.toString('latin1'), 'base64').toString())
+    const isRow = Array.isArray(row) && row.length === COLUMNS.length && row.every(isValue)
+    return isRow ? row : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const isValue = (value: unknown): boolean => value === null || ['number', 'string'].includes(typeof value)
+
+const COLUMNS = ['line', 'column', 'message', 'row']
+const HEADER = Buffer.from(stringify([COLUMNS]))

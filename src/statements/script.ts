@@ -19,7 +19,7 @@ export type Step =
   | { readonly kind: 'open'; readonly copy: CopyStatement; readonly challenge: string }
   | { readonly kind: 'copy-from'; readonly copy: CopyStatement }
   | { readonly kind: 'copy-to'; readonly copy: CopyStatement }
-  /** A COPY that the server's functions run: an INFO of theirs says how many rows it has copied; others with the mark are of rows that are not. */
+  /** A COPY that the server's functions run: an INFO of theirs says how many rows it has copied, others with the mark are of those it has left out. */
   | { readonly kind: 'copy-in-server'; readonly copy: CopyStatement; readonly rejectedMark: string }
   /** Ours: waits until the blob is committed. */
   | { readonly kind: 'await-commit' }

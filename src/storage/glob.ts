@@ -8,15 +8,24 @@ export interface Pattern {
   matches(name: string): boolean
 }
 
-/** A step of a pattern: what the next character may be. */
+/** A step of a pattern: what the next character may be; without any of these, no character. */
 interface Part {
-  readonly accepts: (char: number) => boolean
-  /** The one that it accepts alone. */
+  /** This one alone. */
   readonly literal?: number
+  /** Any but a slash; `all`: that too. */
+  readonly any?: 'all' | 'but slash'
+  /** One of these, or none of them, and no slash. */
+  readonly charClass?: CharClass
   /** It may accept more than one. */
   readonly repeats?: boolean
   /** How many steps further it may also go on, with the same character. */
   readonly skips?: readonly number[]
+}
+
+interface CharClass {
+  /** The first and the last of each range. */
+  readonly bounds: readonly number[]
+  readonly isNegated: boolean
 }
 
 const SLASH = 0x2f
@@ -25,11 +34,11 @@ const BACKSLASH = '\\'
 const MAX_SKIPS = 3
 const MAX_KEPT_CHARS = 256
 
-const ANY: Part = { accepts: char => char !== SLASH }
+const ANY: Part = { any: 'but slash' }
 const STAR: Part = { ...ANY, repeats: true, skips: [1] }
-const ANYTHING: Part = { accepts: () => true, repeats: true, skips: [1] }
+const ANYTHING: Part = { any: 'all', repeats: true, skips: [1] }
 /** Before ANYTHING and a slash: they may be there, or not. */
-const PERHAPS: Part = { accepts: () => false, skips: [1, 3] }
+const PERHAPS: Part = { skips: [1, 3] }
 
 /**
  * `*` and `?` stand for characters that are no slash, `[a-z]` and `[!a-z]` for one of them, `**` for any characters, `**` between
@@ -75,10 +84,7 @@ function readParts(chars: readonly string[]): Part[] {
   return parts
 }
 
-function literalPart(char: string): Part {
-  const literal = char.codePointAt(0) as number
-  return { literal, accepts: other => other === literal }
-}
+const literalPart = (char: string): Part => ({ literal: char.codePointAt(0) as number })
 
 /** From behind its bracket, to behind the one that closes it; without a part, where none does before a slash. */
 function readClass(chars: readonly string[], start: number): { part?: Part; end: number } {
@@ -98,8 +104,15 @@ function readClass(chars: readonly string[], start: number): { part?: Part; end:
   if (!isNegated && ranges.length === 1 && range?.[0] === range?.[1]) {
     return { part: literalPart(String.fromCodePoint(range?.[0] as number)), end: i + 1 }
   }
-  const isMember = (char: number): boolean => ranges.some(([from, to]) => from <= char && char <= to)
-  return { part: { accepts: char => char !== SLASH && isMember(char) !== isNegated }, end: i + 1 }
+  return { part: { charClass: { bounds: ranges.flat(), isNegated } }, end: i + 1 }
+}
+
+/** Without iterators, which before they are compiled take ten times as long. */
+function isIn({ bounds }: CharClass, char: number): boolean {
+  for (let i = 0; i < bounds.length; i += 2) {
+    if ((bounds[i] as number) <= char && char <= (bounds[i + 1] as number)) return true
+  }
+  return false
 }
 
 function readRanges(members: readonly { code: number; isEscaped: boolean }[]): [number, number][] {
@@ -116,42 +129,64 @@ function readRanges(members: readonly { code: number; isEscaped: boolean }[]): [
 }
 
 /**
- * All parts that may come next are one set of bits, so that no pattern and no name takes long: a thousand characters of each
- * take a millisecond.
+ * All parts that may come next are one set of bits, so that no pattern and no name takes long: of a thousand characters
+ * each, the worst takes a few milliseconds.
  */
 class PartSet {
-  readonly #parts: readonly Part[]
+  readonly #length: number
   readonly #words: number
-  /** By how many parts further it may go on. */
-  readonly #skipping: readonly (readonly [number, Uint32Array])[]
+  /** From where it may also go on one part further, or three. */
+  readonly #skippingOne: Uint32Array
+  readonly #skippingThree: Uint32Array
   readonly #repeating: Uint32Array
+  /** What takes a slash, and what takes any other character that no part names. */
+  readonly #takingSlash: Uint32Array
+  readonly #takingOther: Uint32Array
+  /** Where in the pattern characters and classes are. */
+  readonly #literals = new Map<number, number[]>()
+  readonly #classes: { readonly at: number; readonly charClass: CharClass }[] = []
   readonly #accepting = new Map<number, Uint32Array>()
 
   constructor(parts: readonly Part[]) {
-    this.#parts = parts
+    this.#length = parts.length
     this.#words = (parts.length >>> 5) + 1
-    this.#repeating = this.#setOf(({ repeats }) => repeats === true)
-    this.#skipping = [1, 3].map(by => [by, this.#setOf(({ skips }) => skips?.includes(by) === true)] as const)
+    const setOf = (isMember: (part: Part) => boolean): Uint32Array => {
+      const set = new Uint32Array(this.#words)
+      for (const [i, part] of parts.entries()) if (isMember(part)) toggle(set, i)
+      return set
+    }
+    this.#repeating = setOf(({ repeats }) => repeats === true)
+    this.#skippingOne = setOf(({ skips }) => skips?.includes(1) === true)
+    this.#skippingThree = setOf(({ skips }) => skips?.includes(3) === true)
+    this.#takingSlash = setOf(({ any }) => any === 'all')
+    this.#takingOther = setOf(({ any, charClass }) => any !== undefined || charClass?.isNegated === true)
+    for (const [at, { literal, charClass }] of parts.entries()) {
+      if (charClass) this.#classes.push({ at, charClass })
+      if (literal === undefined) continue
+      const places = this.#literals.get(literal)
+      if (places) places.push(at)
+      else this.#literals.set(literal, [at])
+    }
   }
 
   matches(name: string): boolean {
-    const { length: end } = this.#parts
+    const end = this.#length
     const states = new Uint32Array(this.#words)
-    const moving = new Uint32Array(this.#words)
     states[0] = 1
     this.#skip(states)
     for (const char of name) {
       const accepting = this.#acceptingOf(char.codePointAt(0) as number)
       let any = 0
+      let carried = 0
       for (let i = 0; i < states.length; i++) {
         const accepted = (states[i] as number) & (accepting[i] as number)
-        const repeating = this.#repeating[i] as number
+        const repeating = accepted & (this.#repeating[i] as number)
+        const moving = accepted ^ repeating
         any |= accepted
-        states[i] = accepted & repeating
-        moving[i] = accepted & ~repeating
+        states[i] = repeating | (moving << 1) | carried
+        carried = moving >>> 31
       }
       if (any === 0) return false
-      addShifted(states, moving, moving, 1)
       this.#skip(states)
     }
     return (((states[end >>> 5] as number) >>> (end & 31)) & 1) === 1
@@ -159,35 +194,31 @@ class PartSet {
 
   /** After folders that are not there, a star that is nothing. */
   #skip(states: Uint32Array): void {
+    const [one, three] = [this.#skippingOne, this.#skippingThree]
     for (let depth = 0; depth < MAX_SKIPS; depth++) {
-      for (const [by, skipping] of this.#skipping) addShifted(states, states, skipping, by)
+      let carried = 0
+      for (let i = 0; i < states.length; i++) {
+        const from = states[i] as number
+        const byOne = from & (one[i] as number)
+        const byThree = from & (three[i] as number)
+        states[i] = from | (byOne << 1) | (byThree << 3) | carried
+        carried = (byOne >>> 31) | (byThree >>> 29)
+      }
     }
   }
 
   #acceptingOf(char: number): Uint32Array {
     let found = this.#accepting.get(char)
     if (found === undefined) {
-      found = this.#setOf(({ accepts }) => accepts(char))
+      found = (char === SLASH ? this.#takingSlash : this.#takingOther).slice()
+      for (const i of this.#literals.get(char) ?? []) toggle(found, i)
+      if (char !== SLASH) for (const { at, charClass } of this.#classes) if (isIn(charClass, char)) toggle(found, at)
       if (this.#accepting.size < MAX_KEPT_CHARS) this.#accepting.set(char, found)
     }
     return found
   }
-
-  #setOf(isMember: (part: Part) => boolean): Uint32Array {
-    const set = new Uint32Array(this.#words)
-    this.#parts.forEach((part, i) => {
-      if (isMember(part)) set[i >>> 5] = (set[i >>> 5] as number) | (1 << (i & 31))
-    })
-    return set
-  }
 }
 
-/** Adds what is in both sets, each moved on by a few. */
-function addShifted(target: Uint32Array, set: Uint32Array, other: Uint32Array, by: number): void {
-  let carried = 0
-  for (let i = 0; i < target.length; i++) {
-    const word = (set[i] as number) & (other[i] as number)
-    target[i] = (target[i] as number) | (word << by) | carried
-    carried = word >>> (32 - by)
-  }
+function toggle(set: Uint32Array, i: number): void {
+  set[i >>> 5] = (set[i >>> 5] as number) ^ (1 << (i & 31))
 }

@@ -81,6 +81,15 @@ describe.each(servers)('The admin database, on PostgreSQL $version', server => {
     }
   })
 
+  it('does not wait for who holds the accounts of a database', async () => {
+    const holder = await stack.connect()
+    await holder.query('BEGIN; LOCK TABLE azure_storage.accounts')
+    expect(await errorOf(admin.query('SHOW ACCOUNTS'))).toMatchObject({
+      message: expect.stringContaining('lock timeout'),
+    })
+    await holder.end()
+  })
+
   it('takes nothing else, and goes on', async () => {
     for (const text of ['SELECT 1', 'SHOW work_mem', 'SHOW HELP; SHOW HELP', `SELECT '${'x'.repeat(2000)}'`]) {
       expect(await errorOf(admin.query(text))).toMatchObject({ code: '42601', hint: 'Use SHOW HELP.' })

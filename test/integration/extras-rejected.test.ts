@@ -132,6 +132,22 @@ describe.each(servers)('REJECTED of COPY FROM with ON_ERROR ignore, on PostgreSQ
     expect(await stack.exists('bad.csv')).toBe(false)
   })
 
+  it.each(['no JSON', '{}', '[1,2,3]', '[1,2,3,[4]]'])('takes no message for a row that is none: %s', async told => {
+    await stack.client.query(`
+      CREATE TABLE forged (a int);
+      CREATE FUNCTION forge() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        RAISE INFO 'azure_storage: rejected %', substring(current_query() FROM '"rejected_mark": ?"(\\w+)"')
+          USING DETAIL = encode('${told}', 'base64');
+        RETURN new;
+      END $$;
+      CREATE TRIGGER forge BEFORE INSERT ON forged FOR EACH ROW EXECUTE FUNCTION forge()`)
+    expect((await stack.client.query(await copy('forged', '1\nx\n'))).rowCount).toBe(1)
+    await stack.client.query('DROP TABLE forged; DROP FUNCTION forge')
+    expect(stack.notices[0]).toMatch(/^azure_storage: rejected \w{32}$/)
+    expect((await rejected()).map(([, , , row]) => row)).toEqual(['row', 'x'])
+  })
+
   it('by the rights to its account, or by a shared access signature, which nobody sees', async () => {
     const session = await stack.connect(await stack.createRole('anybody'))
     await stack.client.query('GRANT ALL ON t TO public')
@@ -170,6 +186,11 @@ describe.each(servers)('REJECTED of COPY FROM with ON_ERROR ignore, on PostgreSQ
       code: '22023',
       message: 'COPY REJECTED cannot be used with COPY TO',
     })
+    expect(await failure(text.replace('bad.csv', 'in%2Ecsv'))).toMatchObject({
+      code: '22023',
+      message: 'azure_storage: the blob of option "rejected" is the one that the rows are read from',
+    })
+    expect(await stack.get('in.csv')).toBe('1\n')
     expect(await failure(text.replace('in.csv', '*.csv'))).toMatchObject({
       code: '0A000',
       message: 'azure_storage: COPY REJECTED cannot be used with a pattern of names',

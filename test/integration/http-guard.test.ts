@@ -69,4 +69,9 @@ describe('Who may ask the status page what', () => {
     for (const { over } of all) over.abort()
     await expect.poll(async () => (await listen()).status).toBe(200)
   })
+
+  it('takes nobody for a listener who asks for the headers of the events alone', async () => {
+    const events = `${stack.origin}/api/events`
+    for (let i = 0; i < 40; i++) expect((await ask(events, {}, 'HEAD')).status).toBe(200)
+  })
 })

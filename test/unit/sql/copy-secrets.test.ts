@@ -47,6 +47,16 @@ describe('the signature of a rejected URL', () => {
     }
   })
 
+  it.each(['COPY t FROM STDIN', "COPY t FROM '/tmp/a.csv'", "COPY t TO PROGRAM 'cat'", 'COPY (SELECT 1) TO STDOUT'])(
+    'is nowhere where there is no other URL: %s',
+    copy => {
+      const text = `${copy} WITH (REJECTED '${BAD}?sig=SECRET', HEADER)`
+      const shown = conceal(text, classify(text, settings) ?? [], () => '').text
+      expect(shown).toBe(`${copy} WITH (REJECTED '***', HEADER)`)
+      expect(classify(`${copy} (HEADER) /* :// */`, settings)).toBeUndefined()
+    },
+  )
+
   it('comes from a thread, and is hidden again', () => {
     const text = `COPY t FROM '${URL}' (ON_ERROR ignore, REJECTED '${BAD}?sig=SECRET')`
     const sent = structuredClone(packStatements(classify(text, settings)))
