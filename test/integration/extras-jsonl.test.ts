@@ -202,9 +202,6 @@ describe.each(servers)('COPY of JSON Lines, with extras on, on PostgreSQL $versi
     const get = `SELECT * FROM azure_storage.blob_get(${args}, 'a.csv', 'jsonl') AS t (a int)`
     expect(await errorOf(stack.client.query(get))).toMatchObject(unknown)
     const put = `SELECT azure_storage.blob_put(${args}, 'a.csv', t, 'jsonl') FROM (SELECT 1) AS t (a)`
-    expect(await errorOf(stack.client.query(put))).toMatchObject({
-      ...unknown,
-      message: 'azure_storage: invalid encoder: jsonl',
-    })
+    expect(await errorOf(stack.client.query(put))).toMatchObject(unknown)
   })
 })
