@@ -5,7 +5,7 @@
 import pg from 'pg'
 import { freePort } from '../../src/dev/free-port.ts'
 import type { TransfersView } from '../../src/http/api.ts'
-import { type BenchStack, registerAccount, startBenchStack } from '../bench/bench-stack.ts'
+import { type BenchStack, registerAccount, sql, startBenchStack } from '../bench/bench-stack.ts'
 import { type BrowserPage, startChromium } from '../support/chromium.ts'
 import { ask, askJson, tokenOf } from '../support/http-requests.ts'
 import { startThrottledStorage } from '../support/throttled-storage.ts'
@@ -13,21 +13,25 @@ import { contentsOf, makeTables, shortcomings, transferKinds } from '../support/
 import { growth, watchTransfer } from '../support/watched-transfers.ts'
 
 /** Of some 100 bytes each. */
-const ROWS = 2_000_000
+export const ROWS = 2_000_000
 const BYTES_PER_SECOND = { up: 10_000_000, down: 20_000_000 }
+/** So that what is to be cancelled has not ended before. */
+const SLOW_BYTES_PER_SECOND = 200_000
 const CONCURRENT = 200
 const SMALL_ROWS = 10_000
 
 type Logged = Record<string, unknown> & { readonly msg?: string }
 
-export async function watchTransfers(version: 15 | 18): Promise<void> {
+export async function watchTransfers(version: 15 | 18, rows = ROWS): Promise<void> {
+  const { up, down } = BYTES_PER_SECOND
+  const rates = { up: (up * rows) / ROWS, down: (down * rows) / ROWS }
   let storage: Awaited<ReturnType<typeof startThrottledStorage>> | undefined
   const httpPort = await freePort()
   const logged: Logged[] = []
   const stack = await startBenchStack(version, {
     proxyArgs: ['--http', `127.0.0.1:${httpPort}`],
     storageBefore: async azurite => {
-      storage = await startThrottledStorage(azurite, BYTES_PER_SECOND)
+      storage = await startThrottledStorage(azurite, rates)
       return storage.endpointTemplate
     },
     onProxyOutput: linesOf(line => logged.push(JSON.parse(line))),
@@ -38,9 +42,12 @@ export async function watchTransfers(version: 15 | 18): Promise<void> {
     const admin = await connect(stack)
     await admin.query('CREATE EXTENSION azure_storage')
     await admin.query(registerAccount)
+    // What waits to be uploaded is counted too.
+    if (rows < ROWS) await sql(stack.directPort, 'ALTER DATABASE postgres SET azure_storage.blob_block_size_mb = 1')
     await page.open(`${origin}/`)
-    await largeOnes(stack, admin, origin, page, version)
-    await manyOnes(stack, admin, origin, logged, version)
+    await largeOnes(stack, admin, origin, page, rows)
+    rates.down = SLOW_BYTES_PER_SECOND
+    await manyOnes(stack, admin, origin, logged)
     await admin.end()
   } finally {
     await page.close()
@@ -73,9 +80,9 @@ async function largeOnes(
   admin: pg.Client,
   origin: string,
   page: BrowserPage,
-  version: number,
+  count: number,
 ): Promise<void> {
-  await admin.query(makeTables(ROWS))
+  await admin.query(makeTables(count))
   const url = `postgres://postgres@127.0.0.1:${stack.proxyPort}/postgres`
   const { exports, imports } = transferKinds({ account: stack.account, container: 'bench' }, 'copied.csv')
   const { rows } = await admin.query(contentsOf('ev'))
@@ -83,7 +90,7 @@ async function largeOnes(
     const before = await totalsOf(origin)
     const seen = await watchTransfer({ url, origin, page }, kind)
     const bytes = await bytesOf(stack, kind.path)
-    const wrong = shortcomings(kind, seen, { bytes, rows: ROWS })
+    const wrong = shortcomings(kind, seen, { bytes, rows: count })
     const after = await totalsOf(origin)
     const name = `blobgres_transfer_bytes_total{direction="${kind.direction}"}`
     if ((after.get(name) ?? 0) - (before.get(name) ?? 0) !== bytes) wrong.push(`${name} grew by other than ${bytes}`)
@@ -100,7 +107,7 @@ async function largeOnes(
       seen.api.filter(({ state }) => state === 'spooling').map(view => view.bytes + (view.rows ?? 0)),
     )
     console.log(
-      `PostgreSQL ${version}, ${kind.direction}, ${kind.name}: ${bytes} bytes, ${ROWS} rows, ${Math.round(seen.finished.ms / 1000)} s; ` +
+      `PostgreSQL ${stack.version}, ${kind.direction}, ${kind.name}: ${bytes} bytes, ${count} rows, ${Math.round(seen.finished.ms / 1000)} s; ` +
         `moved in ${seen.notices.length} notices, ${bars} times on the page, ${views[0]} in the API ` +
         `(${spooling} while it spooled), ${views[1]} in the events, ${growth(seen.metric)} in the metrics.`,
     )
@@ -197,13 +204,7 @@ function expectedOf({ account, url }: BenchStack, i: number): Expected {
   }
 }
 
-async function manyOnes(
-  stack: BenchStack,
-  admin: pg.Client,
-  origin: string,
-  logged: Logged[],
-  version: number,
-): Promise<void> {
+async function manyOnes(stack: BenchStack, admin: pg.Client, origin: string, logged: Logged[]): Promise<void> {
   await admin.query(`CREATE TABLE few AS SELECT * FROM ev WHERE id <= ${SMALL_ROWS}`)
   await admin.query(Array.from({ length: CONCURRENT }, (_, i) => `CREATE TABLE few_${i} (LIKE few)`).join(';'))
   for (const path of ['few.csv', 'few.parquet']) await admin.query(`COPY few TO '${stack.url(path)}'`)
@@ -230,7 +231,7 @@ async function manyOnes(
   await check(stack, { origin, clients, expected, before, ended: () => logged.slice(first) })
   const distinct = new Set(clients.map(({ processID }: pg.Client & { processID?: number }) => processID)).size
   console.log(
-    `PostgreSQL ${version}: ${distinct} at a time in ${seconds.toFixed(0)} s; all ${CONCURRENT} in the log and in the metrics, the last 100 in the history.`,
+    `PostgreSQL ${stack.version}: ${distinct} at a time in ${seconds.toFixed(0)} s; all ${CONCURRENT} in the log and in the metrics, the last 100 in the history.`,
   )
   await Promise.all(clients.map(client => client.end()))
 }
@@ -241,11 +242,13 @@ async function cancelAll(origin: string, token: Readonly<Record<string, string>>
   while (cancelled.size < count) {
     const { live } = (await askJson(`${origin}/api/transfers`)) as TransfersView
     const found = live.filter(each => each.path === 'copied.csv' && each.bytes > 0 && !cancelled.has(each.id))
-    for (const { id } of found) {
-      const { status } = await ask(`${origin}/api/transfers/${id}/cancel`, token, 'POST')
-      if (status !== 202) throw new Error(`cancelling ${id}: ${status}`)
-      cancelled.add(id)
-    }
+    await Promise.all(
+      found.map(async ({ id }) => {
+        const { status } = await ask(`${origin}/api/transfers/${id}/cancel`, token, 'POST')
+        if (status !== 202) throw new Error(`cancelling ${id}: ${status}`)
+        cancelled.add(id)
+      }),
+    )
   }
 }
 

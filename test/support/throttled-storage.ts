@@ -8,11 +8,11 @@ export async function startThrottledStorage(
   service: { readonly host: string; readonly port: number },
   bytesPerSecond: { readonly up: number; readonly down: number },
 ): Promise<{ readonly endpointTemplate: string; close(): Promise<void> }> {
-  const pass = async (from: Socket, to: Socket, rate: number): Promise<void> => {
+  const pass = async (from: Socket, to: Socket, way: 'up' | 'down'): Promise<void> => {
     try {
       for await (const chunk of from) {
         if (!to.write(chunk)) await once(to, 'drain')
-        await sleep((chunk.length * 1000) / rate)
+        await sleep((chunk.length * 1000) / bytesPerSecond[way])
       }
     } catch {
       // One of them is gone, and with it the other.
@@ -20,8 +20,8 @@ export async function startThrottledStorage(
     to.destroy()
   }
   const server = await standBetween(service, (client, upstream) => {
-    void pass(client, upstream, bytesPerSecond.up)
-    void pass(upstream, client, bytesPerSecond.down)
+    void pass(client, upstream, 'up')
+    void pass(upstream, client, 'down')
   })
   return { endpointTemplate: `http://127.0.0.1:${server.port}/{account}`, close: () => server.close() }
 }

@@ -48,7 +48,7 @@ export function transferKinds(
 
 /** The table, and empty ones for the imports. */
 export const makeTables = (rows: number): string => `
-  CREATE TABLE ev AS SELECT g AS id, encode(sha512(g::text::bytea), 'base64') AS payload, g % 7 = 0 AS is_odd
+  CREATE TABLE ev AS SELECT g AS id, translate(encode(sha512(g::text::bytea), 'base64'), E'\\n', '') AS payload, g % 7 = 0 AS is_odd
     FROM generate_series(1, ${rows}) AS g;
   CREATE TABLE copied (LIKE ev); CREATE TABLE got (LIKE ev); CREATE TABLE in_function (LIKE ev); CREATE TABLE spooled (LIKE ev)`
 
