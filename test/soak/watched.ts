@@ -16,7 +16,7 @@ import { growth, watchTransfer } from '../support/watched-transfers.ts'
 export const ROWS = 2_000_000
 const BYTES_PER_SECOND = { up: 10_000_000, down: 20_000_000 }
 /** So that what is to be cancelled has not ended before. */
-const SLOW_BYTES_PER_SECOND = 200_000
+const SLOW_BYTES_PER_SECOND = 1_000_000
 const CONCURRENT = 200
 const SMALL_ROWS = 10_000
 
