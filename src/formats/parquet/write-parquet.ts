@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { Duplex } from 'node:stream'
 import type { Compression, ParquetSettings } from '../format.ts'
+import type { ChunkPool } from './chunk-pool.ts'
 import { Engine } from './engine.ts'
 import { hasPlace, takePlace } from './engine-places.ts'
 import { noColumns, noFields, unwritable } from './parquet-errors.ts'
@@ -27,6 +28,8 @@ const CODECS: Readonly<Record<Compression, string>> = {
 const MAX_ROW_BYTES = 64 * 1024 * 1024
 /** More than a pipe holds: 16 pages, of up to 64 KiB. */
 const HELD_BYTES = 2 * 1024 * 1024
+/** The engine takes no rows while it reads those of one piece: they wait here, so that the server need not. */
+const WAITING_BYTES = MAX_ROW_BYTES
 const ROW_GROUP_ROWS = 122_880
 const ROW_GROUP_BYTES = 64 * 1024 * 1024
 
@@ -49,6 +52,8 @@ export interface ParquetOptions extends ParquetSettings {
   readonly spoolLimitBytes?: number
   /** Whose rows they are. */
   readonly backendPid?: number | undefined
+  /** Gets the chunks of rows back that are its. */
+  readonly pool?: ChunkPool
 }
 
 class ParquetEncoder extends Duplex {
@@ -72,7 +77,7 @@ class ParquetEncoder extends Duplex {
   #pipes: Fifo[] = []
 
   constructor(columns: readonly ParquetColumn[], compression: Compression, options: ParquetOptions) {
-    super()
+    super({ writableHighWaterMark: WAITING_BYTES })
     this.#tempDir = options.tempDir ?? tmpdir()
     this.#options = options
     this.#columns = columns
@@ -82,7 +87,10 @@ class ParquetEncoder extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     this.#take(chunk).then(
-      () => callback(),
+      () => {
+        this.#options.pool?.giveBack(chunk)
+        callback()
+      },
       error => callback(unwritable(error) as Error),
     )
   }
@@ -130,7 +138,7 @@ class ParquetEncoder extends Duplex {
     const lines = this.#rowLines?.(chunk) ?? chunk
     if (this.#rows !== undefined) return this.#send(this.#rows, lines)
     if (this.#spool !== undefined) return this.#spool.write(lines)
-    this.#held.push(lines)
+    this.#held.push(lines === chunk ? Buffer.from(chunk) : lines)
     this.#heldBytes += lines.length
     if (this.#heldBytes < HELD_BYTES) return
     // The statement's other file, which has the place, may be complete only after this one is.
@@ -157,8 +165,8 @@ class ParquetEncoder extends Duplex {
   }
 
   /** @returns whether more is wanted */
-  #give(bytes: Buffer): boolean {
-    return bytes.length === 0 || this.push(bytes)
+  #give(parts: readonly Buffer[]): boolean {
+    return parts.map(part => part.length === 0 || this.push(part)).every(Boolean)
   }
 
   #takeHeld(): Buffer {
