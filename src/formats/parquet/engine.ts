@@ -5,7 +5,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PgError } from '../../protocol/pg-error.ts'
 import { SQLSTATE } from '../../protocol/sqlstate.ts'
-import type { EngineAnswer, EngineColumns, EngineRequest } from './engine-messages.ts'
+import type { EngineAnswer, EngineRequest, FileContents } from './engine-messages.ts'
 
 const IDLE_MS = 5000
 /** DuckDB's own limit leaves out the values that a statement is at, which a small file may well make very large. */
@@ -71,10 +71,15 @@ export class Engine {
     return answer as EngineAnswer & { kind: 'opened' }
   }
 
-  /** The columns of the file to read, which the process makes ready for statements. */
-  async describe(): Promise<EngineColumns> {
+  /** The columns and parts of the file to read, of which only the footer has to be there. */
+  async describe(): Promise<FileContents> {
     const answer = await this.#ask({ kind: 'describe' })
     return answer as EngineAnswer & { kind: 'columns' }
+  }
+
+  /** Statements read a part of the file from now on, which is there. */
+  async use(part: number): Promise<void> {
+    await this.#ask({ kind: 'part', part })
   }
 
   async run(sql: string): Promise<readonly (readonly unknown[])[]> {
