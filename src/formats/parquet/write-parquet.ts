@@ -9,6 +9,7 @@ import { hasPlace, takePlace } from './engine-places.ts'
 import { noColumns, noFields, unwritable } from './parquet-errors.ts'
 import { createFifo, type Fifo, removeName } from './private-files.ts'
 import { createRowLines, type RowLines } from './row-lines.ts'
+import { RowPipe } from './row-pipe.ts'
 import { RowSpool } from './row-spool.ts'
 import { isPartlyEmpty, type ParquetColumn } from './shape.ts'
 import { columnAt, identifier, literal, MACROS } from './sql-text.ts'
@@ -72,12 +73,12 @@ class ParquetEncoder extends Duplex {
   #starting: Promise<unknown> | undefined
   #leavePlace: (() => void) | undefined
   #engine: Engine | undefined
-  #rows: Socket | undefined
+  #rows: RowPipe | undefined
   #file: Socket | undefined
   #pipes: Fifo[] = []
 
   constructor(columns: readonly ParquetColumn[], compression: Compression, options: ParquetOptions) {
-    super({ writableHighWaterMark: WAITING_BYTES })
+    super()
     this.#tempDir = options.tempDir ?? tmpdir()
     this.#options = options
     this.#columns = columns
@@ -87,10 +88,7 @@ class ParquetEncoder extends Duplex {
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     this.#take(chunk).then(
-      () => {
-        this.#options.pool?.giveBack(chunk)
-        callback()
-      },
+      () => callback(),
       error => callback(unwritable(error) as Error),
     )
   }
@@ -136,9 +134,10 @@ class ParquetEncoder extends Duplex {
 
   async #take(chunk: Buffer): Promise<void> {
     const lines = this.#rowLines?.(chunk) ?? chunk
-    if (this.#rows !== undefined) return this.#send(this.#rows, lines)
-    if (this.#spool !== undefined) return this.#spool.write(lines)
-    this.#held.push(lines === chunk ? Buffer.from(chunk) : lines)
+    if (lines !== chunk) this.#options.pool?.giveBack(chunk)
+    if (this.#rows !== undefined) return this.#rows.send(lines)
+    if (this.#spool !== undefined) return this.#spool.write(lines).then(() => this.#options.pool?.giveBack(lines))
+    this.#held.push(lines)
     this.#heldBytes += lines.length
     if (this.#heldBytes < HELD_BYTES) return
     // The statement's other file, which has the place, may be complete only after this one is.
@@ -149,19 +148,13 @@ class ParquetEncoder extends Duplex {
     }
     const starting = this.#startWithPipe()
     this.#starting = starting
-    await this.#send(await starting, this.#takeHeld())
+    await (await starting).send(this.#takeHeld())
   }
 
   async #end(): Promise<void> {
-    const rows = this.#rows
-    if (rows !== undefined) return new Promise(resolve => rows.end((error?: Error | null) => error ?? resolve()))
+    if (this.#rows !== undefined) return this.#rows.end()
     this.#starting = this.#startWithFile()
     await this.#starting
-  }
-
-  /** Never settles when the write fails: then the engine has stopped reading, and its own error says why. */
-  #send(rows: Socket, lines: Buffer): Promise<void> {
-    return new Promise(resolve => rows.write(lines, error => error ?? resolve()))
   }
 
   /** @returns whether more is wanted */
@@ -171,6 +164,7 @@ class ParquetEncoder extends Duplex {
 
   #takeHeld(): Buffer {
     const held = Buffer.concat(this.#held)
+    for (const chunk of this.#held) this.#options.pool?.giveBack(chunk)
     this.#held = []
     return held
   }
@@ -180,10 +174,10 @@ class ParquetEncoder extends Duplex {
     await this.#spool.write(this.#takeHeld())
   }
 
-  async #startWithPipe(): Promise<Socket> {
+  async #startWithPipe(): Promise<RowPipe> {
     await this.#takePlace()
     const fifo = await this.#createPipe()
-    const rows = new Socket({ fd: fifo.writeEnd, readable: false, writable: true }).on('error', () => {})
+    const rows = new RowPipe(fifo.writeEnd, WAITING_BYTES, this.#options.pool)
     this.#rows = rows
     try {
       await this.#start(fifo.path)

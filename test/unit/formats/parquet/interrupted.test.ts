@@ -142,6 +142,7 @@ test('an engine that is killed while it writes', async () => {
   const sink = new Writable({ write: (_chunk, _encoding, callback) => callback() })
   const source = async function* (): AsyncGenerator<Buffer> {
     yield Buffer.from(rows)
+    await expect.poll(engines, { interval: 1 }).toHaveLength(1)
     kill()
     for (let i = 0; i < 10; i++) yield Buffer.from(rows)
   }
