@@ -5,7 +5,7 @@ import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { writeParquet } from '../formats/parquet/write-parquet.ts'
 import { streamCompression } from '../formats/stream-compressions.ts'
 import type { Blob } from '../storage/blob-client.ts'
-import type { SpoolOptions } from '../storage/blob-spool.ts'
+import type { SpoolOptions } from '../storage/blob-parts.ts'
 import { type BlobUpload, drainInto } from '../storage/blob-upload.ts'
 
 export interface WriteOptions {
