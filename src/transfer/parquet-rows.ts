@@ -1,3 +1,4 @@
+import { Engine } from '../formats/parquet/engine.ts'
 import { takePlace } from '../formats/parquet/engine-places.ts'
 import { readParquet } from '../formats/parquet/read-parquet.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
@@ -23,6 +24,7 @@ export async function* parquetRows(
   // Before the copy: who waits is not to fill the disk meanwhile.
   const leavePlace = await takePlace(spool.backendPid, signal)
   try {
+    Engine.prepare()
     const file = await BlobParts.open(blob, spool, signal, footerBytes)
     try {
       yield* readParquet(file, columns, signal, spool.tempDir, isMatched)

@@ -47,6 +47,11 @@ export class Engine {
     return child
   }
 
+  /** Has a process start, unless one is idle: by the time a job has what it needs, that one waits for it. */
+  static prepare(): void {
+    if (idle === undefined) new Engine().#rest()
+  }
+
   /** The idle process, or else a new one. */
   static take(): Engine {
     const engine = idle ?? new Engine()
@@ -95,8 +100,12 @@ export class Engine {
       return this.kill()
     }
     if (idle !== undefined) return this.kill()
-    idle = this
     this.#isReused = true
+    this.#rest()
+  }
+
+  #rest(): void {
+    idle = this
     this.#child.unref()
     this.#child.channel?.unref()
     this.#idleTimer = setTimeout(() => this.kill(), IDLE_MS).unref()

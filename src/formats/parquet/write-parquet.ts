@@ -108,9 +108,17 @@ class ParquetEncoder extends Duplex {
     this.#destroyed.abort()
     this.#drop()
       // A start that was under way may have opened more in the meantime.
-      .then(() => this.#starting?.catch(() => {}))
+      .then(() => this.#started())
       .then(() => this.#drop())
       .finally(() => callback(error))
+  }
+
+  /** Waits for what has begun to start, and for what that has begun. */
+  async #started(): Promise<void> {
+    for (let waited: Promise<unknown> | undefined; waited !== this.#starting; ) {
+      waited = this.#starting
+      await waited?.catch(() => {})
+    }
   }
 
   async #drop(): Promise<void> {
@@ -174,16 +182,15 @@ class ParquetEncoder extends Duplex {
     await this.#spool.write(this.#takeHeld())
   }
 
+  /** Rows wait in front of the pipe while the engine starts. */
   async #startWithPipe(): Promise<RowPipe> {
     await this.#takePlace()
     const fifo = await this.#createPipe()
     const rows = new RowPipe(fifo.writeEnd, WAITING_BYTES, this.#options.pool)
     this.#rows = rows
-    try {
-      await this.#start(fifo.path)
-    } finally {
-      closeSync(fifo.readEnd)
-    }
+    const starting = this.#start(fifo.path).finally(() => closeSync(fifo.readEnd))
+    this.#starting = starting
+    starting.catch(error => this.destroy(unwritable(error) as Error))
     return rows
   }
 

@@ -154,11 +154,11 @@ test('an engine that is killed at the end of what it writes', async () => {
   const encoder = writeParquet(target, 'snappy', { tempDir: temp })
   const closed = new Promise(resolve => encoder.on('close', resolve))
   const failed = new Promise(resolve => encoder.on('error', resolve))
-  encoder.write(rows, () => {
-    kill()
-    encoder.end()
-  })
+  encoder.write(rows)
   encoder.resume()
+  await expect.poll(engines, { interval: 1 }).toHaveLength(1)
+  kill()
+  encoder.end()
   expect(await failed).toMatchObject(engineFailed)
   await closed
   await expectNothingLeft()
