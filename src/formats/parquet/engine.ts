@@ -26,7 +26,7 @@ export class Engine {
   #waiting: { resolve(answer: EngineAnswer): void; reject(error: Error): void } | undefined
   #idleTimer: NodeJS.Timeout | undefined
   #ended: Error | undefined
-  #isReused = false
+  #wasIdle = false
   #isKilled = false
 
   private constructor() {
@@ -67,9 +67,9 @@ export class Engine {
     const request = { kind: 'open', source, target } as const
     const answer = await this.#ask(request).catch(error => {
       // While it was idle it may have ended, and nobody was told yet: nothing of this job was begun.
-      if (!this.#isReused || this.#isKilled || error !== this.#ended) throw error
+      if (!this.#wasIdle || this.#isKilled || error !== this.#ended) throw error
       this.#ended = undefined
-      this.#isReused = false
+      this.#wasIdle = false
       this.#child = this.#start()
       return this.#ask(request)
     })
@@ -100,12 +100,12 @@ export class Engine {
       return this.kill()
     }
     if (idle !== undefined) return this.kill()
-    this.#isReused = true
     this.#rest()
   }
 
   #rest(): void {
     idle = this
+    this.#wasIdle = true
     this.#child.unref()
     this.#child.channel?.unref()
     this.#idleTimer = setTimeout(() => this.kill(), IDLE_MS).unref()
