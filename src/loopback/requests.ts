@@ -121,7 +121,7 @@ export class Requests {
       case 'rows':
         if (!this.#hasOpened) throw new ProtocolError('azure_storage: rows without an upload')
         if (message.isLast) await this.#commit(message.upload, message.rows)
-        else await this.#uploadOf(message.upload).write(message.rows)
+        else await this.#uploadOf(message.upload).take(message.rows)
         yield rowDescription(['open'])
         yield await this.#rows([[String(this.#uploads.size)]])
         break

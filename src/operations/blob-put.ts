@@ -17,6 +17,8 @@ import type { RowsOfBlob } from './rows-of-blob.ts'
 const MEBIBYTE = 1024 * 1024
 /** In Parquet's nested columns each byte is looked at. */
 const PIECE_BYTES = MEBIBYTE / 4
+/** As the transition functions send them where no row is large; a long one has a lease of memory as long as it is answered. */
+const SHORT_BYTES = 64 * 1024
 /** The backend is making rows, or the storage is slow; but the statement may also have failed, and that is worth a look. */
 const QUIET_MS = 1000
 
@@ -47,6 +49,9 @@ export class BlobRowsUpload {
   readonly #conversion: Conversion | undefined
   readonly #conversions: Conversions
   #begun = false
+  #isOver = false
+  /** The message before. */
+  #taken: Promise<void> = Promise.resolve()
   /** Encoded elsewhere. */
   #largeRows = 0
   #lastActive = Date.now()
@@ -113,7 +118,17 @@ export class BlobRowsUpload {
     return Date.now() - this.#lastActive > QUIET_MS
   }
 
-  async write(rows: Buffer): Promise<void> {
+  /**
+   * Takes a message of rows. A short one is written while the backend makes the next: what goes wrong with it is told then.
+   */
+  async take(rows: Buffer): Promise<void> {
+    await this.#taken
+    this.#taken = nextTurn().then(() => (this.#isOver ? undefined : this.#write(rows)))
+    this.#taken.catch(() => {}) // nobody may ask any more
+    if (rows.length > SHORT_BYTES) await this.#taken
+  }
+
+  async #write(rows: Buffer): Promise<void> {
     await this.#active(async () => {
       if (!this.#begun) await this.#put(this.#encoder.begin())
       this.#begun = true
@@ -124,7 +139,8 @@ export class BlobRowsUpload {
 
   async commit(rows: Buffer): Promise<void> {
     try {
-      await this.write(rows)
+      await this.#taken
+      await this.#write(rows)
       await this.#active(async () => {
         await this.#put(this.#encoder.end())
         this.#transfer.committing()
@@ -138,6 +154,7 @@ export class BlobRowsUpload {
 
   /** Ends it where it is; nothing happens to the blob. */
   abort(reason?: PgError): void {
+    this.#isOver = true
     this.#transfer.failed(whyEnded(this.#call) ?? reason)
     this.#writer.abort()
     this.#call.end()

@@ -53,8 +53,8 @@ const rows = (text: string) => Buffer.from(text)
 
 test('blocks of rows become a blob when it is committed, not before', async () => {
   const { upload, calls, put } = await open({}, { options: { header: true } })
-  await upload.write(rows('(1,x)'))
-  await upload.write(rows('(2,)'))
+  await upload.take(rows('(1,x)'))
+  await upload.take(rows('(2,)'))
   expect([put, calls.has(7)]).toEqual([[], true])
   await upload.commit(rows('(3,y)'))
   expect([put, calls.has(7)]).toEqual([['a,b\n1,x\n2,\n3,y\n'], false])
@@ -77,7 +77,7 @@ test('it takes rows no faster than the storage does', async () => {
   const taken: (() => void)[] = []
   const { upload, put } = await open({ stageBlock: () => new Promise<void>(resolve => taken.push(resolve)) })
   let isWritten = false
-  const writing = upload.write(rows(`(1,${'x'.repeat(8 * MEBIBYTE)})`)).then(() => {
+  const writing = upload.take(rows(`(1,${'x'.repeat(8 * MEBIBYTE)})`)).then(() => {
     isWritten = true
   })
   while (taken.length < 2) await new Promise(setImmediate)
@@ -94,14 +94,14 @@ test('it takes rows no faster than the storage does', async () => {
 
 test('where the storage fails so does the statement, and its call is over', async () => {
   const { upload, calls, put } = await open({ putBlob: () => Promise.reject(broken) })
-  await upload.write(rows('(1,x)'))
+  await upload.take(rows('(1,x)'))
   await expect(upload.commit(rows(''))).rejects.toBe(broken)
   expect([put, calls.has(7)]).toEqual([[], false])
 })
 
 test('it ends with the reason that its statement ends for, and leaves nothing behind', async () => {
   const { upload, calls, put } = await open()
-  await upload.write(rows('(1,x)'))
+  await upload.take(rows('(1,x)'))
   calls.cancel(7)
   await expect(upload.commit(rows('(2,y)'))).rejects.toMatchObject({ code: '57014' })
   expect([put, calls.has(7)]).toEqual([[], false])
@@ -109,7 +109,7 @@ test('it ends with the reason that its statement ends for, and leaves nothing be
 
 test('it ends with its connection, and leaves nothing behind', async () => {
   const { upload, closed, put } = await open()
-  await upload.write(rows('(1,x)'))
+  await upload.take(rows('(1,x)'))
   closed.abort()
   await expect(upload.commit(rows(''))).rejects.toThrow()
   expect(put).toEqual([])
@@ -117,7 +117,7 @@ test('it ends with its connection, and leaves nothing behind', async () => {
 
 test('aborted, it leaves nothing behind', async () => {
   const { upload, calls, put } = await open()
-  await upload.write(rows('(1,x)'))
+  await upload.take(rows('(1,x)'))
   upload.abort()
   expect([put, calls.has(7)]).toEqual([[], false])
 })
@@ -128,7 +128,7 @@ const large = (bytes: number): Buffer => rows(`("${'x'.repeat(bytes)}",b)`)
 test('the event loop itself encodes only what is small', async () => {
   const encode = vi.spyOn(RecordEncoder.prototype, 'encode')
   const { upload, put } = await open()
-  for (const bytes of [10, LARGE_ROWS_BYTES - 10, LARGE_ROWS_BYTES, 8 * MEBIBYTE]) await upload.write(large(bytes))
+  for (const bytes of [10, LARGE_ROWS_BYTES - 10, LARGE_ROWS_BYTES, 8 * MEBIBYTE]) await upload.take(large(bytes))
   await upload.commit(Buffer.from('(1,2)'))
   expect(encode.mock.calls.map(([rows]) => rows.length)).toEqual([16, LARGE_ROWS_BYTES - 4, 5])
   expect(put.map(blob => blob.length)).toEqual([
@@ -146,7 +146,7 @@ test('other turns come between the pieces of large rows', async () => {
     if (!isWritten) setImmediate(turn)
   }
   setImmediate(turn)
-  await upload.write(large(4 * MEBIBYTE))
+  await upload.take(large(4 * MEBIBYTE))
   isWritten = true
   expect(turns).toBeGreaterThanOrEqual(15)
   upload.abort()
