@@ -42,6 +42,9 @@ const CATALOGUE = /^"?(pg_available_extensions|pg_available_extension_versions|p
 /** Whether a word may be the name of a system view that lists extensions or settings. */
 export const namesCatalogue = ({ text }: Token): boolean => CATALOGUE.test(text)
 
+/** Whether a word may be the name of the function. */
+export const namesBlobGet = ({ text }: Token): boolean => text === '"blob_get"' || text.toLowerCase() === 'blob_get'
+
 /** What the meaning of a query text's bytes hangs on. */
 export interface TextSettings {
   readonly encoding: string
@@ -151,6 +154,7 @@ function isBodyEnd(words: readonly Token[], index: number): boolean {
 function mayMatter(statement: readonly Token[]): boolean {
   const [first, second] = statement.slice(0, 2).map(({ text }) => text.toLowerCase())
   if (first === 'copy' || first === 'create' || first === 'do' || second === 'extension') return true
+  if (first === 'insert' && statement.some(namesBlobGet)) return true
   if (first === 'set' || first === 'reset' || first === 'alter') return statement.some(namesSetting)
   return statement.some(token => namesAccountAdd(token) || namesCatalogue(token) || namesSetting(token))
 }

@@ -11,14 +11,18 @@ import type { Services } from '../services.ts'
 import type { BorrowedBackend } from '../session/borrowed-backend.ts'
 import type { Interceptor } from '../session/client-stream.ts'
 import type { Session } from '../session/session.ts'
+import type { BlobInsert } from '../sql/blob-insert.ts'
 import type { Statement } from '../sql/classify.ts'
-import type { Rewrite } from '../sql/rewrite.ts'
+import { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { type AcquireOptions, acquireResources, type CommitLocks } from './acquire-resources.ts'
+import type { BoundInsert } from './ask-plan.ts'
 import { columnsReaderFor } from './columns-reader.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
 import { beginCopy } from './copy-transfer.ts'
 import { mapErrorPosition, withMappedPosition } from './error-position.ts'
+import { insertFromBlob } from './insert-from-blob.ts'
+import { KeptBinds } from './kept-binds.ts'
 import { Answered } from './look-up.ts'
 import { passParsed } from './pass-parsed.ts'
 import { prepare } from './prepare.ts'
@@ -63,6 +67,7 @@ export class StatementInterceptor implements Interceptor {
   readonly #services: Services
   readonly #login: Login
   readonly #prepared: PreparedStatements
+  readonly #binds = new KeptBinds()
   readonly #needs: Pick<AcquireOptions, 'seal' | 'copyPart' | 'readColumns'>
 
   constructor(session: InterceptedSession, services: Services, login: Login) {
@@ -114,13 +119,21 @@ export class StatementInterceptor implements Interceptor {
         const prepared = this.#prepared.ofName(cstring(body, portal.length + 1))
         if (prepared && !this.#prepared.hasRoomForPortal(portal)) return () => this.#refusePortal(frame)
         this.#prepared.bind(portal, prepared)
+        if (prepared?.step.kind === 'insert') this.#binds.keep(portal, frame.bytes)
         if (prepared === undefined || prepared.secrets.length === 0) return undefined
         const sealed = () => sealParameters(frame, prepared.secrets, this.#encoding, this.#needs.seal)
         return async () => this.#session.forward(sealed())
       }
       case FRONTEND.execute: {
         this.#forgetPortals()
-        const prepared = this.#prepared.ofPortal(cstring(body, 0))
+        const portal = cstring(body, 0)
+        const prepared = this.#prepared.ofPortal(portal)
+        if (prepared?.step.kind === 'insert') {
+          const { insert, types } = prepared.step
+          this.#prepared.forgetPortal(portal)
+          const bind = this.#binds.take(portal)
+          return bind && (() => this.#insert(frame, insert, { portal, bind, types }))
+        }
         return prepared && prepared.step.kind !== 'pass' ? () => this.#execute(frame, prepared) : undefined
       }
       case FRONTEND.close: {
@@ -145,6 +158,7 @@ export class StatementInterceptor implements Interceptor {
       session.forward(statements ? query(conceal(text, statements, this.#needs.seal).text) : frame.bytes)
       return
     }
+    if (statements[0]?.kind === 'insert') return await this.#insert(frame, statements[0].insert, undefined)
     await this.#withBackend('Query', statements.map(kindOf), async (backend, owner) => {
       const { inPipeline } = session.pending
       const options = { ...this.#needs, inPipeline, takeLocks: true }
@@ -173,7 +187,8 @@ export class StatementInterceptor implements Interceptor {
       // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
       const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
       session.pending.sent(FRONTEND.parse)
-      const options = { ...this.#needs, name, kept: this.#prepared, inPipeline }
+      const parameterTypes = frameBody(frame).subarray(name.length + text.length + 2)
+      const options = { ...this.#needs, name, kept: this.#prepared, inPipeline, parameterTypes }
       const prepared = statements && (await prepare(backend, text, statements, owner, options))
       backend.send(prepared ? withText(prepared.text) : frame.bytes)
       backend.send(serialize.flush())
@@ -226,6 +241,30 @@ export class StatementInterceptor implements Interceptor {
       const replies = 1 + REPLIES_OF_PRIVATE_STATEMENT * (before.length + after.length)
       await runScript(backend, steps, this.#context(rewrite, '', locks, replies))
     })
+  }
+
+  /** `bound`: in the extended protocol. */
+  async #insert(frame: Frame, insert: BlobInsert, bound: BoundInsert | undefined): Promise<void> {
+    const session = this.#session
+    const { pending, parameters } = session
+    const isQuiet = await session.quiet()
+    const isFresh = bound ? pending.pipelineIsFresh : !pending.inPipeline
+    const isInBlock = pending.status === STATUS.inTransaction
+    let isDone = false
+    if (isQuiet && pending.status !== STATUS.failed && (isInBlock || isFresh)) {
+      let isCancelled = false
+      session.onCancel(() => {
+        isCancelled = true
+      })
+      const settings = { clientEncoding: this.#encoding, serverEncoding: parameters.get('server_encoding') ?? '' }
+      const context = (replies: number | undefined) => this.#context(new Rewrite(''), '', new Map(), replies)
+      await this.#withBackend(bound ? 'Execute' : 'Query', ['insert'], async backend => {
+        const request = { insert, isInBlock, settings, bound, context, wasCancelled: () => isCancelled }
+        isDone = await insertFromBlob(backend, request)
+      })
+      session.log.debug({ isDone }, 'INSERT as COPY')
+    }
+    if (!isDone) session.forward(frame.bytes)
   }
 
   /** The backend is ours alone while `work` runs; what that acquires is released at its end. */

@@ -4,6 +4,7 @@ import { resolveFormat } from '../formats/format.ts'
 import type { CopyPart } from '../operations/server-copy-part.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { rewriteSecrets } from '../sql/account-secrets.ts'
+import type { BlobInsert } from '../sql/blob-insert.ts'
 import type { Statement } from '../sql/classify.ts'
 import { type CopyStatement, rewriteCopy, type SelectedRows } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
@@ -23,6 +24,8 @@ export type Step =
   | { readonly kind: 'copy-in-server'; readonly copy: CopyStatement; readonly rejectedMark: string }
   /** Ours: waits until the blob is committed. */
   | { readonly kind: 'await-commit' }
+  /** The client's own, which may run as COPY; with the end of its Parse message, the types of its parameters. */
+  | { readonly kind: 'insert'; readonly insert: BlobInsert; readonly types: Buffer }
   /** The client's own; but one may not, and is told so in Azure's words. */
   | { readonly kind: 'drop-extension' }
   /** Does the client's work under another name: only its command tag changes. */
@@ -79,6 +82,9 @@ export function writeScript(text: string, statements: readonly Statement[], reso
       const { rewrite: changed, step } = change(statement, text, resources)
       rewrite.append(changed)
       steps.push(step)
+    } else if (statement.kind === 'insert') {
+      rewrite.keep(statement.start, statement.end)
+      steps.push(PASS)
     } else if (statement.kind === 'pass') {
       rewrite.keep(statement.start, statement.end)
       for (let i = 0; i < statement.count; i++) steps.push(PASS)
@@ -95,7 +101,7 @@ export function writeScript(text: string, statements: readonly Statement[], reso
 /** The text of a Parse message, which holds one statement. */
 export function writePrepared(
   text: string,
-  statement: Exclude<Statement, { kind: 'pass' }>,
+  statement: Exclude<Statement, { kind: 'pass' | 'insert' }>,
   resources: Resources,
 ): Script {
   const rewrite = new Rewrite(text).keep(0, statement.start)
@@ -233,7 +239,7 @@ function change(statement: Changed, text: string, { seal }: Resources): { rewrit
 }
 
 function writeStatement(
-  statement: Exclude<Statement, Changed | { kind: 'pass' | 'copy' }>,
+  statement: Exclude<Statement, Changed | { kind: 'pass' | 'insert' | 'copy' }>,
   { installer, seal }: Resources,
 ): { text: string; step: Step } {
   switch (statement.kind) {

@@ -15,6 +15,7 @@ import type { ScriptRun, StepHandler } from './script-run.ts'
 export function handleStep(step: Step, run: ScriptRun): StepHandler {
   switch (step.kind) {
     case 'pass':
+    case 'insert':
       return pass(run.wire)
     case 'open':
       return openCopy(step, run)

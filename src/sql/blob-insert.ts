@@ -1,0 +1,131 @@
+import type { RangeVar } from 'libpg-query'
+import { relationName } from './copy-statement.ts'
+import { isAscii } from './encoding.ts'
+import { type FuncCall, type Node, readCall } from './expressions.ts'
+import { isUnsafeEncoding, type RawStatement, type SqlSettings } from './query-text.ts'
+
+/** `INSERT INTO t [(…)] SELECT … FROM azure_storage.blob_get(…) [AS r (…)]` that may run as COPY, as plain data. */
+export interface BlobInsert {
+  /** The table, quoted: what to_regclass() takes. */
+  readonly relation: string
+  /** The column list, without quotes; none: it has none. */
+  readonly columns: readonly string[]
+  /** Names of the columns that are selected; undefined: all. */
+  readonly selected: readonly string[] | undefined
+  /** The arguments of the call, as written. */
+  readonly args: string
+  /** The call and what follows it. */
+  readonly rows: string
+}
+
+const SCHEMA = 'azure_storage'
+const OPTIONS: ReadonlySet<string> = new Set([
+  'options_csv_get',
+  'options_copy',
+  'options_tsv',
+  'options_binary',
+  'options_parquet',
+])
+
+/**
+ * The statement, if nothing is in it but what is known here: any other part of PostgreSQL's tree, and it is none. All
+ * that catalogues have to do with it, the server tells later.
+ */
+export function readBlobInsert(raw: RawStatement, text: string, { encoding }: SqlSettings): BlobInsert | undefined {
+  const insert = partOf(raw.node, 'InsertStmt', ['relation', 'cols', 'selectStmt', 'override'])
+  if (insert === undefined || insert.override !== 'OVERRIDING_NOT_SET' || isUnsafeEncoding(encoding)) return undefined
+  const relation = insert.relation as Node & RangeVar
+  if (!hasOnly(relation, ['schemaname', 'relname', 'inh', 'relpersistence', 'location'])) return undefined
+  const select = readSelect(insert.selectStmt as Node)
+  const columns = namesOf((insert.cols ?? []) as readonly Node[], readTarget)
+  const call = select && readArguments(select.call, raw, text)
+  const name = relationName(relation)
+  if (select === undefined || call === undefined || columns === undefined || !isAscii(name)) return undefined
+  return { relation: name, columns, selected: select.selected, ...call }
+}
+
+/** The one part of a node, with no other parts than those. */
+function partOf(node: Node | undefined, kind: string, parts: readonly string[]): Node | undefined {
+  const part = node?.[kind] as Node | undefined
+  return part !== undefined && hasOnly(part, parts) ? part : undefined
+}
+
+const hasOnly = (part: Node, keys: readonly string[]): boolean => Object.keys(part).every(key => keys.includes(key))
+
+function readSelect(node: Node): { call: Node; selected: readonly string[] | undefined } | undefined {
+  const select = partOf(node, 'SelectStmt', ['targetList', 'fromClause', 'limitOption', 'op'])
+  if (select === undefined || select.op !== 'SETOP_NONE' || select.limitOption !== 'LIMIT_OPTION_DEFAULT')
+    return undefined
+  const from = select.fromClause as readonly Node[] | undefined
+  const range = from?.length === 1 ? partOf(from[0], 'RangeFunction', ['functions', 'alias', 'coldeflist']) : undefined
+  const functions = range?.functions as readonly { List?: { items?: readonly Node[] } }[] | undefined
+  const call = partOf(functions?.[0]?.List?.items?.[0], 'FuncCall', ['funcname', 'args', 'funcformat', 'location'])
+  if (range === undefined || call === undefined || functions?.length !== 1) return undefined
+  const { schema, name } = readCall(call as unknown as FuncCall)
+  if (schema !== SCHEMA || name !== 'blob_get') return undefined
+  const { aliasname = 'blob_get' } = (range.alias ?? {}) as { aliasname?: string }
+  const targets = (select.targetList ?? []) as readonly Node[]
+  if (targets.length === 1 && isStar(targets[0] as Node, aliasname)) return { call, selected: undefined }
+  const selected = namesOf(targets, target => readColumn(target, aliasname))
+  return selected === undefined || selected.length === 0 ? undefined : { call, selected }
+}
+
+/** Names that are told apart, and written alike in every encoding; undefined where one is not. */
+function namesOf(nodes: readonly Node[], read: (node: Node) => string | undefined): readonly string[] | undefined {
+  const names = nodes.map(read)
+  const areNames = names.every(name => name !== undefined && isAscii(name))
+  return areNames && new Set(names).size === names.length ? (names as string[]) : undefined
+}
+
+const readTarget = (node: Node): string | undefined =>
+  partOf(node, 'ResTarget', ['name', 'location'])?.name as string | undefined
+
+function fieldsOf(target: Node): readonly Node[] {
+  const value = partOf(target, 'ResTarget', ['name', 'val', 'location'])?.val as Node | undefined
+  return (partOf(value, 'ColumnRef', ['fields', 'location'])?.fields ?? []) as readonly Node[]
+}
+
+const identifier = (node: Node | undefined): string | undefined => (node?.String as { sval?: string } | undefined)?.sval
+
+/** Without what may stand before it: the name of what it is a column of. */
+function unqualified(fields: readonly Node[], alias: string): Node | undefined {
+  if (fields.length === 1) return fields[0]
+  return fields.length === 2 && identifier(fields[0]) === alias ? fields[1] : undefined
+}
+
+const isStar = (target: Node, alias: string): boolean => 'A_Star' in (unqualified(fieldsOf(target), alias) ?? {})
+
+const readColumn = (target: Node, alias: string): string | undefined => identifier(unqualified(fieldsOf(target), alias))
+
+function readArguments(call: Node, raw: RawStatement, text: string): Pick<BlobInsert, 'args' | 'rows'> | undefined {
+  const args = (call.args ?? []) as readonly Node[]
+  if (!args.every(isConstant)) return undefined
+  const { tokens } = raw
+  const start = raw.offsetOf(call.location as number)
+  const first = tokens.findIndex(token => token.start === start)
+  const open = tokens[first + 3]
+  if (first < 0 || open?.text !== '(') return undefined
+  let depth = 0
+  for (const token of tokens.slice(first + 3)) {
+    if (token.text === '(') depth++
+    else if (token.text === ')' && --depth === 0) {
+      return { args: text.slice(open.end, token.start), rows: text.slice(start, raw.end) }
+    }
+  }
+  return undefined
+}
+
+/** What may be computed once more than it stands there: constants, parameters, and options of them. */
+function isConstant(node: Node): boolean {
+  if ('A_Const' in node || 'ParamRef' in node) return true
+  const named = partOf(node, 'NamedArgExpr', ['arg', 'name', 'argnumber', 'location'])
+  if (named) return isConstant(named.arg as Node)
+  const cast = partOf(node, 'TypeCast', ['arg', 'typeName', 'location'])
+  if (cast) return isConstant(cast.arg as Node)
+  if ('A_ArrayExpr' in node)
+    return (((node.A_ArrayExpr as Node).elements as readonly Node[] | undefined) ?? []).every(isConstant)
+  const call = partOf(node, 'FuncCall', ['funcname', 'args', 'funcformat', 'location'])
+  if (call === undefined) return false
+  const { schema, name, args } = readCall(call as unknown as FuncCall)
+  return schema === SCHEMA && OPTIONS.has(name) && args.every(isConstant)
+}

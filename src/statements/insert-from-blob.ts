@@ -1,0 +1,207 @@
+import { serialize } from 'pg-protocol'
+import { BACKEND, FRONTEND } from '../protocol/codes.ts'
+import { cstring } from '../protocol/cstring.ts'
+import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
+import {
+  commandComplete,
+  type ErrorFields,
+  errorFields,
+  errorResponse,
+  parse,
+  query,
+  readErrorFields,
+} from '../protocol/messages.ts'
+import { queryCanceled } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
+import type { BorrowedBackend } from '../session/borrowed-backend.ts'
+import type { BlobInsert } from '../sql/blob-insert.ts'
+import type { CopyStatement } from '../sql/copy-statement.ts'
+import { type BoundInsert, planMessages, readPlan } from './ask-plan.ts'
+import { UNREADABLE } from './conceal.ts'
+import { endsSession, exchange, exchangeInPipeline } from './exchange.ts'
+import type { InsertPlan, PlanSettings } from './insert-plan.ts'
+import { PRIVATE_NAME, privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
+import { runScript } from './run-script.ts'
+import { newChallenge } from './script.ts'
+import type { ScriptContext } from './script-run.ts'
+
+export interface InsertRequest {
+  readonly insert: BlobInsert
+  /** The client has begun a transaction. */
+  readonly isInBlock: boolean
+  readonly settings: PlanSettings
+  /** In the extended protocol. */
+  readonly bound: BoundInsert | undefined
+  readonly context: (replies: number | undefined) => ScriptContext
+  readonly wasCancelled: () => boolean
+}
+
+const SAVEPOINT = privateStatement(`SAVEPOINT ${PRIVATE_NAME}`)
+const RELEASE = privateStatement(`RELEASE SAVEPOINT ${PRIVATE_NAME}`)
+const ROLLBACK = privateStatement(`ROLLBACK TO SAVEPOINT ${PRIVATE_NAME}`)
+const CLOSE_STATEMENT = serialize.close({ type: 'S', name: PRIVATE_NAME })
+const CLOSE_PORTAL = serialize.close({ type: 'P', name: PRIVATE_NAME })
+
+/**
+ * An INSERT … SELECT from blob_get() as a COPY, where the server says that the rows are the same. Whatever fails there is
+ * undone, and the INSERT runs after all: what the client is told of a failure is the INSERT's own. Returns whether the
+ * client has its answer; otherwise the session is as it was, and the client's message is to be sent.
+ */
+export async function insertFromBlob(backend: BorrowedBackend, request: InsertRequest): Promise<boolean> {
+  const { insert, isInBlock, bound, settings } = request
+  const asked = await exchange(backend, [...(isInBlock ? [SAVEPOINT] : []), ...planMessages(insert, bound)])
+  if (asked.error && isMeant(asked.error, request)) {
+    if (bound) await exchangeInPipeline(backend, [parse(Buffer.from(PRIVATE_NAME), UNREADABLE, Buffer.alloc(2))], 1)
+    answer(backend, request, [asked.error], asked.ready)
+    return true
+  }
+  const plan = asked.error ? undefined : readPlan(insert, asked, settings)
+  const tried = plan && (await tryCopy(backend, request, plan))
+  if (tried === undefined || (tried.error && !isMeant(tried.error, request))) {
+    await undo(backend, request)
+    return false
+  }
+  answer(backend, request, tried.error ? [tried.error] : tried.replies, tried.ready)
+  return true
+}
+
+interface Tried {
+  readonly error: Frame | undefined
+  readonly replies: readonly Frame[]
+  /** Of a simple query. */
+  readonly ready: Frame | undefined
+}
+
+async function tryCopy(
+  backend: BorrowedBackend,
+  { isInBlock, bound, context }: InsertRequest,
+  plan: InsertPlan,
+): Promise<Tried> {
+  const challenge = newChallenge()
+  const copy = copyOf(plan)
+  const held = new HeldReplies()
+  const open = plan.open(challenge)
+  const release = isInBlock ? `; RELEASE SAVEPOINT ${PRIVATE_NAME}` : ''
+  backend.send(
+    bound
+      ? Buffer.concat([run(open), CLOSE_PORTAL, CLOSE_STATEMENT, run(plan.copy), FLUSH])
+      : query(`${open}; ${plan.copy}${release}`),
+  )
+  backend.setReplySink(frame => held.take(frame))
+  try {
+    const steps = [{ kind: 'open', copy, challenge } as const, { kind: 'copy-from', copy } as const]
+    await runScript(backend, steps, context(bound && REPLIES_OF_PRIVATE_STATEMENT + REPLIES_OF_RUN))
+  } finally {
+    backend.setReplySink(undefined)
+  }
+  const { error, replies, ready } = held
+  if (error !== undefined || bound === undefined) return { error, replies, ready }
+  // The client's portal counts as run.
+  const closes = [CLOSE_PORTAL, CLOSE_STATEMENT, serialize.close({ type: 'P', name: bound.portal })]
+  const behind = isInBlock ? [...closes, RELEASE] : closes
+  const replyCount = closes.length + (isInBlock ? REPLIES_OF_PRIVATE_STATEMENT : 0)
+  return { error: await exchangeInPipeline(backend, behind, replyCount), replies, ready }
+}
+
+const FLUSH = serialize.flush()
+
+/** As privateStatement(), in the client's encoding, and without what a backend in a COPY does not take. */
+const run = (text: string): Buffer =>
+  Buffer.concat([
+    CLOSE_STATEMENT,
+    parse(Buffer.from(PRIVATE_NAME), text, Buffer.alloc(2)),
+    serialize.bind({ portal: PRIVATE_NAME, statement: PRIVATE_NAME }),
+    serialize.execute({ portal: PRIVATE_NAME }),
+  ])
+const REPLIES_OF_RUN = 4
+
+/** What the client gets when all is through. */
+class HeldReplies {
+  error: Frame | undefined
+  replies: Frame[] = []
+  ready: Frame | undefined
+
+  /** Whether it is held. */
+  take(frame: Frame): boolean {
+    switch (frame.code) {
+      case BACKEND.errorResponse:
+        if (endsSession(frame)) return false
+        this.error ??= frame
+        return true
+      case BACKEND.commandComplete: {
+        // Behind it comes that of a RELEASE.
+        const [verb, rows] = cstring(frameBody(frame), 0).split(' ')
+        if (verb === 'COPY') this.replies.push({ code: frame.code, bytes: commandComplete(`INSERT 0 ${rows}`) })
+        return true
+      }
+      case BACKEND.noticeResponse:
+        if (this.replies.length < MAX_NOTICES) this.replies.push({ code: frame.code, bytes: withoutContext(frame) })
+        return true
+      case BACKEND.readyForQuery:
+        this.ready = frame
+        return true
+      default:
+        return false
+    }
+  }
+}
+
+const MAX_NOTICES = 1000
+
+const copyOf = ({ account, container, path, coder }: InsertPlan): CopyStatement => ({
+  direction: 'from',
+  function: 'blob_get',
+  url: { account, container, path, redacted: '' },
+  format: { format: coder.format, compression: coder.compression },
+  relation: undefined,
+  query: undefined,
+  extra: undefined,
+  extraOptions: {},
+  failure: undefined,
+  files: undefined,
+  columns: [],
+  rejected: undefined,
+  original: '',
+  options: [],
+  given: [],
+  condition: undefined,
+  places: { start: 0, relation: 0, columns: undefined, keyword: NOWHERE, file: NOWHERE, where: undefined, end: 0 },
+})
+const NOWHERE = { start: 0, end: 0 }
+
+/** That of COPY, which says nothing to who has sent an INSERT. */
+function withoutContext(frame: Frame): Buffer {
+  const fields = readErrorFields(frameBody(frame))
+  fields.delete('W')
+  return errorResponse(fields, frame.code)
+}
+
+/** Somebody wants the statement to end. */
+const isMeant = (error: Frame, { wasCancelled }: InsertRequest): boolean => isCancelled(error) || wasCancelled()
+
+const isCancelled = (error: Frame): boolean => {
+  const fields: ErrorFields = readErrorFields(frameBody(error))
+  return fields.get('C')?.toString() === SQLSTATE.queryCanceled
+}
+
+function answer(
+  backend: BorrowedBackend,
+  { bound }: InsertRequest,
+  replies: readonly Frame[],
+  ready: Frame | undefined,
+): void {
+  backend.pending.sent(bound ? FRONTEND.execute : FRONTEND.query)
+  for (const frame of replies) {
+    if (frame.code !== BACKEND.errorResponse) backend.reply(frame)
+    else if (isCancelled(frame)) backend.reply({ code: frame.code, bytes: withoutContext(frame) })
+    else backend.reply({ code: frame.code, bytes: errorResponse(errorFields(queryCanceled('user request'))) })
+  }
+  if (!bound && ready) backend.reply(ready)
+}
+
+/** The session is as it was, and the client's portal there. */
+async function undo(backend: BorrowedBackend, { isInBlock, bound }: InsertRequest): Promise<void> {
+  if (bound) await exchange(backend, []) // behind an error, nothing is read before
+  if (isInBlock) await exchange(backend, [ROLLBACK, RELEASE])
+  else if (bound) await exchangeInPipeline(backend, [bound.bind], 1)
+}
