@@ -71,7 +71,9 @@ $function$;
 
 -- The table of an INSERT, as far as COPY does the same to it: NULL where there is more to say of it. In hexadecimal of
 -- UTF-8, for the client's encoding need not have all characters of its names.
--- `listed`: COPY takes a value for the column as INSERT does.
+--   listed   COPY takes a value for the column as INSERT does
+--   omitted  it makes up the same where there is none, and nothing is left of that where it fails: what a sequence has
+--            given shows in the error of the INSERT that runs then
 CREATE OR REPLACE FUNCTION azure_storage_private.insert_target(relation regclass) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
@@ -87,13 +89,14 @@ BEGIN
     RETURN NULL;
   END IF;
   SELECT jsonb_agg(jsonb_build_object('name', attname, 'oid', atttypid::bigint, 'typmod', atttypmod,
-      'listed', is_plain AND attidentity <> 'a') ORDER BY attnum)
+      'listed', is_plain AND attidentity <> 'a' AND attgenerated = '',
+      'omitted', attidentity = '' AND coalesce(pg_get_expr(d.adbin, d.adrelid) !~ '(next|set)val', true)) ORDER BY attnum)
   INTO columns
-  FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = atttypid LEFT JOIN pg_type AS e ON e.oid = t.typelem,
+  FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = atttypid LEFT JOIN pg_type AS e ON e.oid = t.typelem
+    LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum,
     LATERAL (SELECT t.typtype IN ('b', 'e') AND coalesce(e.typtype IN ('b', 'e'), true)
       OR t.typtype IN ('r', 'm') AND t.oid < 16384 AS is_plain) AS p
-  WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped
-  HAVING bool_and(attgenerated = '');
+  WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped;
   RETURN encode(convert_to(jsonb_build_object('relation', relation::text, 'columns', columns)::text, 'UTF8'), 'hex');
 END
 $function$;

@@ -35,7 +35,7 @@ export interface PlanSettings {
 /** As azure_storage_private.insert_target() tells it. */
 interface Target {
   readonly relation: string
-  readonly columns: readonly (DescribedColumn & { readonly listed: boolean })[]
+  readonly columns: readonly (DescribedColumn & { readonly listed: boolean; readonly omitted: boolean })[]
 }
 
 /** As azure_storage_private.insert_plan() tells them. */
@@ -74,6 +74,7 @@ export function planInsert(
   const isSame =
     columns.length === described.length &&
     selectsAll(insert, described) &&
+    target.columns.every(column => column.omitted || columns.includes(column)) &&
     columns.every(({ oid, typmod, listed }, i) => {
       const [from, base] = [given.columns[i], described[i]]
       return listed && from?.oid === oid && base?.oid === oid && base.typmod === typmod
