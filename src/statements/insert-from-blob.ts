@@ -202,6 +202,6 @@ function answer(
 /** The session is as it was, and the client's portal there. */
 async function undo(backend: BorrowedBackend, { isInBlock, bound }: InsertRequest): Promise<void> {
   if (bound) await exchange(backend, []) // behind an error, nothing is read before
-  if (isInBlock) await exchange(backend, [ROLLBACK, RELEASE])
+  if (isInBlock) await exchange(backend, [CLOSE_PORTAL, ROLLBACK, RELEASE])
   else if (bound) await exchangeInPipeline(backend, [bound.bind], 1)
 }

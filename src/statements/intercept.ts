@@ -262,8 +262,8 @@ export class StatementInterceptor implements Interceptor {
         const request = { insert, isInBlock, settings, bound, context, wasCancelled: () => isCancelled }
         isDone = await insertFromBlob(backend, request)
       })
-      session.log.debug({ isDone }, 'INSERT as COPY')
     }
+    if (isQuiet) session.log.debug({ isDone }, 'INSERT as COPY')
     if (!isDone) session.forward(frame.bytes)
   }
 

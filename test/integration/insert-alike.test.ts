@@ -7,7 +7,7 @@ import { Random } from '../support/random.ts'
 import { recordedLog } from '../support/recorded-log.ts'
 import { servers } from '../support/servers.ts'
 
-const CASES = 50
+const CASES = 30
 
 describe.each(servers)('INSERT … SELECT from blob_get() as COPY, on PostgreSQL $version', server => {
   const log = recordedLog()
@@ -19,22 +19,24 @@ describe.each(servers)('INSERT … SELECT from blob_get() as COPY, on PostgreSQL
   })
   afterAll(() => stack.close())
 
-  const outcomeOf = async ({ setup, statement, inTransaction }: InsertCase, accelerate: 'on' | 'off') => {
+  const outcomeOf = async (one: InsertCase, accelerate: 'on' | 'off') => {
     const { client, container } = stack
-    await client.query(`SET client_min_messages = warning; ${setup}; RESET client_min_messages`)
+    const { isExtended, inTransaction, isPartitioned } = one
+    const args = [account.name, container.containerName]
+    await client.query(`SET client_min_messages = warning; ${one.setup}; RESET client_min_messages`)
     await client.query(`SET blobgres.accelerate = ${accelerate}; SELECT 1`)
     notices.length = 0
     log.take('')
     if (inTransaction) await client.query('BEGIN')
-    const text = statement(`'${account.name}', '${container.containerName}'`)
-    const told = await client.query(text).then(
+    const text = one.statement(isExtended ? '$1, $2' : `'${args.join("', '")}'`)
+    const told = await client.query(text, isExtended ? args : undefined).then(
       ({ command, rowCount }) => ({ command, rowCount }),
       error => ({ ...error, message: error.message }),
     )
     if (inTransaction) await client.query('COMMIT').catch(error => Object.assign(told, { commit: error.message }))
     const ran = log.take('INSERT as COPY').some(({ isDone }) => isDone === true)
     const failed = 'code' in told
-    const { rows } = await client.query('SELECT * FROM w.t')
+    const { rows } = await client.query(`SELECT * FROM w.t ${isPartitioned ? 'ORDER BY t' : ''}`)
     const sequences = failed ? [] : (await client.query('SELECT last_value FROM pg_sequences')).rows
     return { ran, failed, seen: { told, rows, sequences, notices: notices.map(({ message, where }) => ({ message, where })) } }
   }
@@ -53,6 +55,6 @@ describe.each(servers)('INSERT … SELECT from blob_get() as COPY, on PostgreSQL
       expect(accelerated.ran, text).toBe(one.isAlike && !general.failed)
       ran[general.failed ? 'failed' : one.isAlike ? 'alike' : 'other']++
     }
-    expect(Math.min(ran.alike, ran.failed, ran.other), JSON.stringify(ran)).toBeGreaterThan(5)
+    expect(Math.min(ran.alike, ran.failed, ran.other), JSON.stringify(ran)).toBeGreaterThan(3)
   })
 })

@@ -6,9 +6,12 @@ export interface InsertCase {
   /** Makes the schema w, and in it the table t. */
   readonly setup: string
   readonly blob: { readonly path: string; readonly contents: Buffer }
-  /** `args` are the account and the container. */
+  /** `args` are the account and the container; as parameters they go in the extended protocol. */
   readonly statement: (args: string) => string
+  readonly isExtended: boolean
   readonly inTransaction: boolean
+  /** Whether rows come back in an order that hangs on more than the INSERT. */
+  readonly isPartitioned: boolean
   /** Whether it may run as COPY, if nothing in it fails. */
   readonly isAlike: boolean
 }
@@ -111,7 +114,9 @@ export function insertCase(random: Random): InsertCase {
     blob: file,
     statement: args =>
       `INSERT INTO w.t${list} SELECT ${isReversed ? reversed : selected} FROM azure_storage.blob_get(${args}, '${file.path}'${file.options}) AS r (${result.join(', ')}) ${clause}`,
+    isExtended: random.chance(0.4),
     inTransaction: random.chance(0.3),
+    isPartitioned: partitioned,
     isAlike: isFilledAlike && isMindedAlike && oddColumn < 0 && clause === '' && !isReversed,
   }
 }
