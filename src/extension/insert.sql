@@ -107,16 +107,12 @@ CREATE OR REPLACE FUNCTION azure_storage_private.insert_plan(relation regclass, 
 RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  functions CONSTANT regprocedure[] := ARRAY['azure_storage.blob_get(text,text,text,text,text,jsonb)',
-    'azure_storage.blob_get(text,text,text,anyelement,text,text,jsonb)'];
   parquet CONSTANT boolean := azure_storage_private.is_parquet(arguments ->> 'path', arguments ->> 'decoder');
 BEGIN
   IF NOT azure_storage_private.accelerates()
     -- A pattern, where extras are on; and what blob_get itself has to say of a missing argument.
     OR (arguments ->> 'path' !~ '[*?[]') IS NOT TRUE
-    -- Nobody's function of the same name, and it may be called.
-    OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = 'azure_storage'::regnamespace AND proname = 'blob_get'
-      AND (oid <> ALL (functions) OR NOT has_function_privilege(oid, 'EXECUTE'))) THEN
+    OR NOT azure_storage_private.are_own_functions('{azure_storage.blob_get}', '{}') THEN
     RETURN NULL;
   END IF;
   IF parquet THEN

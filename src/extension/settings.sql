@@ -20,12 +20,6 @@ EXCEPTION WHEN invalid_text_representation THEN
 END
 $function$;
 
--- Whether statements with functions may run as COPY. Like any that has no meaning, another value changes nothing.
-CREATE OR REPLACE FUNCTION azure_storage_private.accelerates() RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
-  SELECT lower(coalesce(current_setting('blobgres.accelerate', true), '')) NOT IN ('off', 'false', 'no', '0', 'f', 'n', 'of')
-$function$;
-
 -- What a proxy needs to know where the name of a blob may be a pattern.
 CREATE OR REPLACE FUNCTION azure_storage_private.file_settings() RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$

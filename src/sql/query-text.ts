@@ -38,12 +38,12 @@ export const namesAccountAdd = ({ text }: Token): boolean => /^(account_add$|"ac
 export const namesSetting = ({ text }: Token): boolean =>
   /^(azure_storage$|(["']|[en]'|\$).*azure_storage|u&)/is.test(text)
 
+/** Whether a word may be the name of a function of ours whose statement may run another way. */
+export const namesBlobFunction = ({ text }: Token): boolean => /^"?blob_(put|get)"?$/i.test(text)
+
 const CATALOGUE = /^"?(pg_available_extensions|pg_available_extension_versions|pg_settings)"?$/i
 /** Whether a word may be the name of a system view that lists extensions or settings. */
 export const namesCatalogue = ({ text }: Token): boolean => CATALOGUE.test(text)
-
-/** Whether a word may be the name of the function. */
-export const namesBlobGet = ({ text }: Token): boolean => text === '"blob_get"' || text.toLowerCase() === 'blob_get'
 
 /** What the meaning of a query text's bytes hangs on. */
 export interface TextSettings {
@@ -154,9 +154,10 @@ function isBodyEnd(words: readonly Token[], index: number): boolean {
 function mayMatter(statement: readonly Token[]): boolean {
   const [first, second] = statement.slice(0, 2).map(({ text }) => text.toLowerCase())
   if (first === 'copy' || first === 'create' || first === 'do' || second === 'extension') return true
-  if (first === 'insert' && statement.some(namesBlobGet)) return true
   if (first === 'set' || first === 'reset' || first === 'alter') return statement.some(namesSetting)
-  return statement.some(token => namesAccountAdd(token) || namesCatalogue(token) || namesSetting(token))
+  return statement.some(
+    token => namesAccountAdd(token) || namesCatalogue(token) || namesSetting(token) || namesBlobFunction(token),
+  )
 }
 
 export function parse(source: string): RawStatement['node'] | 'broken' | 'too complex' {

@@ -14,21 +14,30 @@ export interface BoundInsert {
   readonly portal: string
   /** The client's message. */
   readonly bind: Buffer
-  /** Of the parameters: the end of the client's Parse message. */
-  readonly types: Buffer
+  /** Of the parameters, as far as the client has said. */
+  readonly types: readonly number[]
 }
 
 /** Asks how the statement is to run, with its parameters. */
 export function planMessages(insert: BlobInsert, bound: BoundInsert | undefined): Buffer[] {
   return [
     serialize.close({ type: 'S', name: PRIVATE_NAME }),
-    parse(Buffer.from(PRIVATE_NAME), planText(insert), bound?.types ?? Buffer.alloc(2)),
+    parse(Buffer.from(PRIVATE_NAME), planText(insert), typesOf(bound)),
     bind(PRIVATE_NAME, PRIVATE_NAME, bound?.bind),
     serialize.describe({ type: 'P', name: PRIVATE_NAME }),
     serialize.execute({ portal: PRIVATE_NAME }),
     serialize.close({ type: 'P', name: PRIVATE_NAME }),
     serialize.close({ type: 'S', name: PRIVATE_NAME }),
   ]
+}
+
+/** As they stand at the end of a Parse message. */
+function typesOf(bound: BoundInsert | undefined): Buffer {
+  const types = bound?.types ?? []
+  const bytes = Buffer.alloc(2 + 4 * types.length)
+  bytes.writeInt16BE(types.length)
+  for (const [i, type] of types.entries()) bytes.writeUInt32BE(type, 2 + 4 * i)
+  return bytes
 }
 
 /** Undefined where it is to run as it is. */

@@ -14,6 +14,7 @@ import {
 import { queryCanceled } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { BorrowedBackend } from '../session/borrowed-backend.ts'
+import { copyOfFunction } from '../sql/accelerate.ts'
 import type { BlobInsert } from '../sql/blob-insert.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import { type BoundInsert, planMessages, readPlan } from './ask-plan.ts'
@@ -148,26 +149,8 @@ class HeldReplies {
 
 const MAX_NOTICES = 1000
 
-const copyOf = ({ account, container, path, coder }: InsertPlan): CopyStatement => ({
-  direction: 'from',
-  function: 'blob_get',
-  url: { account, container, path, redacted: '' },
-  format: { format: coder.format, compression: coder.compression },
-  relation: undefined,
-  query: undefined,
-  extra: undefined,
-  extraOptions: {},
-  failure: undefined,
-  files: undefined,
-  columns: [],
-  rejected: undefined,
-  original: '',
-  options: [],
-  given: [],
-  condition: undefined,
-  places: { start: 0, relation: 0, columns: undefined, keyword: NOWHERE, file: NOWHERE, where: undefined, end: 0 },
-})
-const NOWHERE = { start: 0, end: 0 }
+const copyOf = ({ account, container, path, coder: { format, compression } }: InsertPlan): CopyStatement =>
+  copyOfFunction('blob_get', { account, container, path, format: { format, compression } }, { start: 0, end: 0 })
 
 /** That of COPY, which says nothing to who has sent an INSERT. */
 function withoutContext(frame: Frame): Buffer {

@@ -1,42 +1,39 @@
 import { serialize } from 'pg-protocol'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { hasOwnSchema } from '../config/config.ts'
-import { openCopy } from '../operations/copy-open.ts'
+import { readParameterTypes } from '../protocol/bind.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { cstring } from '../protocol/cstring.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
-import { type ErrorFields, errorFields, errorResponse, parse, query } from '../protocol/messages.ts'
+import { errorFields, errorResponse, parse, query } from '../protocol/messages.ts'
 import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { BorrowedBackend } from '../session/borrowed-backend.ts'
 import type { Interceptor } from '../session/client-stream.ts'
 import type { Session } from '../session/session.ts'
-import type { BlobInsert } from '../sql/blob-insert.ts'
 import type { Statement } from '../sql/classify.ts'
 import { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { type AcquireOptions, acquireResources, type CommitLocks } from './acquire-resources.ts'
-import type { BoundInsert } from './ask-plan.ts'
 import { columnsReaderFor } from './columns-reader.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
-import { beginCopy } from './copy-transfer.ts'
-import { mapErrorPosition, withMappedPosition } from './error-position.ts'
-import { insertFromBlob } from './insert-from-blob.ts'
-import { KeptBinds } from './kept-binds.ts'
+import { withMappedPosition } from './error-position.ts'
+import { planExecute, valuesOf } from './execute.ts'
+import { Inserts } from './inserts.ts'
 import { Answered } from './look-up.ts'
 import { passParsed } from './pass-parsed.ts'
 import { prepare } from './prepare.ts'
 import { type Prepared, PreparedStatements } from './prepared-statements.ts'
-import { PRIVATE_NAME, privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
+import { PRIVATE_NAME } from './private-statement.ts'
 import { type ReadingSession, readStatements } from './read-statements.ts'
 import { ResourceOwner } from './resource-owner.ts'
 import { TOO_MANY_PORTALS } from './room-for-prepared.ts'
 import { runScript } from './run-script.ts'
 import { writeScript } from './script.ts'
+import { scriptContext } from './script-context.ts'
 import type { ScriptContext } from './script-run.ts'
 import { sealParameters } from './seal-parameters.ts'
 import { copyPartWriterFor, sealerFor } from './sealer.ts'
-import { surroundExecute } from './surround-execute.ts'
 
 /** What a Close or Describe is about. */
 const STATEMENT = 'S'.charCodeAt(0)
@@ -67,7 +64,7 @@ export class StatementInterceptor implements Interceptor {
   readonly #services: Services
   readonly #login: Login
   readonly #prepared: PreparedStatements
-  readonly #binds = new KeptBinds()
+  readonly #inserts: Inserts
   readonly #needs: Pick<AcquireOptions, 'seal' | 'copyPart' | 'readColumns'>
 
   constructor(session: InterceptedSession, services: Services, login: Login) {
@@ -80,6 +77,10 @@ export class StatementInterceptor implements Interceptor {
       copyPart: copyPartWriterFor(session, services, login.database),
       readColumns: columnsReaderFor(session, services, login.database),
     }
+    this.#inserts = new Inserts(session, {
+      withBackend: (message, work) => this.#withBackend(message, ['insert'], work),
+      context: replies => this.#context(new Rewrite(''), '', new Map(), replies),
+    })
   }
 
   wants(code: number): boolean {
@@ -96,12 +97,17 @@ export class StatementInterceptor implements Interceptor {
     }
   }
 
+  passes(code: number): void {
+    this.#prepared.passed(code)
+  }
+
   examine(frame: Frame): (() => Promise<void>) | undefined {
     const body = frameBody(frame)
     switch (frame.code) {
       case FRONTEND.query: {
         const { pending } = this.#session
         if (pending.quiet && !pending.skipping) this.#prepared.forget('') // the backend does too
+        this.#prepared.moved()
         const text = body.toString('latin1', 0, body.length - 1)
         const isOurs = mayBeOurs(text, this.#services.config.strictAzure) && body.indexOf(0) === body.length - 1
         return isOurs ? () => this.#query(frame, text) : undefined
@@ -118,8 +124,9 @@ export class StatementInterceptor implements Interceptor {
         const portal = cstring(body, 0)
         const prepared = this.#prepared.ofName(cstring(body, portal.length + 1))
         if (prepared && !this.#prepared.hasRoomForPortal(portal)) return () => this.#refusePortal(frame)
-        this.#prepared.bind(portal, prepared)
-        if (prepared?.step.kind === 'insert') this.#binds.keep(portal, frame.bytes)
+        const { step } = prepared ?? {}
+        this.#prepared.bind(portal, prepared, () => (step?.kind === 'accelerable' ? valuesOf(frame, step) : undefined))
+        if (step?.kind === 'insert') this.#inserts.bound(portal, frame)
         if (prepared === undefined || prepared.secrets.length === 0) return undefined
         const sealed = () => sealParameters(frame, prepared.secrets, this.#encoding, this.#needs.seal)
         return async () => this.#session.forward(sealed())
@@ -127,14 +134,12 @@ export class StatementInterceptor implements Interceptor {
       case FRONTEND.execute: {
         this.#forgetPortals()
         const portal = cstring(body, 0)
-        const prepared = this.#prepared.ofPortal(portal)
+        const prepared = this.#prepared.toExecute(portal)
         if (prepared?.step.kind === 'insert') {
-          const { insert, types } = prepared.step
           this.#prepared.forgetPortal(portal)
-          const bind = this.#binds.take(portal)
-          return bind && (() => this.#insert(frame, insert, { portal, bind, types }))
+          return this.#inserts.execute(frame, portal, prepared.step)
         }
-        return prepared && prepared.step.kind !== 'pass' ? () => this.#execute(frame, prepared) : undefined
+        return prepared && (() => this.#execute(frame, prepared))
       }
       case FRONTEND.close: {
         const name = cstring(body, 1)
@@ -158,10 +163,11 @@ export class StatementInterceptor implements Interceptor {
       session.forward(statements ? query(conceal(text, statements, this.#needs.seal).text) : frame.bytes)
       return
     }
-    if (statements[0]?.kind === 'insert') return await this.#insert(frame, statements[0].insert, undefined)
+    if (statements[0]?.kind === 'insert') return await this.#inserts.run(frame, statements[0].insert)
     await this.#withBackend('Query', statements.map(kindOf), async (backend, owner) => {
       const { inPipeline } = session.pending
-      const options = { ...this.#needs, inPipeline, takeLocks: true }
+      const accelerate = { text, ...this.#wayOptions }
+      const options = { ...this.#needs, inPipeline, takeLocks: true, accelerate }
       const { runnable, resources, locks } = await acquireResources(backend, statements, owner, options)
       session.pending.sent(FRONTEND.query)
       const script = writeScript(text, runnable, resources)
@@ -175,8 +181,8 @@ export class StatementInterceptor implements Interceptor {
     const session = this.#session
     const isQuiet = await session.quiet()
     const statements = await this.#read(text, isQuiet)
+    const tail = frameBody(frame).subarray(name.length + text.length + 2)
     const withText = (other: string): Buffer => {
-      const tail = frameBody(frame).subarray(name.length + text.length + 2)
       return parse(Buffer.from(name, 'latin1'), other, tail)
     }
     if (!isQuiet || (statements === undefined && !this.#prepared.has(name))) {
@@ -187,8 +193,7 @@ export class StatementInterceptor implements Interceptor {
       // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
       const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
       session.pending.sent(FRONTEND.parse)
-      const parameterTypes = frameBody(frame).subarray(name.length + text.length + 2)
-      const options = { ...this.#needs, name, kept: this.#prepared, inPipeline, parameterTypes }
+      const options = { ...this.#needs, name, kept: this.#prepared, inPipeline, types: readParameterTypes(tail) }
       const prepared = statements && (await prepare(backend, text, statements, owner, options))
       backend.send(prepared ? withText(prepared.text) : frame.bytes)
       backend.send(serialize.flush())
@@ -222,7 +227,7 @@ export class StatementInterceptor implements Interceptor {
     this.#session.forward(frame.bytes)
   }
 
-  async #execute(frame: Frame, { step, rewrite }: Prepared): Promise<void> {
+  async #execute(frame: Frame, prepared: Prepared): Promise<void> {
     const session = this.#session
     const isQuiet = await session.quiet()
     // In a failed transaction nothing is run, and a portal may not be there: its Bind may be what has failed.
@@ -231,40 +236,14 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend('Execute', [step.kind], async (backend, owner) => {
-      const { steps, before, after, locks } = await surroundExecute(step, owner)
-      for (const text of before) backend.send(privateStatement(text))
+    await this.#withBackend('Execute', [prepared.step.kind], async (backend, owner) => {
+      const execution = await planExecute(backend, frame, prepared, owner, this.#wayOptions)
+      const { messages, replies, steps, locks, rewrite } = execution
       session.pending.sent(FRONTEND.execute)
-      if (steps.includes(step)) backend.send(frame.bytes)
-      for (const text of after) backend.send(privateStatement(text))
+      for (const message of messages) backend.send(message)
       backend.send(serialize.flush())
-      const replies = 1 + REPLIES_OF_PRIVATE_STATEMENT * (before.length + after.length)
       await runScript(backend, steps, this.#context(rewrite, '', locks, replies))
     })
-  }
-
-  /** `bound`: in the extended protocol. */
-  async #insert(frame: Frame, insert: BlobInsert, bound: BoundInsert | undefined): Promise<void> {
-    const session = this.#session
-    const { pending, parameters } = session
-    const isQuiet = await session.quiet()
-    const isFresh = bound ? pending.pipelineIsFresh : !pending.inPipeline
-    const isInBlock = pending.status === STATUS.inTransaction
-    let isDone = false
-    if (isQuiet && pending.status !== STATUS.failed && (isInBlock || isFresh)) {
-      let isCancelled = false
-      session.onCancel(() => {
-        isCancelled = true
-      })
-      const settings = { clientEncoding: this.#encoding, serverEncoding: parameters.get('server_encoding') ?? '' }
-      const context = (replies: number | undefined) => this.#context(new Rewrite(''), '', new Map(), replies)
-      await this.#withBackend(bound ? 'Execute' : 'Query', ['insert'], async backend => {
-        const request = { insert, isInBlock, settings, bound, context, wasCancelled: () => isCancelled }
-        isDone = await insertFromBlob(backend, request)
-      })
-    }
-    if (isQuiet) session.log.debug({ isDone }, 'INSERT as COPY')
-    if (!isDone) session.forward(frame.bytes)
   }
 
   /** The backend is ours alone while `work` runs; what that acquires is released at its end. */
@@ -294,25 +273,17 @@ export class StatementInterceptor implements Interceptor {
     return this.#session.parameters.get('client_encoding') ?? 'UTF8'
   }
 
+  get #wayOptions(): { readonly encoding: string; readonly serverMajorVersion: number } {
+    return { encoding: this.#encoding, serverMajorVersion: this.#services.serverMajorVersion }
+  }
+
   #read(text: string, isQuiet: boolean): Promise<Statement[] | undefined> {
     return readStatements(this.#session, this.#services, { text, client: this.#login.user, willRun: isQuiet })
   }
 
   #context(rewrite: Rewrite, original: string, locks: CommitLocks, replies: number | undefined): ScriptContext {
-    const encoding = this.#encoding
-    const services = this.#services
-    const { backendPid } = this.#session
-    return {
-      openCopy: (step, row) => openCopy(services, step, row, { pid: backendPid, database: this.#login.database }),
-      spool: { ...services.config, backendPid },
-      memory: services.memory,
-      serverMajorVersion: services.serverMajorVersion,
-      beginTransfer: (copy, opened) => beginCopy(services, copy, { ...this.#login, pid: backendPid }, opened?.progress),
-      confirmCommit: async copy => locks.get(copy)?.confirm(),
-      encodeError: fields => services.conversions.encodeError(fields, encoding),
-      mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
-      replies,
-    }
+    const client = { ...this.#login, pid: this.#session.backendPid, encoding: this.#encoding }
+    return scriptContext(this.#services, client, { rewrite, original, locks, replies })
   }
 
   /** Portals end with their transactions. */

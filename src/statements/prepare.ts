@@ -1,13 +1,13 @@
 import type { PgErrorFields } from '../protocol/pg-error.ts'
 import type { BorrowedBackend } from '../session/borrowed-backend.ts'
 import type { Statement } from '../sql/classify.ts'
-import { Rewrite } from '../sql/rewrite.ts'
+import type { Rewrite } from '../sql/rewrite.ts'
 import { type AcquireOptions, acquireResources } from './acquire-resources.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
 import { type Prepared, type PreparedStatements, preparedFrom } from './prepared-statements.ts'
 import type { ResourceOwner } from './resource-owner.ts'
 import { makeRoom, TOO_MANY_PREPARED } from './room-for-prepared.ts'
-import { type Script, type Step, writePrepared } from './script.ts'
+import { writePrepared } from './script.ts'
 
 /** What the backend gets for a Parse message's text; undefined: the text as it is. */
 export type Preparation =
@@ -21,8 +21,8 @@ export interface PrepareOptions extends Omit<AcquireOptions, 'takeLocks'> {
   readonly name: string
   /** Where it will be kept. */
   readonly kept: PreparedStatements
-  /** The end of the Parse message. */
-  readonly parameterTypes: Buffer
+  /** Of its parameters, as far as the client has said. */
+  readonly types: readonly number[]
 }
 
 /**
@@ -34,7 +34,7 @@ export async function prepare(
   text: string,
   statements: readonly Statement[],
   owner: ResourceOwner,
-  { name, kept, parameterTypes, ...acquire }: PrepareOptions,
+  { name, kept, types, ...acquire }: PrepareOptions,
 ): Promise<Preparation> {
   for (const statement of statements) {
     if (statement.kind === 'refuse' && statement.isUnread) return { text: UNREADABLE, refused: statement.error }
@@ -46,19 +46,10 @@ export async function prepare(
   const { runnable, resources } = await acquireResources(backend, statements, owner, { ...acquire, takeLocks: false })
   const [statement] = runnable
   if (statement === undefined || statement.kind === 'pass') return undefined
-  const script =
-    statement.kind === 'insert'
-      ? asWritten(text, { ...statement, types: parameterTypes })
-      : writePrepared(text, statement, resources)
+  const script = writePrepared(text, statement, types, resources)
   const prepared = preparedFrom(text, script, statement.kind === 'with-secrets' ? statement.secrets : [])
   if (!(await makeRoom(backend, kept, name, prepared.bytes, acquire.inPipeline))) {
     return { text: UNREADABLE, refused: TOO_MANY_PREPARED }
   }
   return { text: script.text, rewrite: script.rewrite, prepared }
 }
-
-const asWritten = (text: string, { kind, insert, types }: Step & { kind: 'insert' }): Script => ({
-  text,
-  steps: [{ kind, insert, types: Buffer.from(types) }],
-  rewrite: new Rewrite(text).keep(0, text.length),
-})

@@ -3,6 +3,7 @@ import { CREATE_EXTENSION_REFUSAL, installerStatement, setPassphrase } from '../
 import { resolveFormat } from '../formats/format.ts'
 import type { CopyPart } from '../operations/server-copy-part.ts'
 import { PgError } from '../protocol/pg-error.ts'
+import type { Accelerable } from '../sql/accelerate.ts'
 import { rewriteSecrets } from '../sql/account-secrets.ts'
 import type { BlobInsert } from '../sql/blob-insert.ts'
 import type { Statement } from '../sql/classify.ts'
@@ -11,6 +12,7 @@ import type { SealOne } from '../sql/credential-config.ts'
 import { quoteLiteral } from '../sql/quote.ts'
 import { Rewrite, rewriteParts } from '../sql/rewrite.ts'
 import type { BlobUrl } from '../storage/blob-url.ts'
+import type { RowHeader } from './row-header.ts'
 
 /** One statement that the backend runs for the client, and what becomes of its replies. */
 export type Step =
@@ -24,14 +26,29 @@ export type Step =
   | { readonly kind: 'copy-in-server'; readonly copy: CopyStatement; readonly rejectedMark: string }
   /** Ours: waits until the blob is committed. */
   | { readonly kind: 'await-commit' }
-  /** The client's own, which may run as COPY; with the end of its Parse message, the types of its parameters. */
-  | { readonly kind: 'insert'; readonly insert: BlobInsert; readonly types: Buffer }
+  /** COPY TO STDOUT in the place of blob_put(), and what waits and answers for that. */
+  | { readonly kind: 'put'; readonly copy: CopyStatement; readonly header: RowHeader | undefined }
+  | { readonly kind: 'put-result'; readonly isSuspended: boolean }
+  /** Prepared, it is looked at when it runs: it may run another way. */
+  | ({ readonly kind: 'accelerable' } & PreparedAccelerable)
+  /** The client's own, which may run as COPY, with the types that the client has given to its parameters. */
+  | { readonly kind: 'insert'; readonly insert: BlobInsert; readonly types: readonly number[] }
   /** The client's own; but one may not, and is told so in Azure's words. */
   | { readonly kind: 'drop-extension' }
   /** Does the client's work under another name: only its command tag changes. */
   | { readonly kind: 'retag'; readonly tag: string }
   /** Fails, for a reason the proxy knows. */
   | { readonly kind: 'refuse'; readonly error: PgError }
+
+export interface PreparedAccelerable {
+  readonly shape: Accelerable
+  /** The client's, and the types that it has given to the parameters. */
+  readonly text: string
+  readonly types: readonly number[]
+}
+
+/** What runs in the place of a statement, one after the other: as parts of a query text, or each by itself. */
+export type Acceleration = readonly { readonly rewrite: Rewrite; readonly step: Step }[]
 
 export type CopyPartWriter = (copy: CopyStatement, text: string) => CopyPart
 
@@ -43,6 +60,8 @@ export interface Resources {
   readonly selectList: (copy: CopyStatement) => SelectedRows | undefined
   /** The installer function in the session's database; none where the client may not create extensions. */
   readonly installer: string | undefined
+  /** Undefined where the statement runs as it is. */
+  readonly acceleration: (shape: Accelerable) => Acceleration | undefined
   readonly commitKey: (copy: CopyStatement) => bigint
   /** What the server's functions take in the place of a COPY that they run; `text` is the query text. */
   readonly copyPart: CopyPartWriter
@@ -85,6 +104,14 @@ export function writeScript(text: string, statements: readonly Statement[], reso
     } else if (statement.kind === 'insert') {
       rewrite.keep(statement.start, statement.end)
       steps.push(PASS)
+    } else if (statement.kind === 'accelerable') {
+      const parts = resources.acceleration(statement.shape)
+      if (parts === undefined) rewrite.keep(statement.start, statement.end)
+      for (const [i, part] of (parts ?? []).entries()) {
+        if (i > 0) rewrite.put('; ', statement.end)
+        rewrite.append(part.rewrite)
+      }
+      steps.push(...(parts?.map(({ step }) => step) ?? [PASS]))
     } else if (statement.kind === 'pass') {
       rewrite.keep(statement.start, statement.end)
       for (let i = 0; i < statement.count; i++) steps.push(PASS)
@@ -101,9 +128,17 @@ export function writeScript(text: string, statements: readonly Statement[], reso
 /** The text of a Parse message, which holds one statement. */
 export function writePrepared(
   text: string,
-  statement: Exclude<Statement, { kind: 'pass' | 'insert' }>,
+  statement: Exclude<Statement, { kind: 'pass' }>,
+  types: readonly number[],
   resources: Resources,
 ): Script {
+  if (statement.kind === 'accelerable' || statement.kind === 'insert') {
+    const step: Step =
+      statement.kind === 'insert'
+        ? { kind: 'insert', insert: statement.insert, types }
+        : { kind: 'accelerable', shape: statement.shape, text, types }
+    return { text, steps: [step], rewrite: new Rewrite(text).keep(0, text.length) }
+  }
   const rewrite = new Rewrite(text).keep(0, statement.start)
   if (statement.kind === 'copy') {
     const step = copyStep(statement.copy)
@@ -239,7 +274,7 @@ function change(statement: Changed, text: string, { seal }: Resources): { rewrit
 }
 
 function writeStatement(
-  statement: Exclude<Statement, Changed | { kind: 'pass' | 'insert' | 'copy' }>,
+  statement: Exclude<Statement, Changed | { kind: 'pass' | 'insert' | 'copy' | 'accelerable' }>,
   { installer, seal }: Resources,
 ): { text: string; step: Step } {
   switch (statement.kind) {

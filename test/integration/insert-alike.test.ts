@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
@@ -12,10 +11,10 @@ const CASES = 30
 describe.each(servers)('INSERT … SELECT from blob_get() as COPY, on PostgreSQL $version', server => {
   const log = recordedLog()
   let stack: CopyStack
-  const notices: pg.NoticeMessage[] = []
+  const notices: { message: string | undefined; where: string | undefined }[] = []
   beforeAll(async () => {
     stack = await startCopyStack(server, {}, log.logger)
-    stack.client.on('notice', notice => notices.push(notice))
+    stack.client.on('notice', ({ message, where }) => notices.push({ message, where }))
   })
   afterAll(() => stack.close())
 
@@ -38,7 +37,11 @@ describe.each(servers)('INSERT … SELECT from blob_get() as COPY, on PostgreSQL
     const failed = 'code' in told
     const { rows } = await client.query(`SELECT * FROM w.t ${isPartitioned ? 'ORDER BY t' : ''}`)
     const sequences = failed ? [] : (await client.query('SELECT last_value FROM pg_sequences')).rows
-    return { ran, failed, seen: { told, rows, sequences, notices: notices.map(({ message, where }) => ({ message, where })) } }
+    return {
+      ran,
+      failed,
+      seen: { told, rows, sequences, notices: notices.map(({ message, where }) => ({ message, where })) },
+    }
   }
 
   test.each([1, 2])('the two ways are alike in all that a client sees, seed %i', { timeout: 120_000 }, async seed => {

@@ -105,7 +105,10 @@ export function insertCase(random: Random): InsertCase {
   const types = order.map(name => columns[names.indexOf(name)] as ColumnType)
   const result = types.map(({ type, other }, i) => `r${i} ${i === oddColumn ? other : type}`)
   const selected = random.pick(['*', 'r.*', result.map((_, i) => `r${i}`).join()])
-  const reversed = result.map((_, i) => `r${i}`).reverse().join()
+  const reversed = result
+    .map((_, i) => `r${i}`)
+    .reverse()
+    .join()
   const list = shuffled || random.chance(0.5) ? ` (${order.join(', ')})` : ''
   const file = blobOf(random, types)
   const changed = change.replaceAll('$1', names[0] as string)
@@ -127,11 +130,11 @@ function blobOf(random: Random, types: readonly ColumnType[]) {
   const delimiter = !isCsv ? '\t' : options ? ';' : ','
   const quoted = (value: string): string =>
     isCsv ? `"${value.replaceAll('"', '""')}"` : value.replaceAll('\\', '\\\\')
-  const valueOf = ({ values, wrong }: ColumnType): string => {
+  const written = ({ values, wrong }: ColumnType): string => {
     if (random.chance(0.01)) return quoted(wrong)
     return random.chance(0.05) ? (isCsv ? '' : '\\N') : quoted(random.pick(values))
   }
-  const rows = random.times(8, () => types.map(valueOf))
+  const rows = random.times(8, () => types.map(written))
   if (random.chance(0.05)) rows[0]?.push('more')
   if (random.chance(0.05)) rows.at(-1)?.pop()
   const text = [...(options ? [['header']] : []), ...rows].map(row => `${row.join(delimiter)}\n`).join('')
