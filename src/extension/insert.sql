@@ -97,7 +97,9 @@ BEGIN
     LATERAL (SELECT t.typtype IN ('b', 'e') AND coalesce(e.typtype IN ('b', 'e'), true)
       OR t.typtype IN ('r', 'm') AND t.oid < 16384 AS is_plain) AS p
   WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped;
-  RETURN encode(convert_to(jsonb_build_object('relation', relation::text, 'columns', columns)::text, 'UTF8'), 'hex');
+  RETURN encode(convert_to(jsonb_build_object('columns', columns, 'relation', (
+      SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+      WHERE c.oid = relation))::text, 'UTF8'), 'hex');
 END
 $function$;
 

@@ -21,6 +21,8 @@ interface Means {
     work: (backend: BorrowedBackend) => Promise<void>,
   ) => Promise<void>
   readonly context: (replies: number | undefined) => ScriptContext
+  /** A fault that was asked for is to be the statement's, not that of a try before it. */
+  readonly awaitsFault: () => boolean
 }
 
 /** The INSERTs of a session that may run as COPY. */
@@ -61,7 +63,7 @@ export class Inserts {
     const isQuiet = await this.#session.quiet()
     const isInBlock = pending.status === STATUS.inTransaction
     const isFresh = bound ? pending.pipelineIsFresh : !pending.inPipeline
-    const mayRun = isQuiet && pending.status !== STATUS.failed && (isInBlock || isFresh)
+    const mayRun = isQuiet && pending.status !== STATUS.failed && (isInBlock || isFresh) && !this.#means.awaitsFault()
     let isDone = false
     if (mayRun) {
       let isCancelled = false

@@ -1,6 +1,7 @@
 import { serialize } from 'pg-protocol'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { hasOwnSchema } from '../config/config.ts'
+import { databaseName } from '../credentials/sealing.ts'
 import { readParameterTypes } from '../protocol/bind.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { cstring } from '../protocol/cstring.ts'
@@ -80,6 +81,7 @@ export class StatementInterceptor implements Interceptor {
     this.#inserts = new Inserts(session, {
       withBackend: (message, work) => this.#withBackend(message, ['insert'], work),
       context: replies => this.#context(new Rewrite(''), '', new Map(), replies),
+      awaitsFault: () => (services.faults?.of(databaseName(Buffer.from(login.database))).length ?? 0) > 0,
     })
   }
 
