@@ -74,7 +74,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
     SELECT FROM jsonb_array_elements(columns) AS c JOIN pg_type AS t ON t.oid = (c ->> 'oid')::oid WHERE t.typsend = 0)
 $function$;
 
--- SELECT written(arguments…, tuple, …) FROM source, in which `calls` are the functions of the arguments: what COPY has to know,
+-- SELECT written(arguments, tuple, arguments) FROM source, in which `calls` are the functions of the arguments: what COPY has to know,
 -- in hexadecimal of UTF-8.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_plan(
   written text, calls text[], arguments text[], tuple text, source text

@@ -7,6 +7,8 @@ export interface AccelerateOptions {
   /** The client's. */
   readonly encoding: string
   readonly serverMajorVersion: number
+  /** The client asks for the description of its rows by itself. */
+  readonly isExtended: boolean
   /** Those of its parameters. */
   readonly values?: readonly ParameterValue[]
   /** Of the rows that the client has asked for, more are to come. */

@@ -52,13 +52,18 @@ export async function acceleratePut(call: BlobPutCall, context: AccelerateContex
     source: text.slice(call.source.start, call.source.end),
     needsColumns: format.format === 'parquet' || options.header,
   })
-  const settle = new Rewrite(text).put(`SELECT azure_storage_private.copy_settle(${key}) `, call.end)
-  if (call.label) settle.keep(call.label.start, call.label.end)
-  else settle.put('AS blob_put', call.end)
+  const own = (sql: string): Rewrite => new Rewrite(text).put(sql, call.start)
+  const describe = own('SELECT azure_storage_private.copy_settle(0) ')
+  if (call.label) describe.keep(call.label.start, call.label.end).put(' WHERE false', call.end)
+  else describe.put('AS blob_put WHERE false', call.end)
   return [
-    { rewrite: new Rewrite(text).put(open, call.start), step: { kind: 'open', copy, challenge } },
+    { rewrite: own(open), step: { kind: 'open', copy, challenge } },
+    ...(context.isExtended ? [] : [{ rewrite: describe, step: { kind: 'describe' } } as const]),
     { rewrite: rewritePut(call, text, copyOptions), step: { kind: 'put', copy, header } },
-    { rewrite: settle, step: { kind: 'put-result', isSuspended } },
+    {
+      rewrite: own(`SELECT azure_storage_private.copy_settle(${key})`),
+      step: { kind: 'put-result', isSuspended },
+    },
   ]
 }
 

@@ -41,7 +41,13 @@ export async function planExecute(
     if (bound?.isOver) return executionOf([NO_ROWS], [PASS], rewrite)
     const rows = maxRows(frame)
     const locks = new Map<CopyStatement, CommitLock>()
-    const context = { ...options, text: step.text, values: bound?.values ?? [], isSuspended: rows === 1 }
+    const context = {
+      ...options,
+      isExtended: true,
+      text: step.text,
+      values: bound?.values ?? [],
+      isSuspended: rows === 1,
+    }
     const parts = await accelerate(backend, step.shape, context, { inPipeline: true, owner, locks })
     if (parts === undefined || bound === undefined)
       return { ...executionOf([], [PASS], rewrite), messages: [frame.bytes], replies: 1 }

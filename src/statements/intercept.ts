@@ -168,7 +168,7 @@ export class StatementInterceptor implements Interceptor {
     if (statements[0]?.kind === 'insert') return await this.#inserts.run(frame, statements[0].insert)
     await this.#withBackend('Query', statements.map(kindOf), async (backend, owner) => {
       const { inPipeline } = session.pending
-      const accelerate = { text, ...this.#wayOptions }
+      const accelerate = { text, isExtended: false, ...this.#wayOptions }
       const options = { ...this.#needs, inPipeline, takeLocks: true, accelerate }
       const { runnable, resources, locks } = await acquireResources(backend, statements, owner, options)
       session.pending.sent(FRONTEND.query)

@@ -40,16 +40,24 @@ export function putRows({ copy, header }: Step & { kind: 'put' }, run: ScriptRun
   }
 }
 
+/** The client has the description before the first row is made. */
+export function describeRows({ wire }: ScriptRun): StepHandler {
+  return {
+    isOurs: true,
+    take: frame => wire.reply(frame),
+    complete: () => {},
+    replaceError: () => undefined,
+  }
+}
+
 /** The backend waits for the blob; the client gets the row that blob_put() gives: nothing, or NULL where there were no rows. */
 export function putResult({ isSuspended }: Step & { kind: 'put-result' }, run: ScriptRun): StepHandler {
-  const { wire } = run
   const waiting = awaitCommit(run)
   return {
     ...waiting,
-    take: frame => (frame.code === BACKEND.rowDescription ? wire.reply(frame) : waiting.take(frame)),
     complete(frame) {
       waiting.complete(frame)
-      wire.reply(isSuspended ? { code: BACKEND.portalSuspended, bytes: portalSuspended() } : frame)
+      run.wire.reply(isSuspended ? { code: BACKEND.portalSuspended, bytes: portalSuspended() } : frame)
     },
   }
 }

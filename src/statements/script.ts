@@ -26,6 +26,8 @@ export type Step =
   | { readonly kind: 'copy-in-server'; readonly copy: CopyStatement; readonly rejectedMark: string }
   /** Ours: waits until the blob is committed. */
   | { readonly kind: 'await-commit' }
+  /** Ours: what the client's statement would have for a description of its rows. */
+  | { readonly kind: 'describe' }
   /** COPY TO STDOUT in the place of blob_put(), and what waits and answers for that. */
   | { readonly kind: 'put'; readonly copy: CopyStatement; readonly header: RowHeader | undefined }
   | { readonly kind: 'put-result'; readonly isSuspended: boolean }

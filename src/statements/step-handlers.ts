@@ -8,7 +8,7 @@ import { EXTENSION } from '../sql/extension-name.ts'
 import { copyInServer } from './copy-in-server.ts'
 import { awaitCommit, copyFrom, copyTo } from './copy-steps.ts'
 import { openCopy } from './open-step.ts'
-import { putResult, putRows } from './put-steps.ts'
+import { describeRows, putResult, putRows } from './put-steps.ts'
 import type { Step } from './script.ts'
 import type { ScriptRun, StepHandler } from './script-run.ts'
 
@@ -29,6 +29,8 @@ export function handleStep(step: Step, run: ScriptRun): StepHandler {
       return copyInServer(step, run)
     case 'await-commit':
       return awaitCommit(run)
+    case 'describe':
+      return describeRows(run)
     case 'put':
       return putRows(step, run)
     case 'put-result':
