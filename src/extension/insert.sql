@@ -1,4 +1,4 @@
--- INSERT … SELECT from blob_get() as COPY: what the proxy asks in the client's own session, with the client's own rights,
+-- INSERT ... SELECT from blob_get() as COPY: what the proxy asks in the client's own session, with the client's own rights,
 -- to find out whether the rows would be the same. Whatever fails here or there, the INSERT itself runs then.
 
 -- Called with the arguments of blob_get as they stand in the statement, so that they are taken as blob_get takes them.

@@ -45,6 +45,7 @@ export class Pending {
   /** Of the pipeline so far. */
   #binds = 0
   #executes = 0
+  #pipelines = 0
   /** Replies to what is next have come. */
   #begun = false
   /** CopyData was sent since the last message that may begin a COPY. */
@@ -189,8 +190,14 @@ export class Pending {
     return this.#executes === 0 && this.#binds <= 1
   }
 
+  /** The number of the one that is open, or will be. */
+  get pipeline(): number {
+    return this.#pipelines
+  }
+
   #closePipeline(): void {
     this.#inPipeline = false
+    this.#pipelines++
     this.#binds = 0
     this.#executes = 0
   }

@@ -34,7 +34,7 @@ export type Statement = StatementRange &
     /** SET of the passphrase, in the session itself. */
     | { readonly kind: 'set-passphrase'; readonly passphrase: string; readonly isLocal: boolean }
     /** May run as COPY. It is the only one of its text. */
-    | { readonly kind: 'insert'; readonly insert: BlobInsert }
+    | { readonly kind: 'insert'; readonly count: 1; readonly insert: BlobInsert }
     /** Makes a function, or is a DO: where COPY with URLs is to work in it, it has to change. */
     | { readonly kind: 'body'; readonly edits: readonly Edit[] }
     /** The backend is to see it without its credentials. */
@@ -136,7 +136,7 @@ export function classify(text: string, settings: SqlSettings): Statement[] | und
   if (sizes.statements > 0) return statements
   const [only] = statements
   const insert = first && only?.kind === 'pass' && only.count === 1 ? readBlobInsert(first, text, settings) : undefined
-  return insert && [{ kind: 'insert', start: 0, end: text.length, insert }]
+  return insert && [{ kind: 'insert', count: 1, start: 0, end: text.length, insert }]
 }
 
 /** A text of which nothing is to run. */

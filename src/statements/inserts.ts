@@ -21,8 +21,8 @@ interface Means {
     work: (backend: BorrowedBackend) => Promise<void>,
   ) => Promise<void>
   readonly context: (replies: number | undefined) => ScriptContext
-  /** A fault that was asked for is to be the statement's, not that of a try before it. */
-  readonly awaitsFault: () => boolean
+  /** Those asked for in the session's database: they are to be the statement's, not a try's before it. */
+  readonly faults: () => readonly unknown[]
 }
 
 /** The INSERTs of a session that may run as COPY. */
@@ -30,7 +30,7 @@ export class Inserts {
   readonly #session: InsertingSession
   readonly #means: Means
   /** The messages that portals were made with, by their names: they may have to be made again. */
-  readonly #binds = new Map<string, Buffer>()
+  readonly #binds = new Map<string, { readonly message: Buffer; readonly pipeline: number }>()
 
   constructor(session: InsertingSession, means: Means) {
     this.#session = session
@@ -43,18 +43,19 @@ export class Inserts {
     if (bytes.length > MAX_BIND_BYTES || !isAscii(portal)) return
     const [oldest] = this.#binds.keys()
     if (oldest !== undefined && this.#binds.size === MAX_BINDS) this.#binds.delete(oldest)
-    this.#binds.set(portal, Buffer.from(bytes))
+    this.#binds.set(portal, { message: Buffer.from(bytes), pipeline: this.#session.pending.pipeline })
   }
 
-  /** Undefined: its Execute passes. A portal of an INSERT is run once. */
+  /** Undefined: its Execute passes. A portal of an INSERT is run once, and of an older pipeline it may be gone. */
   execute(
     frame: Frame,
     portal: string,
     { insert, types }: Step & { kind: 'insert' },
   ): (() => Promise<void>) | undefined {
-    const bind = this.#binds.get(portal)
+    const kept = this.#binds.get(portal)
     this.#binds.delete(portal)
-    return bind && (() => this.run(frame, insert, { portal, bind, types }))
+    if (kept?.pipeline !== this.#session.pending.pipeline) return undefined
+    return () => this.run(frame, insert, { portal, bind: kept.message, types })
   }
 
   /** In the place of the client's Query, or of its Execute where the statement is `bound`. */
@@ -63,7 +64,8 @@ export class Inserts {
     const isQuiet = await this.#session.quiet()
     const isInBlock = pending.status === STATUS.inTransaction
     const isFresh = bound ? pending.pipelineIsFresh : !pending.inPipeline
-    const mayRun = isQuiet && pending.status !== STATUS.failed && (isInBlock || isFresh) && !this.#means.awaitsFault()
+    const mayRun =
+      isQuiet && pending.status !== STATUS.failed && (isInBlock || isFresh) && this.#means.faults().length === 0
     let isDone = false
     if (mayRun) {
       let isCancelled = false

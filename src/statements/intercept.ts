@@ -81,7 +81,7 @@ export class StatementInterceptor implements Interceptor {
     this.#inserts = new Inserts(session, {
       withBackend: (message, work) => this.#withBackend(message, ['insert'], work),
       context: replies => this.#context(new Rewrite(''), '', new Map(), replies),
-      awaitsFault: () => (services.faults?.of(databaseName(Buffer.from(login.database))).length ?? 0) > 0,
+      faults: () => services.faults?.of(databaseName(Buffer.from(login.database))) ?? [],
     })
   }
 
@@ -137,10 +137,7 @@ export class StatementInterceptor implements Interceptor {
         this.#forgetPortals()
         const portal = cstring(body, 0)
         const prepared = this.#prepared.toExecute(portal)
-        if (prepared?.step.kind === 'insert') {
-          this.#prepared.forgetPortal(portal)
-          return this.#inserts.execute(frame, portal, prepared.step)
-        }
+        if (prepared?.step.kind === 'insert') return this.#inserts.execute(frame, portal, prepared.step)
         return prepared && (() => this.#execute(frame, prepared))
       }
       case FRONTEND.close: {

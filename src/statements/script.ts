@@ -12,6 +12,7 @@ import type { SealOne } from '../sql/credential-config.ts'
 import { quoteLiteral } from '../sql/quote.ts'
 import { Rewrite, rewriteParts } from '../sql/rewrite.ts'
 import type { BlobUrl } from '../storage/blob-url.ts'
+import { refusal } from './refusal.ts'
 import type { RowHeader } from './row-header.ts'
 
 /** One statement that the backend runs for the client, and what becomes of its replies. */
@@ -194,17 +195,6 @@ function columnsText({ direction, format: { format }, relation, query, columns }
       : "''"
     : `azure_storage_private.copy_columns(pg_catalog.to_regclass(${clientText(relation ?? '')}), ARRAY[${columns.map(hex)}]::pg_catalog.text[])`
   return direction === 'from' ? `, ${list}` : `, ${list}, azure_storage_private.use_canonical_styles()`
-}
-
-/**
- * A statement that fails, whatever state the session is in; the client is told the step's own error instead. Where COPY
- * with URLs is off, it runs `copy`, for PostgreSQL to refuse it in its own words.
- */
-export function refusal(copy?: string): string {
-  const setting = "pg_catalog.current_setting('azure_storage.enable_copy_command', true)"
-  const off = `NOT coalesce(CASE WHEN pg_catalog.textne(${setting}, '') THEN ${setting} END, 'on')::boolean`
-  const native = copy === undefined ? '' : `IF ${off} THEN EXECUTE ${quoteLiteral(copy)}; END IF; `
-  return `DO ${quoteLiteral(`BEGIN ${native}RAISE EXCEPTION 'azure_storage'; END`)}`
 }
 
 /** A fresh random number, which makes what the database says of an account good for this once. */
