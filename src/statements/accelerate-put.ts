@@ -57,8 +57,8 @@ export async function acceleratePut(call: BlobPutCall, context: AccelerateContex
   if (call.label) describe.keep(call.label.start, call.label.end).put(' WHERE false', call.end)
   else describe.put('AS blob_put WHERE false', call.end)
   return [
-    { rewrite: own(open), step: { kind: 'open', copy, challenge } },
     ...(context.isExtended ? [] : [{ rewrite: describe, step: { kind: 'describe' } } as const]),
+    { rewrite: own(open), step: { kind: 'open', copy, challenge } },
     { rewrite: rewritePut(call, text, copyOptions), step: { kind: 'put', copy, header } },
     {
       rewrite: own(`SELECT azure_storage_private.copy_settle(${key})`),

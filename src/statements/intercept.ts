@@ -125,7 +125,7 @@ export class StatementInterceptor implements Interceptor {
         this.#forgetPortals()
         const portal = cstring(body, 0)
         const prepared = this.#prepared.ofName(cstring(body, portal.length + 1))
-        if (prepared && !this.#prepared.hasRoomForPortal(portal)) return () => this.#refusePortal(frame)
+        if (prepared && !this.#prepared.hasRoomForPortal(portal, prepared)) return () => this.#refusePortal(frame)
         const { step } = prepared ?? {}
         this.#prepared.bind(portal, prepared, () => (step?.kind === 'accelerable' ? valuesOf(frame, step) : undefined))
         if (step?.kind === 'insert') this.#inserts.bound(portal, frame)

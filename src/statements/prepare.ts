@@ -48,6 +48,8 @@ export async function prepare(
   if (statement === undefined || statement.kind === 'pass') return undefined
   const script = writePrepared(text, statement, types, resources)
   const prepared = preparedFrom(text, script, statement.kind === 'with-secrets' ? statement.secrets : [])
+  // It can run as it is.
+  if (statement.kind === 'accelerable' && !kept.hasRoomFor(name, prepared.bytes)) return undefined
   if (!(await makeRoom(backend, kept, name, prepared.bytes, acquire.inPipeline))) {
     return { text: UNREADABLE, refused: TOO_MANY_PREPARED }
   }

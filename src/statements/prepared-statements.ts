@@ -84,7 +84,11 @@ export class PreparedStatements {
     return count < MAX_KEPT && taken + bytes <= MAX_KEPT_BYTES
   }
 
-  hasRoomForPortal(portal: string): boolean {
+  hasRoomForPortal(portal: string, { step }: Prepared): boolean {
+    return step.kind === 'accelerable' || this.#hasRoomForPortal(portal)
+  }
+
+  #hasRoomForPortal(portal: string): boolean {
     return this.#portals.size < MAX_KEPT || this.#portals.has(keyOf(portal))
   }
 
@@ -112,8 +116,10 @@ export class PreparedStatements {
 
   /** The statement, if there is something to do when it runs, is the portal's from now on. */
   bind(portal: string, prepared: Prepared | undefined, values?: () => readonly ParameterValue[] | undefined): void {
-    if (prepared?.step.kind === 'accelerable') this.#put(this.#portals, portal, this.#withValues(prepared, values?.()))
-    else if (prepared && prepared.step.kind !== 'pass') this.#put(this.#portals, portal, prepared)
+    const mayRunAsItIs = prepared?.step.kind === 'accelerable'
+    if (mayRunAsItIs && this.#hasRoomForPortal(portal))
+      this.#put(this.#portals, portal, this.#withValues(prepared, values?.()))
+    else if (prepared && prepared.step.kind !== 'pass' && !mayRunAsItIs) this.#put(this.#portals, portal, prepared)
     else this.forgetPortal(portal)
   }
 
