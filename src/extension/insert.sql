@@ -69,6 +69,14 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
         AND pg_get_expr(adbin, adrelid) ~ 'current_query|_to_xml|pg_stat_get|dblink')
 $function$;
 
+-- A type whose values COPY reads as blob_get does, and that runs nobody's code.
+CREATE OR REPLACE FUNCTION azure_storage_private.is_plain_type(type oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT t.typtype IN ('b', 'e') AND coalesce(e.typtype IN ('b', 'e'), true) OR t.typtype IN ('r', 'm') AND t.oid < 16384
+  FROM pg_type AS t LEFT JOIN pg_type AS e ON e.oid = t.typelem
+  WHERE t.oid = type
+$function$;
+
 -- The table of an INSERT, as far as COPY does the same to it: NULL where there is more to say of it. In hexadecimal of
 -- UTF-8, for the client's encoding need not have all characters of its names.
 --   listed   COPY takes a value for the column as INSERT does
@@ -89,13 +97,10 @@ BEGIN
     RETURN NULL;
   END IF;
   SELECT jsonb_agg(jsonb_build_object('name', attname, 'oid', atttypid::bigint, 'typmod', atttypmod,
-      'listed', is_plain AND attidentity <> 'a' AND attgenerated = '',
+      'listed', azure_storage_private.is_plain_type(atttypid) AND attidentity <> 'a' AND attgenerated = '',
       'omitted', attidentity = '' AND coalesce(pg_get_expr(d.adbin, d.adrelid) !~ '(next|set)val', true)) ORDER BY attnum)
   INTO columns
-  FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = atttypid LEFT JOIN pg_type AS e ON e.oid = t.typelem
-    LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum,
-    LATERAL (SELECT t.typtype IN ('b', 'e') AND coalesce(e.typtype IN ('b', 'e'), true)
-      OR t.typtype IN ('r', 'm') AND t.oid < 16384 AS is_plain) AS p
+  FROM pg_attribute AS a LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped;
   RETURN encode(convert_to(jsonb_build_object('columns', columns, 'relation', (
       SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -103,10 +108,19 @@ BEGIN
 END
 $function$;
 
+-- The same of a table that is to be made for the columns: nothing of its name may be in the way of what it will mean.
+CREATE OR REPLACE FUNCTION azure_storage_private.new_target(relation regclass, columns jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+  SELECT encode('{"relation": null, "columns": []}', 'hex')
+  WHERE relation IS NULL AND NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled <> 'D')
+    AND (SELECT bool_and(azure_storage_private.is_plain_type((c ->> 'oid')::oid)) FROM jsonb_array_elements(columns) AS c)
+$function$;
+
 -- What the proxy needs to know of the statement: the table, and the blob, each in hexadecimal; NULL where it is to run as it
 -- is. `columns` are those of the result, {name, oid}.
-CREATE OR REPLACE FUNCTION azure_storage_private.insert_plan(relation regclass, arguments jsonb, columns jsonb)
-RETURNS text
+CREATE OR REPLACE FUNCTION azure_storage_private.insert_plan(
+  relation regclass, is_new boolean, arguments jsonb, columns jsonb
+) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
   parquet CONSTANT boolean := azure_storage_private.is_parquet(arguments ->> 'path', arguments ->> 'decoder');
@@ -122,20 +136,24 @@ BEGIN
     FROM jsonb_array_elements(columns) WITH ORDINALITY AS column_ (c, n);
     columns := azure_storage_private.with_shapes(columns);
   END IF;
-  RETURN azure_storage_private.insert_target(relation) || ' '
+  RETURN CASE WHEN is_new THEN azure_storage_private.new_target(relation, columns)
+      ELSE azure_storage_private.insert_target(relation) END || ' '
     || encode(convert_to((arguments || jsonb_build_object('columns', columns))::text, 'UTF8'), 'hex');
 END
 $function$;
 
--- Before the COPY, in its transaction: takes the lock that INSERT takes, and looks again. Then as copy_open().
+-- Before the COPY, in its transaction: takes the lock that INSERT takes, and looks again; a table that is new needs neither.
+-- Then as copy_open().
 CREATE OR REPLACE FUNCTION azure_storage_private.insert_open(
   relation regclass, target text, account text, container text, challenge text
 ) RETURNS TABLE (access text, proof text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
-  EXECUTE format('LOCK TABLE ONLY %s IN ROW EXCLUSIVE MODE', relation);
-  IF azure_storage_private.insert_target(relation) IS DISTINCT FROM target THEN
-    RAISE EXCEPTION 'azure_storage: the table has changed' USING ERRCODE = 'object_not_in_prerequisite_state';
+  IF relation IS NOT NULL THEN
+    EXECUTE format('LOCK TABLE ONLY %s IN ROW EXCLUSIVE MODE', relation);
+    IF azure_storage_private.insert_target(relation) IS DISTINCT FROM target THEN
+      RAISE EXCEPTION 'azure_storage: the table has changed' USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
   END IF;
   RETURN QUERY SELECT a.access, a.proof
     FROM azure_storage_private.caller AS c,

@@ -1,13 +1,19 @@
 import type { RangeVar } from 'libpg-query'
+import { isWarnedOf } from './accelerate-put.ts'
 import { relationName } from './copy-statement.ts'
 import { isAscii } from './encoding.ts'
 import { type FuncCall, type Node, readCall } from './expressions.ts'
 import { isUnsafeEncoding, type RawStatement, type SqlSettings } from './query-text.ts'
 
-/** `INSERT INTO t [(…)] SELECT … FROM azure_storage.blob_get(…) [AS r (…)]` that may run as COPY, as plain data. */
+/**
+ * `INSERT INTO t [(…)] SELECT … FROM azure_storage.blob_get(…) [AS r (…)]`, or `CREATE TABLE t AS SELECT …` of the same,
+ * that may run as COPY; as plain data.
+ */
 export interface BlobInsert {
   /** The table, quoted: what to_regclass() takes. */
   readonly relation: string
+  /** What makes it, without rows; undefined: it is there. */
+  readonly creation: string | undefined
   /** The column list, without quotes; none: it has none. */
   readonly columns: readonly string[]
   /** Names of the columns that are selected; undefined: all. */
@@ -31,18 +37,49 @@ const OPTIONS: ReadonlySet<string> = new Set([
  * The statement, if nothing is in it but what is known here: any other part of PostgreSQL's tree, and it is none. All
  * that catalogues have to do with it, the server tells later.
  */
-export function readBlobInsert(raw: RawStatement, text: string, { encoding }: SqlSettings): BlobInsert | undefined {
-  const insert = partOf(raw.node, 'InsertStmt', ['relation', 'cols', 'selectStmt', 'override'])
-  if (insert === undefined || insert.override !== 'OVERRIDING_NOT_SET' || isUnsafeEncoding(encoding)) return undefined
-  const relation = insert.relation as Node & RangeVar
-  if (!hasOnly(relation, ['schemaname', 'relname', 'inh', 'relpersistence', 'location'])) return undefined
-  const select = readSelect(insert.selectStmt as Node)
-  const columns = namesOf((insert.cols ?? []) as readonly Node[], readTarget)
+export function readBlobInsert(raw: RawStatement, text: string, settings: SqlSettings): BlobInsert | undefined {
+  const statement = text.slice(raw.start, raw.end)
+  const into = readInsert(raw.node) ?? readCreation(raw.node, statement)
+  if (into === undefined || isWarnedOf(raw, statement, settings) || isUnsafeEncoding(settings.encoding))
+    return undefined
+  const { relation, columns, creation } = into
+  const select = readSelect(into.select)
   const call = select && readArguments(select.call, raw, text)
-  const name = relationName(relation)
-  if (select === undefined || call === undefined || columns === undefined || !isAscii(name)) return undefined
-  return { relation: name, columns, selected: select.selected, ...call }
+  if (select === undefined || call === undefined || columns === undefined) return undefined
+  if (!hasOnly(relation, RELATION_PARTS) || !isAscii(relationName(relation))) return undefined
+  return { relation: relationName(relation), creation, columns, selected: select.selected, ...call }
 }
+
+const RELATION_PARTS = ['schemaname', 'relname', 'inh', 'relpersistence', 'location']
+
+interface Into {
+  readonly relation: Node & RangeVar
+  readonly columns: readonly string[] | undefined
+  readonly select: Node
+  readonly creation: string | undefined
+}
+
+function readInsert(node: Node): Into | undefined {
+  const insert = partOf(node, 'InsertStmt', ['relation', 'cols', 'selectStmt', 'override'])
+  if (insert === undefined || insert.override !== 'OVERRIDING_NOT_SET') return undefined
+  const columns = namesOf((insert.cols ?? []) as readonly Node[], readTarget)
+  return {
+    relation: insert.relation as Into['relation'],
+    columns,
+    select: insert.selectStmt as Node,
+    creation: undefined,
+  }
+}
+
+function readCreation(node: Node, statement: string): Into | undefined {
+  const create = partOf(node, 'CreateTableAsStmt', ['query', 'into', 'objtype'])
+  const into = create?.into as Node | undefined
+  if (into === undefined || create?.objtype !== 'OBJECT_TABLE' || !hasOnly(into, INTO_PARTS)) return undefined
+  const relation = into.rel as Into['relation']
+  return { relation, columns: [], select: create.query as Node, creation: `${statement} WITH NO DATA` }
+}
+
+const INTO_PARTS = ['rel', 'colNames', 'accessMethod', 'options', 'onCommit', 'tableSpaceName']
 
 /** The one part of a node, with no other parts than those. */
 function partOf(node: Node | undefined, kind: string, parts: readonly string[]): Node | undefined {
@@ -104,7 +141,9 @@ function readArguments(call: Node, raw: RawStatement, text: string): Pick<BlobIn
   const start = raw.offsetOf(call.location as number)
   const first = tokens.findIndex(token => token.start === start)
   const open = tokens[first + 3]
-  if (first < 0 || open?.text !== '(') return undefined
+  const count = (word: string): number => tokens.slice(0, first).filter(({ text }) => text === word).length
+  const isInside = count('(') !== count(')')
+  if (first < 0 || open?.text !== '(' || isInside || tokens.at(-1)?.text.toLowerCase() === 'data') return undefined
   let depth = 0
   for (const token of tokens.slice(first + 3)) {
     if (token.text === '(') depth++

@@ -32,7 +32,7 @@ export function planMessages(insert: BlobInsert, bound: BoundInsert | undefined)
 }
 
 /** As they stand at the end of a Parse message. */
-function typesOf(bound: BoundInsert | undefined): Buffer {
+export function typesOf(bound: BoundInsert | undefined): Buffer {
   const types = bound?.types ?? []
   const bytes = Buffer.alloc(2 + 4 * types.length)
   bytes.writeInt16BE(types.length)

@@ -1,4 +1,5 @@
 import { serialize } from 'pg-protocol'
+import { bind } from '../protocol/bind.ts'
 import { BACKEND, FRONTEND } from '../protocol/codes.ts'
 import { cstring } from '../protocol/cstring.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
@@ -17,13 +18,13 @@ import type { BorrowedBackend } from '../session/borrowed-backend.ts'
 import { copyOfFunction } from '../sql/accelerate.ts'
 import type { BlobInsert } from '../sql/blob-insert.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
-import { type BoundInsert, planMessages, readPlan } from './ask-plan.ts'
+import { type BoundInsert, planMessages, readPlan, typesOf } from './ask-plan.ts'
 import { UNREADABLE } from './conceal.ts'
 import { endsSession, exchange, exchangeInPipeline } from './exchange.ts'
 import type { InsertPlan, PlanSettings } from './insert-plan.ts'
 import { PRIVATE_NAME, privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
 import { runScript } from './run-script.ts'
-import { newChallenge } from './script.ts'
+import { newChallenge, type Step } from './script.ts'
 import type { ScriptContext } from './script-run.ts'
 
 export interface InsertRequest {
@@ -38,7 +39,8 @@ export interface InsertRequest {
 }
 
 const SAVEPOINT = privateStatement(`SAVEPOINT ${PRIVATE_NAME}`)
-const RELEASE = privateStatement(`RELEASE SAVEPOINT ${PRIVATE_NAME}`)
+const RELEASE_TEXT = `RELEASE SAVEPOINT ${PRIVATE_NAME}`
+const RELEASE = privateStatement(RELEASE_TEXT)
 const ROLLBACK = privateStatement(`ROLLBACK TO SAVEPOINT ${PRIVATE_NAME}`)
 const CLOSE_STATEMENT = serialize.close({ type: 'S', name: PRIVATE_NAME })
 const CLOSE_PORTAL = serialize.close({ type: 'P', name: PRIVATE_NAME })
@@ -80,18 +82,22 @@ async function tryCopy(
 ): Promise<Tried> {
   const challenge = newChallenge()
   const copy = copyOf(plan)
-  const held = new HeldReplies()
-  const open = plan.open(challenge)
-  const release = isInBlock ? `; RELEASE SAVEPOINT ${PRIVATE_NAME}` : ''
-  backend.send(
-    bound
-      ? Buffer.concat([run(open), CLOSE_PORTAL, CLOSE_STATEMENT, run(plan.copy), FLUSH])
-      : query(`${open}; ${plan.copy}${release}`),
-  )
+  const created = plan.creation === undefined ? [] : [plan.creation]
+  const texts = [...created, plan.open(challenge), plan.copy]
+  const steps: Step[] = [
+    ...created.map((): Step => ({ kind: 'pass' })),
+    { kind: 'open', copy, challenge },
+    { kind: 'copy-from', copy },
+  ]
+  if (bound)
+    backend.send(
+      Buffer.concat([...texts.flatMap(text => run(text, text === plan.creation ? bound : undefined)), FLUSH]),
+    )
+  else backend.send(query([...texts, ...(isInBlock ? [RELEASE_TEXT] : [])].join('; ')))
+  const held = new HeldReplies(plan.creation === undefined ? 'INSERT 0' : 'SELECT')
   backend.setReplySink(frame => held.take(frame))
   try {
-    const steps = [{ kind: 'open', copy, challenge } as const, { kind: 'copy-from', copy } as const]
-    await runScript(backend, steps, context(bound && REPLIES_OF_PRIVATE_STATEMENT + REPLIES_OF_RUN))
+    await runScript(backend, steps, context(bound && REPLIES_OF_RUN * texts.length))
   } finally {
     backend.setReplySink(undefined)
   }
@@ -106,21 +112,31 @@ async function tryCopy(
 
 const FLUSH = serialize.flush()
 
-/** As privateStatement(), in the client's encoding, and without what a backend in a COPY does not take. */
-const run = (text: string): Buffer =>
+/**
+ * As privateStatement(), but without what a backend in a COPY does not take: the portal before is closed first. With the
+ * client's parameters, where it has some.
+ */
+const run = (text: string, bound: BoundInsert | undefined): Buffer =>
   Buffer.concat([
+    CLOSE_PORTAL,
     CLOSE_STATEMENT,
-    parse(Buffer.from(PRIVATE_NAME), text, Buffer.alloc(2)),
-    serialize.bind({ portal: PRIVATE_NAME, statement: PRIVATE_NAME }),
+    parse(Buffer.from(PRIVATE_NAME), text, typesOf(bound)),
+    bind(PRIVATE_NAME, PRIVATE_NAME, bound?.bind),
     serialize.execute({ portal: PRIVATE_NAME }),
   ])
-const REPLIES_OF_RUN = 4
+const REPLIES_OF_RUN = 5
 
 /** What the client gets when all is through. */
 class HeldReplies {
+  readonly #tag: string
   error: Frame | undefined
   replies: Frame[] = []
   ready: Frame | undefined
+
+  /** `tag` stands before the number of rows. */
+  constructor(tag: string) {
+    this.#tag = tag
+  }
 
   /** Whether it is held. */
   take(frame: Frame): boolean {
@@ -130,9 +146,9 @@ class HeldReplies {
         this.error ??= frame
         return true
       case BACKEND.commandComplete: {
-        // Behind it comes that of a RELEASE.
+        // Before and behind it come others of ours.
         const [verb, rows] = cstring(frameBody(frame), 0).split(' ')
-        if (verb === 'COPY') this.replies.push({ code: frame.code, bytes: commandComplete(`INSERT 0 ${rows}`) })
+        if (verb === 'COPY') this.replies.push({ code: frame.code, bytes: commandComplete(`${this.#tag} ${rows}`) })
         return true
       }
       case BACKEND.noticeResponse:

@@ -20,7 +20,8 @@ export interface InsertPlan {
   readonly container: string
   readonly path: string
   readonly coder: Coder
-  /** As the proxy's text. */
+  /** Makes the table, where that is the statement's. */
+  readonly creation: string | undefined
   readonly copy: string
   /** Ours, before it. */
   readonly open: (challenge: string) => string
@@ -34,7 +35,8 @@ export interface PlanSettings {
 
 /** As azure_storage_private.insert_target() tells it. */
 interface Target {
-  readonly relation: string
+  /** Null where it is to be made. */
+  readonly relation: string | null
   readonly columns: readonly (DescribedColumn & { readonly listed: boolean; readonly omitted: boolean })[]
 }
 
@@ -53,8 +55,8 @@ interface Arguments {
  * A query whose one row begins with what the server knows of the statement; behind that are the columns of its result, all
  * NULL: the blob is not read.
  */
-export const planText = ({ relation, args, rows }: BlobInsert): string => `
-SELECT azure_storage_private.insert_plan(pg_catalog.to_regclass(${quoteLiteral(relation)}),
+export const planText = ({ relation, creation, args, rows }: BlobInsert): string => `
+SELECT azure_storage_private.insert_plan(pg_catalog.to_regclass(${quoteLiteral(relation)}), ${creation !== undefined},
   azure_storage_private.get_arguments(${args}
 ), azure_storage_private.columns_of_record(r.*)), r.*
 FROM (SELECT q.* FROM (SELECT) AS one LEFT JOIN (SELECT * FROM ${rows}
@@ -70,7 +72,7 @@ export function planInsert(
   const [targetInHex = '', argumentsInHex = ''] = told.split(' ')
   const target: Target = JSON.parse(Buffer.from(targetInHex, 'hex').toString())
   const given: Arguments = JSON.parse(Buffer.from(argumentsInHex, 'hex').toString())
-  const columns = targetColumns(insert, target, described.length)
+  const columns = targetColumns(insert, target, described)
   const isSame =
     columns.length === described.length &&
     selectsAll(insert, described) &&
@@ -81,26 +83,31 @@ export function planInsert(
     })
   const coder = isSame ? readGiven(given, settings) : undefined
   if (coder === undefined || !isReadAlike(coder, columns, settings)) return undefined
-  const names = columns.map(({ name }) => name)
-  const isWritable = settings.clientEncoding === 'UTF8' || isAscii([target.relation, ...names].join())
-  if (!isWritable) return undefined
+  const names = insert.creation === undefined ? columns.map(({ name }) => name) : []
+  const { relation } = target
+  if (settings.clientEncoding !== 'UTF8' && !isAscii([relation, ...names].join())) return undefined
   const { account, container, path } = given
   const latin1 = (text: string): string => Buffer.from(text).toString('latin1')
-  const relation = latin1(target.relation)
-  const list = names.map(name => quoteIdent(latin1(name))).join(', ')
+  const list = names.length === 0 ? '' : ` (${names.map(name => quoteIdent(latin1(name))).join(', ')})`
   const shapes = Buffer.from(JSON.stringify(coder.format === 'parquet' ? given.columns : [])).toString('hex')
+  const checked = relation === null ? 'NULL' : `${quoteLiteral(latin1(relation))}::pg_catalog.regclass`
   const values = [account, container].map(quoteLiteral).join(', ')
   return {
-    ...{ account, container, path, coder },
-    copy: `COPY ${relation} (${list}) FROM STDIN WITH (${optionsOf(coder)}) /* blob_get: ${shown(given)} */`,
+    ...{ account, container, path, coder, creation: insert.creation },
+    copy: `COPY ${latin1(relation ?? insert.relation)}${list} FROM STDIN WITH (${optionsOf(coder)}) /* blob_get: ${shown(given)} */`,
     open: challenge => `SELECT o.access, o.proof, '${shapes}'
-FROM azure_storage_private.insert_open(${quoteLiteral(relation)}::pg_catalog.regclass, '${targetInHex}', ${values}, '${challenge}') AS o`,
+FROM azure_storage_private.insert_open(${checked}, '${targetInHex}', ${values}, '${challenge}') AS o`,
   }
 }
 
-/** Those that get values, in the order of these: named, or the first so many. */
-function targetColumns({ columns }: BlobInsert, target: Target, count: number): Target['columns'] {
-  if (columns.length === 0) return target.columns.slice(0, count)
+/** Those that get values, in the order of these: named, or the first so many; or all of a table that is to be made. */
+function targetColumns(
+  { columns, creation }: BlobInsert,
+  target: Target,
+  described: readonly DescribedColumn[],
+): Target['columns'] {
+  if (creation !== undefined) return described.map(column => ({ ...column, listed: true, omitted: true }))
+  if (columns.length === 0) return target.columns.slice(0, described.length)
   return columns.flatMap(name => target.columns.find(column => column.name === name) ?? [])
 }
 

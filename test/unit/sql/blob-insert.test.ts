@@ -21,10 +21,21 @@ describe('INSERT … SELECT from blob_get()', () => {
       insertOf(`INSERT INTO s."T" (b, "A") SELECT r.x, "Y" AS z FROM ${call} AS r (x int, "Y" varchar(3)) -- end`),
     ).toEqual({
       relation: '"s"."T"',
+      creation: undefined,
       columns: ['b', 'A'],
       selected: ['x', 'Y'],
       args: "'a', 'c', $1::text /* ) */, options := azure_storage.options_csv_get(header := true)",
       rows: `${call} AS r (x int, "Y" varchar(3))`,
+    })
+  })
+
+  it('may make its table', () => {
+    const text = `CREATE TEMP TABLE "T" (x) ON COMMIT DROP AS SELECT a FROM ${GET} r (a int)`
+    expect(insertOf(`${text} -- end`)).toMatchObject({
+      relation: '"T"',
+      creation: `${text} WITH NO DATA`,
+      columns: [],
+      selected: ['a'],
     })
   })
 
@@ -78,6 +89,16 @@ describe('INSERT … SELECT from blob_get()', () => {
     `INSERT INTO t SELECT * FROM azure_storage.blob_get('a', 'c', 'p' || 'q') AS r (a int)`,
     `INSERT INTO t SELECT * FROM azure_storage.blob_get('a', 'c', (SELECT 'p')) AS r (a int)`,
     `INSERT INTO t SELECT * FROM azure_storage.blob_get('a', 'c', 'p', options := options_tsv()) AS r (a int)`,
+    `INSERT INTO t (SELECT * FROM ${rows})`,
+    `INSERT INTO ${'t'.repeat(64)} SELECT * FROM ${rows}`,
+    `CREATE TABLE IF NOT EXISTS t AS SELECT * FROM ${rows}`,
+    `CREATE TABLE t AS SELECT * FROM ${rows} WITH NO DATA`,
+    `CREATE TABLE t AS SELECT * FROM ${rows} WITH DATA`,
+    `CREATE TABLE t AS (SELECT * FROM ${rows})`,
+    `CREATE TABLE t AS SELECT * FROM ${rows} LIMIT 1`,
+    `CREATE MATERIALIZED VIEW t AS SELECT * FROM ${rows}`,
+    `CREATE VIEW t AS SELECT * FROM ${rows}`,
+    `SELECT * INTO t FROM ${rows}`,
     `EXPLAIN INSERT INTO t SELECT * FROM ${rows}`,
     `PREPARE p AS INSERT INTO t SELECT * FROM ${rows}`,
     `INSERT INTO t SELECT * FROM ${rows}; SELECT 1`,
