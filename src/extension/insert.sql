@@ -65,8 +65,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
       JOIN pg_type AS t ON d.refclassid = 'pg_type'::regclass AND t.oid = d.refobjid
       WHERE t.typtype = 'd')
     OR EXISTS (
-      SELECT FROM pg_attrdef WHERE adrelid = ANY (tables)
-        AND pg_get_expr(adbin, adrelid) ~ 'current_query|_to_xml|pg_stat_get|dblink')
+      SELECT FROM (
+        SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = ANY (tables)
+        UNION ALL SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = ANY (tables)
+      ) AS t (expression)
+      WHERE expression ~ 'current_query|_to_xml|pg_stat_get')
 $function$;
 
 -- A type whose values COPY reads as blob_get does, and that runs nobody's code.

@@ -14,6 +14,7 @@ describe.each(servers)('INSERT … SELECT from blob_get() as COPY, on PostgreSQL
   const notices: { message: string | undefined; where: string | undefined }[] = []
   beforeAll(async () => {
     stack = await startCopyStack(server, {}, log.logger)
+    await stack.client.query("SET DateStyle = 'SQL, DMY'; SET TimeZone = 'Asia/Kolkata'")
     stack.client.on('notice', ({ message, where }) => notices.push({ message, where }))
   })
   afterAll(() => stack.close())
