@@ -120,9 +120,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
 $function$;
 
 -- What the proxy needs to know of the statement: the table, and the blob, each in hexadecimal; NULL where it is to run as it
--- is. `columns` are those of the result, {name, oid}.
+-- is. `name` is blob_get's as it is written, `path` where it is looked for; `columns` are those of the
+-- result, {name, oid}.
 CREATE OR REPLACE FUNCTION azure_storage_private.insert_plan(
-  relation regclass, is_new boolean, arguments jsonb, columns jsonb
+  relation regclass, is_new boolean, name text, path name[], arguments jsonb, columns jsonb
 ) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
@@ -131,7 +132,7 @@ BEGIN
   IF NOT azure_storage_private.accelerates()
     -- A pattern, where extras are on; and what blob_get itself has to say of a missing argument.
     OR (arguments ->> 'path' !~ '[*?[]') IS NOT TRUE
-    OR NOT azure_storage_private.are_own_functions('{azure_storage.blob_get}', '{}') THEN
+    OR NOT azure_storage_private.are_own_functions(ARRAY[name], path) THEN
     RETURN NULL;
   END IF;
   IF parquet THEN

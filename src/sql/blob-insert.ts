@@ -18,6 +18,8 @@ export interface BlobInsert {
   readonly columns: readonly string[]
   /** Names of the columns that are selected; undefined: all. */
   readonly selected: readonly string[] | undefined
+  /** The function's, with its schema or without. */
+  readonly name: 'blob_get' | 'azure_storage.blob_get'
   /** The arguments of the call, as written. */
   readonly args: string
   /** The call and what follows it. */
@@ -99,7 +101,7 @@ function readSelect(node: Node): { call: Node; selected: readonly string[] | und
   const call = partOf(functions?.[0]?.List?.items?.[0], 'FuncCall', ['funcname', 'args', 'funcformat', 'location'])
   if (range === undefined || call === undefined || functions?.length !== 1) return undefined
   const { schema, name } = readCall(call as unknown as FuncCall)
-  if (schema !== SCHEMA || name !== 'blob_get') return undefined
+  if ((schema ?? SCHEMA) !== SCHEMA || name !== 'blob_get') return undefined
   const { aliasname = 'blob_get' } = (range.alias ?? {}) as { aliasname?: string }
   const targets = (select.targetList ?? []) as readonly Node[]
   if (targets.length === 1 && isStar(targets[0] as Node, aliasname)) return { call, selected: undefined }
@@ -134,21 +136,28 @@ const isStar = (target: Node, alias: string): boolean => 'A_Star' in (unqualifie
 
 const readColumn = (target: Node, alias: string): string | undefined => identifier(unqualified(fieldsOf(target), alias))
 
-function readArguments(call: Node, raw: RawStatement, text: string): Pick<BlobInsert, 'args' | 'rows'> | undefined {
+function readArguments(
+  call: Node,
+  raw: RawStatement,
+  text: string,
+): Pick<BlobInsert, 'name' | 'args' | 'rows'> | undefined {
   const args = (call.args ?? []) as readonly Node[]
   if (!args.every(isConstant)) return undefined
   const { tokens } = raw
   const start = raw.offsetOf(call.location as number)
   const first = tokens.findIndex(token => token.start === start)
-  const open = tokens[first + 3]
+  const { schema } = readCall(call as unknown as FuncCall)
+  const begin = first + (schema === undefined ? 1 : 3)
+  const open = tokens[begin]
   const count = (word: string): number => tokens.slice(0, first).filter(({ text }) => text === word).length
   const isInside = count('(') !== count(')')
   if (first < 0 || open?.text !== '(' || isInside || tokens.at(-1)?.text.toLowerCase() === 'data') return undefined
   let depth = 0
-  for (const token of tokens.slice(first + 3)) {
+  for (const token of tokens.slice(begin)) {
     if (token.text === '(') depth++
     else if (token.text === ')' && --depth === 0) {
-      return { args: text.slice(open.end, token.start), rows: text.slice(start, raw.end) }
+      const name = schema === undefined ? 'blob_get' : 'azure_storage.blob_get'
+      return { name, args: text.slice(open.end, token.start), rows: text.slice(start, raw.end) }
     }
   }
   return undefined

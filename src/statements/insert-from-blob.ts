@@ -90,9 +90,7 @@ async function tryCopy(
     { kind: 'copy-from', copy },
   ]
   if (bound)
-    backend.send(
-      Buffer.concat([...texts.flatMap(text => run(text, text === plan.creation ? bound : undefined)), FLUSH]),
-    )
+    backend.send(Buffer.concat([...texts.map(text => run(text, text === plan.creation ? bound : undefined)), FLUSH]))
   else backend.send(query([...texts, ...(isInBlock ? [RELEASE_TEXT] : [])].join('; ')))
   const held = new HeldReplies(plan.creation === undefined ? 'INSERT 0' : 'SELECT')
   backend.setReplySink(frame => held.take(frame))

@@ -55,9 +55,9 @@ interface Arguments {
  * A query whose one row begins with what the server knows of the statement; behind that are the columns of its result, all
  * NULL: the blob is not read.
  */
-export const planText = ({ relation, creation, args, rows }: BlobInsert): string => `
+export const planText = ({ relation, creation, name, args, rows }: BlobInsert): string => `
 SELECT azure_storage_private.insert_plan(pg_catalog.to_regclass(${quoteLiteral(relation)}), ${creation !== undefined},
-  azure_storage_private.get_arguments(${args}
+  '${name}', pg_catalog.current_schemas(true), azure_storage_private.get_arguments(${args}
 ), azure_storage_private.columns_of_record(r.*)), r.*
 FROM (SELECT q.* FROM (SELECT) AS one LEFT JOIN (SELECT * FROM ${rows}
 ) AS q ON false) AS r`

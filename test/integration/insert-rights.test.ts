@@ -86,6 +86,17 @@ describe.each(servers)('INSERT as COPY and rights, on PostgreSQL $version', serv
     await client.query('DROP TABLE pg_temp.t; RESET search_path')
   })
 
+  it("takes no function of the same name for the extension's", async () => {
+    const text = `INSERT INTO s.t SELECT * FROM ${rows.replace('azure_storage.', '')}`
+    await client.query('SET search_path = s, azure_storage')
+    expect(await inserted(text)).toEqual({ on: 'INSERT 1', isAlike: true, copies: 1 })
+    await stack.client.query(
+      "CREATE FUNCTION s.blob_get(text, text, text) RETURNS SETOF record LANGUAGE sql AS $$ SELECT 1, 'a' UNION SELECT 2, 'b' $$",
+    )
+    expect(await inserted(text)).toEqual({ on: 'INSERT 2', isAlike: true, copies: 0 })
+    await client.query('RESET search_path')
+  })
+
   it('runs nothing that stands in the way of the names', async () => {
     const names = [
       'to_regclass(text)',

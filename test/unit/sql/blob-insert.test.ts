@@ -24,8 +24,16 @@ describe('INSERT … SELECT from blob_get()', () => {
       creation: undefined,
       columns: ['b', 'A'],
       selected: ['x', 'Y'],
+      name: 'azure_storage.blob_get',
       args: "'a', 'c', $1::text /* ) */, options := azure_storage.options_csv_get(header := true)",
       rows: `${call} AS r (x int, "Y" varchar(3))`,
+    })
+  })
+
+  it('has the schema of the function or not', () => {
+    expect(insertOf("INSERT INTO t SELECT * FROM blob_get('a', 'c', 'p') AS r (a int)")).toMatchObject({
+      name: 'blob_get',
+      args: "'a', 'c', 'p'",
     })
   })
 
@@ -81,7 +89,6 @@ describe('INSERT … SELECT from blob_get()', () => {
     `INSERT INTO t SELECT a, a FROM ${rows}`,
     `INSERT INTO t SELECT *, 1 FROM ${rows}`,
     `INSERT INTO t SELECT q.* FROM ${rows}`,
-    `INSERT INTO t SELECT * FROM blob_get('a', 'c', 'p') AS r (a int)`,
     `INSERT INTO t SELECT * FROM "azure_storage.blob_get"('a', 'c', 'p') AS r (a int)`,
     `INSERT INTO t SELECT * FROM other.blob_get('a', 'c', 'p') AS r (a int)`,
     `INSERT INTO t SELECT * FROM azure_storage.blob_get('a', 'c', lower('P')) AS r (a int)`,
