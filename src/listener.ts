@@ -1,6 +1,7 @@
 import type net from 'node:net'
 import type tls from 'node:tls'
 import type { LiveSession, SessionFacts } from './activity/sessions.ts'
+import { ToldErrors } from './activity/told-errors.ts'
 import { AdminInterceptor } from './admin/admin-interceptor.ts'
 import { AdminDatabaseName } from './admin/database-name.ts'
 import type { BackendConfig } from './config/backend-url.ts'
@@ -202,6 +203,7 @@ export class Listener {
     const began = performance.now()
     const { calls, cancels } = this.#loopback
     calls.sessionOpened(name)
+    const errors = new ToldErrors()
     const session = new Session({
       client,
       startupPacket,
@@ -218,13 +220,17 @@ export class Listener {
         log.setBindings({ backend: pid })
         log.debug({ user, database }, 'login complete')
       },
-      onError: sqlstate => this.#services.occurrences.emit('clientTold', sqlstate),
+      onError: sqlstate => {
+        errors.tell(sqlstate)
+        this.#services.occurrences.emit('clientTold', sqlstate)
+      },
       isCalling: () => calls.has(pid),
       onClose: why => {
         log.debug({ why, ms: Math.round(performance.now() - began) }, 'closed')
         if (key === undefined) log.info('login not completed: refused by the server, or given up by the client')
         this.#sessions.delete(session)
         this.#services.sessions.remove(id)
+        errors.end()
         calls.sessionClosed(name, pid)
         if (key !== undefined) cancels.remove(key)
         if (this.#sessions.size === 0) this.#drained?.()
@@ -232,7 +238,7 @@ export class Listener {
     })
     this.#sessions.add(session)
     const facts = { id, user, database, client: addressOf(client), since: new Date() }
-    this.#services.sessions.add(liveSession(facts, session, calls))
+    this.#services.sessions.add(liveSession(facts, session, errors, calls))
     if (isReplication(parameters)) return
     session.intercept(
       isAdmin
@@ -257,9 +263,10 @@ export class Listener {
 
 const addressOf = ({ remoteAddress, remotePort }: net.Socket): string => `${remoteAddress}:${remotePort}`
 
-function liveSession(facts: SessionFacts, session: Session, calls: Calls): LiveSession {
+function liveSession(facts: SessionFacts, session: Session, errors: ToldErrors, calls: Calls): LiveSession {
   return {
     facts,
+    errors,
     get pid() {
       return session.backendPid
     },

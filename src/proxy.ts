@@ -95,7 +95,7 @@ async function prepareServices(config: Config, log: Logger): Promise<Services> {
     memory: new MemoryBudget(config),
     sessions,
     progress: new Progress(sessions, config.progress),
-    transfers: new Transfers(log),
+    transfers: new Transfers(log, sessions),
     occurrences: createOccurrences(),
     faults: hasOwnSchema(config) ? new Faults(log) : undefined,
   }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from '../log.ts'
+import type { Sessions } from './sessions.ts'
 import { addTo, noTotals, type Totals } from './totals.ts'
 import { Transfer, type TransferFacts } from './transfer.ts'
 
@@ -9,18 +10,23 @@ const KEPT = 100
 export class Transfers {
   readonly events = new EventEmitter<{ begin: [Transfer]; end: [Transfer] }>()
   readonly #log: Logger
+  readonly #sessions: Pick<Sessions, 'get'>
   readonly #live = new Set<Transfer>()
   #finished: Transfer[] = []
   /** Of those that have ended, since the proxy was started. */
   readonly totals: Readonly<Record<Transfer['facts']['direction'], Totals>> = { import: noTotals(), export: noTotals() }
   #nextId = 1
 
-  constructor(log: Logger) {
+  constructor(log: Logger, sessions: Pick<Sessions, 'get'>) {
     this.#log = log
+    this.#sessions = sessions
   }
 
   begin(facts: TransferFacts): Transfer {
-    const transfer = new Transfer(this.#nextId++, facts, ended => this.#ended(ended))
+    const session = facts.session === undefined ? undefined : this.#sessions.get(facts.session)
+    // A session's name is a setting, which another's can be given: the backend's pid is not.
+    const errors = session !== undefined && session.pid === facts.pid ? session.errors : undefined
+    const transfer = new Transfer(this.#nextId++, facts, ended => this.#ended(ended), errors)
     this.#live.add(transfer)
     this.#log.info(logged(transfer), 'transfer begun')
     this.events.emit('begin', transfer)

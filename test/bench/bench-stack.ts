@@ -31,6 +31,8 @@ export interface BenchStack {
   httpUrl(path: string): string
   /** For one that remembers nothing, as to its memory. */
   restartProxy(): Promise<void>
+  /** Another one beside it, with further arguments; gives its port. */
+  startAnotherProxy(...args: string[]): Promise<number>
   close(): Promise<void>
 }
 
@@ -39,6 +41,8 @@ export interface BenchStackOptions {
   readonly onProxyOutput?: (chunk: Buffer) => void
   /** Puts something between the proxy and Azurite: what it returns is the proxy's storage endpoint. */
   readonly storageBefore?: (azurite: Azurite) => Promise<string>
+  /** The proxy's, besides what it needs. */
+  readonly proxyArgs?: readonly string[]
   /** The folder of the package whose proxy it is, built: this one if not said. */
   readonly root?: string
 }
@@ -47,7 +51,7 @@ export const ROOT = join(import.meta.dirname, '../..')
 
 export async function startBenchStack(
   version: 15 | 18,
-  { onProxyOutput, storageBefore, root = ROOT }: BenchStackOptions = {},
+  { onProxyOutput, storageBefore, proxyArgs = [], root = ROOT }: BenchStackOptions = {},
 ): Promise<BenchStack> {
   const dir = await mkdtemp(join(tmpdir(), 'blobgres-bench-'))
   const running: Child[] = []
@@ -77,7 +81,11 @@ export async function startBenchStack(
   running.push(azurite)
   const proxyPort = await freePort()
   const storage = storageBefore ? await storageBefore(azurite) : azurite.endpointTemplate
-  const startProxy = (): Promise<Child> => startProxyProcess(root, proxyPort, directPort, storage, onProxyOutput)
+  const startProxyAt = (port: number, args: readonly string[]): Promise<Child> => {
+    const all = ['--listen', `127.0.0.1:${port}`, '--storage-endpoint', storage, ...args]
+    return startProxyProcess(root, directPort, all, onProxyOutput)
+  }
+  const startProxy = (): Promise<Child> => startProxyAt(proxyPort, proxyArgs)
   let proxy = await startProxy()
   const pgbouncer = await startPgbouncer(dir, directPort, osUser)
   if (pgbouncer) running.push(pgbouncer.child)
@@ -102,6 +110,11 @@ export async function startBenchStack(
     async restartProxy() {
       await proxy.stop()
       proxy = await startProxy()
+    },
+    async startAnotherProxy(...args) {
+      const port = await freePort()
+      running.push(await startProxyAt(port, args))
+      return port
     },
     async close() {
       await Promise.all([proxy, ...running.reverse()].map(child => child.stop()))
@@ -143,15 +156,14 @@ export async function peakRss(pid: number): Promise<number> {
 
 async function startProxyProcess(
   root: string,
-  port: number,
   directPort: number,
-  template: string,
+  args: readonly string[],
   onOutput: ((chunk: Buffer) => void) | undefined,
 ): Promise<Child> {
   const { child } = await startChild({
     name: 'the proxy',
     command: process.execPath,
-    args: [join(root, 'dist/cli.js'), 'serve', '--listen', `127.0.0.1:${port}`, '--storage-endpoint', template],
+    args: [join(root, 'dist/cli.js'), 'serve', ...args],
     options: {
       env: { ...process.env, BLOBGRES_BACKEND: `postgres://postgres@127.0.0.1:${directPort}/postgres` },
     },
