@@ -46,8 +46,8 @@ const CLOSE_STATEMENT = serialize.close({ type: 'S', name: PRIVATE_NAME })
 const CLOSE_PORTAL = serialize.close({ type: 'P', name: PRIVATE_NAME })
 
 /**
- * An INSERT … SELECT from blob_get() as a COPY, where the server says that the rows are the same. Whatever fails there is
- * undone, and the INSERT runs after all: what the client is told of a failure is the INSERT's own. Returns whether the
+ * An INSERT … SELECT from blob_get() as a COPY, where the server says that the rows are the same. Whatever fails there, but
+ * for what the storage says, is undone, and the INSERT runs after all: what the client is told is the INSERT's own. Returns whether the
  * client has its answer; otherwise the session is as it was, and the client's message is to be sent.
  */
 export async function insertFromBlob(backend: BorrowedBackend, request: InsertRequest): Promise<boolean> {
@@ -60,7 +60,7 @@ export async function insertFromBlob(backend: BorrowedBackend, request: InsertRe
   }
   const plan = asked.error ? undefined : readPlan(insert, asked, settings)
   const tried = plan && (await tryCopy(backend, request, plan))
-  if (tried === undefined || (tried.error && !isMeant(tried.error, request))) {
+  if (tried === undefined || (tried.error && !tried.isStorages && !isMeant(tried.error, request))) {
     await undo(backend, request)
     return false
   }
@@ -70,6 +70,8 @@ export async function insertFromBlob(backend: BorrowedBackend, request: InsertRe
 
 interface Tried {
   readonly error: Frame | undefined
+  /** The storage has refused, and might not do so again. */
+  readonly isStorages: boolean
   readonly replies: readonly Frame[]
   /** Of a simple query. */
   readonly ready: Frame | undefined
@@ -94,19 +96,29 @@ async function tryCopy(
   else backend.send(query([...texts, ...(isInBlock ? [RELEASE_TEXT] : [])].join('; ')))
   const held = new HeldReplies(plan.creation === undefined ? 'INSERT 0' : 'SELECT')
   backend.setReplySink(frame => held.take(frame))
+  const means = context(bound && REPLIES_OF_RUN * texts.length)
+  let isStorages = false
+  // What goes through here is of the proxy, not of the backend.
+  const encodeError = (fields: ErrorFields): Promise<ErrorFields> => {
+    isStorages = STORAGE_CLASSES.has(fields.get('C')?.toString().slice(0, 2) ?? '')
+    return means.encodeError(fields)
+  }
   try {
-    await runScript(backend, steps, context(bound && REPLIES_OF_RUN * texts.length))
+    await runScript(backend, steps, { ...means, encodeError })
   } finally {
     backend.setReplySink(undefined)
   }
   const { error, replies, ready } = held
-  if (error !== undefined || bound === undefined) return { error, replies, ready }
+  if (error !== undefined || bound === undefined) return { error, isStorages, replies, ready }
   // The client's portal counts as run.
   const closes = [CLOSE_PORTAL, CLOSE_STATEMENT, serialize.close({ type: 'P', name: bound.portal })]
   const behind = isInBlock ? [...closes, RELEASE] : closes
   const replyCount = closes.length + (isInBlock ? REPLIES_OF_PRIVATE_STATEMENT : 0)
-  return { error: await exchangeInPipeline(backend, behind, replyCount), replies, ready }
+  return { error: await exchangeInPipeline(backend, behind, replyCount), isStorages, replies, ready }
 }
+
+/** Those of the errors that a storage's answers are; of what is in a blob, there are none. */
+const STORAGE_CLASSES: ReadonlySet<string> = new Set(['08', '28', '42', '55', '58'])
 
 const FLUSH = serialize.flush()
 
@@ -183,15 +195,16 @@ const isCancelled = (error: Frame): boolean => {
 
 function answer(
   backend: BorrowedBackend,
-  { bound }: InsertRequest,
+  { bound, wasCancelled }: InsertRequest,
   replies: readonly Frame[],
   ready: Frame | undefined,
 ): void {
   backend.pending.sent(bound ? FRONTEND.execute : FRONTEND.query)
   for (const frame of replies) {
     if (frame.code !== BACKEND.errorResponse) backend.reply(frame)
-    else if (isCancelled(frame)) backend.reply({ code: frame.code, bytes: withoutContext(frame) })
-    else backend.reply({ code: frame.code, bytes: errorResponse(errorFields(queryCanceled('user request'))) })
+    else if (wasCancelled() && !isCancelled(frame))
+      backend.reply({ code: frame.code, bytes: errorResponse(errorFields(queryCanceled('user request'))) })
+    else backend.reply({ code: frame.code, bytes: withoutContext(frame) })
   }
   if (!bound && ready) backend.reply(ready)
 }

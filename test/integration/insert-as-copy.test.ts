@@ -85,6 +85,18 @@ describe.each(servers)('INSERT … SELECT from blob_get() on PostgreSQL $version
     expect('isCopy' in on && on.isCopy).toBe(false)
   })
 
+  it('tells what the storage says, in the same words', async () => {
+    const told = (accelerate: string) =>
+      inserted(`'absent.csv') AS r (${COLUMNS})`, 't', accelerate).catch(({ code, message, detail, hint, where }) => ({
+        ...{ code, message, hint, where },
+        detail: detail.replace(/request ID [^)]*/, ''),
+      }))
+    const on = await told('on')
+    expect(log.take('INSERT as COPY')).toMatchObject([{ isDone: true }])
+    expect(on).toMatchObject({ code: '58P01' })
+    expect(on).toEqual(await told('off'))
+  })
+
   it('is a blob_get among the transfers', async () => {
     await inserted(`'s.csv') AS r (${COLUMNS})`)
     const { facts, rows: count } = stack.proxy.transfers.finished.at(-1) ?? {}

@@ -39,7 +39,9 @@ describe.each(servers)('INSERT as COPY on the wire, on PostgreSQL $version', ser
   it.each([
     ['COPY', 1, () => [query(insert('good.csv'))]],
     ['INSERT', 1, () => [query(insert('bad.csv'))]],
-    ['INSERT', 1, () => [query(insert('absent.csv'))]],
+    ['COPY', 1, () => [query(insert('absent.csv'))]],
+    ['COPY', 3, () => [run(insert('absent.csv')), run('SELECT 1'), sync, query('SELECT 2'), query('SELECT 3')]],
+    ['COPY', 4, () => [query('BEGIN'), run(insert('absent.csv')), sync, query('SELECT 2'), query('ROLLBACK')]],
     ['COPY', 1, () => [parse(insert('good.csv')), describeStatement(), bind(), describePortal(), execute(), sync]],
     ['COPY', 1, () => [parse(insertAny(), '', [25]), bind(['good.csv']), flush, execute(), sync]],
     ['COPY', 1, () => [parse(insertAny()), bind(['good.csv'], { formats: [1] }), execute(), sync]],
