@@ -1,3 +1,4 @@
+import type { BlobExport } from '../operations/copy-to.ts'
 import { BACKEND } from '../protocol/codes.ts'
 import type { Frame } from '../protocol/frame-assembler.ts'
 import { dataRow, portalSuspended } from '../protocol/messages.ts'
@@ -16,19 +17,22 @@ export function putRows({ copy, header }: Step & { kind: 'put' }, run: ScriptRun
   const { wire } = run
   const emptyBytes = copy.format.format === 'binary' ? EMPTY_BINARY_BYTES : 0
   let first: Buffer = EMPTY
-  const begin = (response: Frame, rows: Buffer): void => {
+  let transfer: BlobExport | undefined
+  const take = (response: Frame, rows: Buffer): void => {
+    // What came together with the first rows comes here too.
+    if (transfer) return transfer.take(rows)
     first = Buffer.concat([first, rows])
     if (first.length <= emptyBytes) return
     const names = run.opened?.columns.map(({ name }) => name) ?? []
     const line = header ? headerLine(header, names) : EMPTY
-    beginExport(copy, run, () => blobOf(copy, run.opened, response), Buffer.concat([line, first]))
+    transfer = beginExport(copy, run, () => blobOf(copy, run.opened, response), Buffer.concat([line, first]))
     first = EMPTY
   }
   return {
     isOurs: false,
     take(frame) {
       if (frame.code === BACKEND.copyDone) return
-      if (frame.code === BACKEND.copyOutResponse) wire.setCopyDataSink(rows => begin(frame, rows))
+      if (frame.code === BACKEND.copyOutResponse) wire.setCopyDataSink(rows => take(frame, rows))
       else wire.reply(frame)
     },
     complete(frame) {

@@ -126,6 +126,20 @@ describe.each(servers)('blob_put() as COPY, on PostgreSQL $version', server => {
     await other.close()
   })
 
+  test('many rows, and large ones', async () => {
+    for (const [rows, length] of [
+      [100_000, 10],
+      [40, 100_000],
+      [3, 5_000_000],
+    ] as const) {
+      const source = `(SELECT n, repeat('x', ${length}) AS x FROM generate_series(1, ${rows}) n) q`
+      expect(await isCopied(() => client.query(put('many.csv', `q) FROM ${source}`)))).toBe(true)
+      const lines = (await stack.get('many.csv')).split('\n')
+      expect(lines.length).toBe(rows + 1)
+      expect(lines.every((line, i) => i === rows || line === `${i + 1},${'x'.repeat(length)}`)).toBe(true)
+    }
+  })
+
   test('no rows: NULL, no blob, no transfer', async () => {
     for (const rest of [
       "t, 'csv', 'none', '{\"header\": true}') FROM t WHERE false",
