@@ -142,7 +142,7 @@ function readArguments(
   text: string,
 ): Pick<BlobInsert, 'name' | 'args' | 'rows'> | undefined {
   const args = (call.args ?? []) as readonly Node[]
-  if (!args.every(isConstant)) return undefined
+  if (!args.every(arg => isConstant(arg))) return undefined
   const { tokens } = raw
   const start = raw.offsetOf(call.location as number)
   const first = tokens.findIndex(token => token.start === start)
@@ -163,17 +163,24 @@ function readArguments(
   return undefined
 }
 
+/** Options of arrays of casts are not as deep. */
+const MAX_DEPTH = 10
+
 /** What may be computed once more than it stands there: constants, parameters, and options of them. */
-function isConstant(node: Node): boolean {
+function isConstant(node: Node, depth = 0): boolean {
   if ('A_Const' in node || 'ParamRef' in node) return true
+  const parts = depth < MAX_DEPTH ? partsOfConstant(node) : undefined
+  return parts?.every(part => isConstant(part, depth + 1)) ?? false
+}
+
+/** Undefined where it is none. */
+function partsOfConstant(node: Node): readonly Node[] | undefined {
   const named = partOf(node, 'NamedArgExpr', ['arg', 'name', 'argnumber', 'location'])
-  if (named) return isConstant(named.arg as Node)
   const cast = partOf(node, 'TypeCast', ['arg', 'typeName', 'location'])
-  if (cast) return isConstant(cast.arg as Node)
-  if ('A_ArrayExpr' in node)
-    return (((node.A_ArrayExpr as Node).elements as readonly Node[] | undefined) ?? []).every(isConstant)
+  if (named ?? cast) return [(named ?? cast)?.arg as Node]
+  if ('A_ArrayExpr' in node) return ((node.A_ArrayExpr as Node).elements ?? []) as readonly Node[]
   const call = partOf(node, 'FuncCall', ['funcname', 'args', 'funcformat', 'location'])
-  if (call === undefined) return false
+  if (call === undefined) return undefined
   const { schema, name, args } = readCall(call as unknown as FuncCall)
-  return schema === SCHEMA && OPTIONS.has(name) && args.every(isConstant)
+  return schema === SCHEMA && OPTIONS.has(name) ? args : undefined
 }

@@ -108,6 +108,7 @@ function targetColumns(
 ): Target['columns'] {
   if (creation !== undefined) return described.map(column => ({ ...column, listed: true, omitted: true }))
   if (columns.length === 0) return target.columns.slice(0, described.length)
+  if (columns.length !== described.length) return []
   return columns.flatMap(name => target.columns.find(column => column.name === name) ?? [])
 }
 

@@ -114,6 +114,14 @@ describe('INSERT … SELECT from blob_get()', () => {
     expect(insertOf(text)).toBeUndefined()
   })
 
+  it.each(['CAST(', 'azure_storage.options_tsv('])('runs as it is where its arguments are deep: %s', unit => {
+    const [depth, close] = [4000, unit === 'CAST(' ? ' AS text)' : ')']
+    const deep = `${unit.repeat(depth)}'p'${close.repeat(depth)}`
+    expect(
+      insertOf(`INSERT INTO t SELECT * FROM azure_storage.blob_get('a', 'c', ${deep}) AS r (a int)`),
+    ).toBeUndefined()
+  })
+
   it('runs as it is where a byte may be the half of a character', () => {
     expect(insertOf(`INSERT INTO t SELECT * FROM ${rows}`, { ...SETTINGS, encoding: 'SJIS' })).toBeUndefined()
   })
