@@ -20,7 +20,10 @@ export function putRows({ copy, header }: Step & { kind: 'put' }, run: ScriptRun
   let transfer: BlobExport | undefined
   const take = (response: Frame, rows: Buffer): void => {
     // What came together with the first rows comes here too.
-    if (transfer) return transfer.take(rows)
+    if (transfer) {
+      transfer.take(rows)
+      return
+    }
     first = Buffer.concat([first, rows])
     if (first.length <= emptyBytes) return
     const names = run.opened?.columns.map(({ name }) => name) ?? []
