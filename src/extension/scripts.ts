@@ -41,6 +41,7 @@ const FUNCTION_SCRIPTS = [
   'blob-get-errors.sql',
   'blob-put.sql',
   'accelerate.sql',
+  'insert.sql',
   'statement.sql',
   'copy-skip.sql',
 ]

@@ -25,8 +25,10 @@ export interface Coder extends ResolvedFormat {
   readonly encoding: string
 }
 
+type CodedBlob = Pick<RowsOfBlob, 'resolved' | 'path' | 'coder' | 'compression' | 'options' | 'clientEncoding'>
+
 /** The coder and the options of a request, checked. @throws PgError */
-export function readCoder(request: RowsOfBlob, direction: Direction): Coder {
+export function readCoder(request: CodedBlob, direction: Direction): Coder {
   const resolved = formatOf(request)
   const options = readRowOptions(request.options, resolved.format, direction)
   return { ...resolved, options, encoding: options.contentEncoding ?? request.clientEncoding }

@@ -43,5 +43,10 @@ export interface RowsOfBlob extends Target {
 }
 
 /** @throws PgError for one that cannot be */
-export const formatOf = ({ resolved, path, coder, compression }: RowsOfBlob): ResolvedFormat =>
+export const formatOf = ({
+  resolved,
+  path,
+  coder,
+  compression,
+}: Pick<RowsOfBlob, 'resolved' | 'path' | 'coder' | 'compression'>): ResolvedFormat =>
   resolved ?? resolveFormat(path, coder, compression)

@@ -52,3 +52,15 @@ export function withBindValues(frame: Frame, { values, start, end }: Omit<BindVa
   bytes.writeInt32BE(bytes.length - 1, 1)
   return bytes
 }
+
+/** A Bind message with the parameters of another, or without; the result is text. */
+export function bind(portal: string, statement: string, other: Buffer | undefined): Buffer {
+  const read = other && readBindValues({ code: FRONTEND.bind, bytes: other })
+  const body = other && frameBody({ code: FRONTEND.bind, bytes: other })
+  const parameters = read && body ? body.subarray(body.indexOf(0, body.indexOf(0) + 1) + 1, read.end) : Buffer.alloc(4)
+  const names = Buffer.from(`${portal}\0${statement}\0`)
+  const bytes = Buffer.concat([Buffer.alloc(HEADER_LENGTH), names, parameters, Buffer.alloc(2)])
+  bytes[0] = FRONTEND.bind
+  bytes.writeInt32BE(bytes.length - 1, 1)
+  return bytes
+}

@@ -18,6 +18,7 @@ export class BorrowedBackend implements Wire {
   readonly #lender: Lender
   readonly #inbox: Inbox
   #cancelListener: (() => void) | undefined
+  #replySink: ((frame: Frame) => boolean) | undefined
 
   constructor(lender: Lender) {
     const { backend } = lender
@@ -56,7 +57,12 @@ export class BorrowedBackend implements Wire {
   }
 
   reply(frame: Frame): void {
-    this.#lender.reply(frame)
+    if (!this.#replySink?.(frame)) this.#lender.reply(frame)
+  }
+
+  /** Takes the replies that the client is not to have yet: those for which it is true. */
+  setReplySink(sink: ((frame: Frame) => boolean) | undefined): void {
+    this.#replySink = sink
   }
 
   setCopyDataSink(sink: CopyDataSink | undefined): void {

@@ -42,6 +42,10 @@ export class Pending {
   /** The backend takes CopyData from the client: Sync and Flush are ignored until CopyDone or CopyFail. */
   #copyIn = false
   #inPipeline = false
+  /** Of the pipeline so far. */
+  #binds = 0
+  #executes = 0
+  #pipelines = 0
   /** Replies to what is next have come. */
   #begun = false
   /** CopyData was sent since the last message that may begin a COPY. */
@@ -68,14 +72,14 @@ export class Pending {
         return
       case FRONTEND.sync:
         this.#skipping = false
-        this.#inPipeline = false
+        this.#closePipeline()
         this.#owed[this.#end++] = this.#rowsSent ? SYNC_BEHIND_ROWS : code
         this.#cycles++
         return
       case FRONTEND.query:
       case FRONTEND.functionCall:
         this.#rowsSent = false
-        this.#inPipeline = false
+        this.#closePipeline()
         this.#owed[this.#end++] = code
         this.#cycles++
         return
@@ -86,6 +90,8 @@ export class Pending {
       case FRONTEND.close:
         this.#rowsSent = false
         this.#inPipeline = true
+        if (code === FRONTEND.bind) this.#binds++
+        else if (code === FRONTEND.execute) this.#executes++
         this.#owed[this.#end++] = code
         return
       case FRONTEND.copyDone:
@@ -177,6 +183,23 @@ export class Pending {
   /** Extended-protocol messages were sent that no Sync has closed yet: a Sync of our own would end their transaction. */
   get inPipeline(): boolean {
     return this.#inPipeline
+  }
+
+  /** Nothing has run in it yet, and there is one portal of it at most: what a Sync of our own ends can be made again. */
+  get pipelineIsFresh(): boolean {
+    return this.#executes === 0 && this.#binds <= 1
+  }
+
+  /** The number of the one that is open, or will be. */
+  get pipeline(): number {
+    return this.#pipelines
+  }
+
+  #closePipeline(): void {
+    this.#inPipeline = false
+    this.#pipelines++
+    this.#binds = 0
+    this.#executes = 0
   }
 
   get #isEmpty(): boolean {

@@ -70,7 +70,7 @@ export function readBlobPut(raw: RawStatement, text: string, settings: SqlSettin
 }
 
 /** Of what a part of it would be told twice, or is not read as the server reads it. */
-const isWarnedOf = ({ tokens }: RawStatement, text: string, settings: SqlSettings): boolean =>
+export const isWarnedOf = ({ tokens }: RawStatement, text: string, settings: SqlSettings): boolean =>
   (isUnsafeEncoding(settings.encoding) && !isAscii(text)) ||
   (!settings.standardConformingStrings && text.includes('\\')) ||
   tokens.some(token => token.text.length > MAX_NAME && !token.text.startsWith("'"))

@@ -3,6 +3,7 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
 import { type Accelerable, accelerable } from './accelerate.ts'
 import { type AccountSecrets, accountSecrets } from './account-secrets.ts'
+import { type BlobInsert, readBlobInsert } from './blob-insert.ts'
 import { catalogueEdits, type Edit } from './catalogue.ts'
 import { type CopyStatement, readCopyStatement, relationName } from './copy-statement.ts'
 import { rejectedSecrets, withoutSecrets } from './copy-words.ts'
@@ -32,6 +33,8 @@ export type Statement = StatementRange &
     | { readonly kind: 'edited'; readonly edits: readonly Edit[] }
     /** SET of the passphrase, in the session itself. */
     | { readonly kind: 'set-passphrase'; readonly passphrase: string; readonly isLocal: boolean }
+    /** May run as COPY. It is the only one of its text. */
+    | { readonly kind: 'insert'; readonly count: 1; readonly insert: BlobInsert }
     /** Makes a function, or is a DO: where COPY with URLs is to work in it, it has to change. */
     | { readonly kind: 'body'; readonly edits: readonly Edit[] }
     /** The backend is to see it without its credentials. */
@@ -90,7 +93,9 @@ export function classify(text: string, settings: SqlSettings): Statement[] | und
   const statements: Statement[] = []
   const created = new Map<string, CreatedRelation['kind']>()
   const sizes = { statements: 0, secrets: 0, parts: 0, edited: 0 }
+  let first: RawStatement | undefined
   for (const raw of splitStatements(text, settings)) {
+    first ??= raw
     const found = classifyOne(raw, text, settings)
     sizes.edited += found.kind === 'edited' ? found.edits.length : 0
     const isExcess = found.kind === 'edited' && sizes.edited > MAX_EDITED
@@ -128,7 +133,10 @@ export function classify(text: string, settings: SqlSettings): Statement[] | und
       return refuseText(text, tooMany())
     }
   }
-  return sizes.statements > 0 ? statements : undefined
+  if (sizes.statements > 0) return statements
+  const [only] = statements
+  const insert = first && only?.kind === 'pass' && only.count === 1 ? readBlobInsert(first, text, settings) : undefined
+  return insert && [{ kind: 'insert', count: 1, start: 0, end: text.length, insert }]
 }
 
 /** A text of which nothing is to run. */

@@ -39,7 +39,7 @@ export const namesSetting = ({ text }: Token): boolean =>
   /^(azure_storage$|(["']|[en]'|\$).*azure_storage|u&)/is.test(text)
 
 /** Whether a word may be the name of a function of ours whose statement may run another way. */
-export const namesBlobFunction = ({ text }: Token): boolean => /^"?blob_put"?$/i.test(text)
+export const namesBlobFunction = ({ text }: Token): boolean => /^"?blob_(put|get)"?$/i.test(text)
 
 const CATALOGUE = /^"?(pg_available_extensions|pg_available_extension_versions|pg_settings)"?$/i
 /** Whether a word may be the name of a system view that lists extensions or settings. */

@@ -11,6 +11,7 @@ export function mayBeOurs(text: string, strictAzure = false): boolean {
     inOrder(text, /extension|set/i, /azure_storage/i) ||
     /pg_available_extension|pg_settings/i.test(text) ||
     /account_add|blob_put/i.test(text) ||
+    inOrder(text, /insert|create/i, /blob_get/i) ||
     text.includes('&"')
   )
 }

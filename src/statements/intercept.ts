@@ -1,26 +1,26 @@
 import { serialize } from 'pg-protocol'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { hasOwnSchema } from '../config/config.ts'
-import { openCopy } from '../operations/copy-open.ts'
+import { databaseName } from '../credentials/sealing.ts'
 import { readParameterTypes } from '../protocol/bind.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { cstring } from '../protocol/cstring.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
-import { type ErrorFields, errorFields, errorResponse, parse, query } from '../protocol/messages.ts'
+import { errorFields, errorResponse, parse, query } from '../protocol/messages.ts'
 import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { BorrowedBackend } from '../session/borrowed-backend.ts'
 import type { Interceptor } from '../session/client-stream.ts'
 import type { Session } from '../session/session.ts'
 import type { Statement } from '../sql/classify.ts'
-import type { Rewrite } from '../sql/rewrite.ts'
+import { Rewrite } from '../sql/rewrite.ts'
 import { mayBeOurs } from '../sql/scan.ts'
 import { type AcquireOptions, acquireResources, type CommitLocks } from './acquire-resources.ts'
 import { columnsReaderFor } from './columns-reader.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
-import { beginCopy } from './copy-transfer.ts'
-import { mapErrorPosition, withMappedPosition } from './error-position.ts'
+import { withMappedPosition } from './error-position.ts'
 import { planExecute, valuesOf } from './execute.ts'
+import { Inserts } from './inserts.ts'
 import { Answered } from './look-up.ts'
 import { passParsed } from './pass-parsed.ts'
 import { prepare } from './prepare.ts'
@@ -31,6 +31,7 @@ import { ResourceOwner } from './resource-owner.ts'
 import { TOO_MANY_PORTALS } from './room-for-prepared.ts'
 import { runScript } from './run-script.ts'
 import { writeScript } from './script.ts'
+import { scriptContext } from './script-context.ts'
 import type { ScriptContext } from './script-run.ts'
 import { sealParameters } from './seal-parameters.ts'
 import { copyPartWriterFor, sealerFor } from './sealer.ts'
@@ -64,6 +65,7 @@ export class StatementInterceptor implements Interceptor {
   readonly #services: Services
   readonly #login: Login
   readonly #prepared: PreparedStatements
+  readonly #inserts: Inserts
   readonly #needs: Pick<AcquireOptions, 'seal' | 'copyPart' | 'readColumns'>
 
   constructor(session: InterceptedSession, services: Services, login: Login) {
@@ -76,6 +78,11 @@ export class StatementInterceptor implements Interceptor {
       copyPart: copyPartWriterFor(session, services, login.database),
       readColumns: columnsReaderFor(session, services, login.database),
     }
+    this.#inserts = new Inserts(session, {
+      withBackend: (message, work) => this.#withBackend(message, ['insert'], work),
+      context: replies => this.#context(new Rewrite(''), '', new Map(), replies),
+      faults: () => services.faults?.of(databaseName(Buffer.from(login.database))) ?? [],
+    })
   }
 
   wants(code: number): boolean {
@@ -121,13 +128,16 @@ export class StatementInterceptor implements Interceptor {
         if (prepared && !this.#prepared.hasRoomForPortal(portal, prepared)) return () => this.#refusePortal(frame)
         const { step } = prepared ?? {}
         this.#prepared.bind(portal, prepared, () => (step?.kind === 'accelerable' ? valuesOf(frame, step) : undefined))
+        if (step?.kind === 'insert') this.#inserts.bound(portal, frame)
         if (prepared === undefined || prepared.secrets.length === 0) return undefined
         const sealed = () => sealParameters(frame, prepared.secrets, this.#encoding, this.#needs.seal)
         return async () => this.#session.forward(sealed())
       }
       case FRONTEND.execute: {
         this.#forgetPortals()
-        const prepared = this.#prepared.toExecute(cstring(body, 0))
+        const portal = cstring(body, 0)
+        const prepared = this.#prepared.toExecute(portal)
+        if (prepared?.step.kind === 'insert') return this.#inserts.execute(frame, portal, prepared.step)
         return prepared && (() => this.#execute(frame, prepared))
       }
       case FRONTEND.close: {
@@ -152,6 +162,7 @@ export class StatementInterceptor implements Interceptor {
       session.forward(statements ? query(conceal(text, statements, this.#needs.seal).text) : frame.bytes)
       return
     }
+    if (statements[0]?.kind === 'insert') return await this.#inserts.run(frame, statements[0].insert)
     await this.#withBackend('Query', statements.map(kindOf), async (backend, owner) => {
       const { inPipeline } = session.pending
       const accelerate = { text, isExtended: false, ...this.#wayOptions }
@@ -270,20 +281,8 @@ export class StatementInterceptor implements Interceptor {
   }
 
   #context(rewrite: Rewrite, original: string, locks: CommitLocks, replies: number | undefined): ScriptContext {
-    const encoding = this.#encoding
-    const services = this.#services
-    const { backendPid } = this.#session
-    return {
-      openCopy: (step, row) => openCopy(services, step, row, { pid: backendPid, database: this.#login.database }),
-      spool: { ...services.config, backendPid },
-      memory: services.memory,
-      serverMajorVersion: services.serverMajorVersion,
-      beginTransfer: (copy, opened) => beginCopy(services, copy, { ...this.#login, pid: backendPid }, opened?.progress),
-      confirmCommit: async copy => locks.get(copy)?.confirm(),
-      encodeError: fields => services.conversions.encodeError(fields, encoding),
-      mapPosition: (fields: ErrorFields) => mapErrorPosition(fields, rewrite, original, encoding),
-      replies,
-    }
+    const client = { ...this.#login, pid: this.#session.backendPid, encoding: this.#encoding }
+    return scriptContext(this.#services, client, { rewrite, original, locks, replies })
   }
 
   /** Portals end with their transactions. */

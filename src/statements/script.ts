@@ -5,12 +5,14 @@ import type { CopyPart } from '../operations/server-copy-part.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import type { Accelerable } from '../sql/accelerate.ts'
 import { rewriteSecrets } from '../sql/account-secrets.ts'
+import type { BlobInsert } from '../sql/blob-insert.ts'
 import type { Statement } from '../sql/classify.ts'
 import { type CopyStatement, rewriteCopy, type SelectedRows } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
 import { quoteLiteral } from '../sql/quote.ts'
 import { Rewrite, rewriteParts } from '../sql/rewrite.ts'
 import type { BlobUrl } from '../storage/blob-url.ts'
+import { refusal } from './refusal.ts'
 import type { RowHeader } from './row-header.ts'
 
 /** One statement that the backend runs for the client, and what becomes of its replies. */
@@ -32,6 +34,8 @@ export type Step =
   | { readonly kind: 'put-result'; readonly isSuspended: boolean }
   /** Prepared, it is looked at when it runs: it may run another way. */
   | ({ readonly kind: 'accelerable' } & PreparedAccelerable)
+  /** The client's own, which may run as COPY, with the types that the client has given to its parameters. */
+  | { readonly kind: 'insert'; readonly insert: BlobInsert; readonly types: readonly number[] }
   /** The client's own; but one may not, and is told so in Azure's words. */
   | { readonly kind: 'drop-extension' }
   /** Does the client's work under another name: only its command tag changes. */
@@ -100,6 +104,9 @@ export function writeScript(text: string, statements: readonly Statement[], reso
       const { rewrite: changed, step } = change(statement, text, resources)
       rewrite.append(changed)
       steps.push(step)
+    } else if (statement.kind === 'insert') {
+      rewrite.keep(statement.start, statement.end)
+      steps.push(PASS)
     } else if (statement.kind === 'accelerable') {
       const parts = resources.acceleration(statement.shape)
       if (parts === undefined) rewrite.keep(statement.start, statement.end)
@@ -128,8 +135,11 @@ export function writePrepared(
   types: readonly number[],
   resources: Resources,
 ): Script {
-  if (statement.kind === 'accelerable') {
-    const step: Step = { kind: 'accelerable', shape: statement.shape, text, types }
+  if (statement.kind === 'accelerable' || statement.kind === 'insert') {
+    const step: Step =
+      statement.kind === 'insert'
+        ? { kind: 'insert', insert: statement.insert, types }
+        : { kind: 'accelerable', shape: statement.shape, text, types }
     return { text, steps: [step], rewrite: new Rewrite(text).keep(0, text.length) }
   }
   const rewrite = new Rewrite(text).keep(0, statement.start)
@@ -185,17 +195,6 @@ function columnsText({ direction, format: { format }, relation, query, columns }
       : "''"
     : `azure_storage_private.copy_columns(pg_catalog.to_regclass(${clientText(relation ?? '')}), ARRAY[${columns.map(hex)}]::pg_catalog.text[])`
   return direction === 'from' ? `, ${list}` : `, ${list}, azure_storage_private.use_canonical_styles()`
-}
-
-/**
- * A statement that fails, whatever state the session is in; the client is told the step's own error instead. Where COPY
- * with URLs is off, it runs `copy`, for PostgreSQL to refuse it in its own words.
- */
-export function refusal(copy?: string): string {
-  const setting = "pg_catalog.current_setting('azure_storage.enable_copy_command', true)"
-  const off = `NOT coalesce(CASE WHEN pg_catalog.textne(${setting}, '') THEN ${setting} END, 'on')::boolean`
-  const native = copy === undefined ? '' : `IF ${off} THEN EXECUTE ${quoteLiteral(copy)}; END IF; `
-  return `DO ${quoteLiteral(`BEGIN ${native}RAISE EXCEPTION 'azure_storage'; END`)}`
 }
 
 /** A fresh random number, which makes what the database says of an account good for this once. */
@@ -267,7 +266,7 @@ function change(statement: Changed, text: string, { seal }: Resources): { rewrit
 }
 
 function writeStatement(
-  statement: Exclude<Statement, Changed | { kind: 'pass' | 'copy' | 'accelerable' }>,
+  statement: Exclude<Statement, Changed | { kind: 'pass' | 'insert' | 'copy' | 'accelerable' }>,
   { installer, seal }: Resources,
 ): { text: string; step: Step } {
   switch (statement.kind) {

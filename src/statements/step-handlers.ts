@@ -16,6 +16,7 @@ import type { ScriptRun, StepHandler } from './script-run.ts'
 export function handleStep(step: Step, run: ScriptRun): StepHandler {
   switch (step.kind) {
     case 'pass':
+    case 'insert':
     case 'accelerable':
       return pass(run.wire)
     case 'open':

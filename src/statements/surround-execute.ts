@@ -2,8 +2,9 @@ import type { CommitLock } from '../backend/admin.ts'
 import { asPgError } from '../protocol/pg-error.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { CommitLocks } from './acquire-resources.ts'
+import { refusal } from './refusal.ts'
 import type { ResourceOwner } from './resource-owner.ts'
-import { awaitCommitText, openSteps, openText, refusal, type Step, writesBlob } from './script.ts'
+import { awaitCommitText, openSteps, openText, type Step, writesBlob } from './script.ts'
 
 /** The client's Execute, which runs `steps` with texts of ours before and after. */
 export interface SurroundedExecute {

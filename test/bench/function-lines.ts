@@ -33,6 +33,13 @@ export async function functionLines(stack: BenchStack): Promise<Pair[]> {
       theirs: fromServer,
     },
     {
+      name: 'the same, blobgres.accelerate off',
+      against: 'server-side COPY FROM',
+      unit: 's',
+      ours: () => timed(proxyPort, `SET blobgres.accelerate = off; INSERT INTO target SELECT * FROM ${rows}`),
+      theirs: fromServer,
+    },
+    {
       name: 'blob_put(…) of a table',
       against: 'server-side COPY TO a file',
       unit: 's',
