@@ -2,8 +2,9 @@ import type { Transfer } from '../activity/transfer.ts'
 import type { Transfers } from '../activity/transfers.ts'
 
 /** The transfers under way, then those that have ended, the last first: for blobgres.transfers, as JSON. */
-export const transferRows = ({ live, finished }: Pick<Transfers, 'live' | 'finished'>): string[][] =>
-  [...live, ...finished.toReversed()].map(transfer => [JSON.stringify(columnsOf(transfer))])
+export function* transferRows({ live, finished }: Pick<Transfers, 'live' | 'finished'>): Generator<string[]> {
+  for (const transfer of [...live, ...finished.toReversed()]) yield [JSON.stringify(columnsOf(transfer))]
+}
 
 function columnsOf(transfer: Transfer): object {
   const { facts, state, end, bytes, totalBytes, rows, bytesPerSecond, since } = transfer
