@@ -54,7 +54,13 @@ export async function look(
   })
   try {
     const outcome = await Promise.race([work(over.signal).catch(error => failed(wordsOf(error))), expired])
-    return { check, ...outcome, reason: oneLine(outcome.reason) }
+    const { reason, fix } = outcome
+    return {
+      check,
+      ...outcome,
+      reason: oneLine(reason),
+      ...(fix && { fix: { ...fix, command: oneLine(fix.command) } }),
+    }
   } finally {
     clearTimeout(timer)
   }
