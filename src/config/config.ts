@@ -1,7 +1,7 @@
 import type { IdentityOptions } from '../credentials/managed-identity.ts'
 import type { LogLevel } from '../log.ts'
 import { leastMemory, type MemoryOptions } from '../memory-budget.ts'
-import type { SpoolOptions } from '../storage/blob-spool.ts'
+import type { SpoolOptions } from '../storage/blob-parts.ts'
 import { type StorageEndpoints, trusting } from '../storage/endpoints.ts'
 import { BACKEND_FORM, type BackendConfig, backendConfig } from './backend-url.ts'
 import { type Environment, type Flags, readOptions } from './read-options.ts'

@@ -125,52 +125,50 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $function$
   FROM jsonb_array_elements(columns) WITH ORDINALITY AS column_ (c, n)
 $function$;
 
--- The first row of a group, the row after which the state has to be sent, and a NULL record, which is a row of NULLs.
-CREATE OR REPLACE FUNCTION azure_storage_private.put_row_slowly(
-  state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text,
-  options jsonb
+CREATE OR REPLACE FUNCTION azure_storage_private.columns_of_tuple(tuple anyelement) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
+  IF pg_typeof(tuple) <> 'record'::regtype THEN
+    RETURN azure_storage_private.columns_of_type(pg_typeof(tuple));
+  END IF;
+  PERFORM azure_storage_private.check_argument('tuple', num_nulls(tuple) = 1);
+  RETURN azure_storage_private.columns_of_record(tuple);
+END
+$function$;
+
+-- The state before the first row of a group.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_begin(
+  account_name text, container_name text, path text, tuple anyelement, encoder text, compression text, options jsonb
 ) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  is_null CONSTANT boolean := num_nulls(tuple) = 1;
-  parquet CONSTANT boolean := state IS NULL AND azure_storage_private.is_parquet(path, encoder);
+  parquet CONSTANT boolean := azure_storage_private.is_parquet(path, encoder);
   columns jsonb;
-  new_row text;
+  state text;
 BEGIN
-  IF state IS NULL THEN
-    PERFORM azure_storage_private.check_argument(name, missing)
-    FROM (VALUES ('account_name', account_name IS NULL), ('container_name', container_name IS NULL),
-      ('path', path IS NULL), ('encoder', encoder IS NULL), ('compression', compression IS NULL)) AS t (name, missing);
-  END IF;
-  IF state IS NULL OR is_null THEN
-    IF pg_typeof(tuple) <> 'record'::regtype THEN
-      columns := azure_storage_private.columns_of_type(pg_typeof(tuple));
-    ELSE
-      PERFORM azure_storage_private.check_argument('tuple', is_null);
-      columns := azure_storage_private.columns_of_record(tuple);
-    END IF;
-  END IF;
+  PERFORM azure_storage_private.check_argument(name, missing)
+  FROM (VALUES ('account_name', account_name IS NULL), ('container_name', container_name IS NULL),
+    ('path', path IS NULL), ('encoder', encoder IS NULL), ('compression', compression IS NULL)) AS t (name, missing);
+  columns := azure_storage_private.columns_of_tuple(tuple);
   IF parquet THEN
     columns := azure_storage_private.with_shapes(columns);
   END IF;
-  IF state IS NULL THEN
-    state := azure_storage_private.put_open(c, account_name,
-        jsonb_build_object('container', container_name, 'path', path, 'encoder', encoder, 'compression', compression,
-          'options', options, 'columns', columns))
-      FROM azure_storage_private.caller AS c;
-    IF parquet AND NOT azure_storage_private.has_canonical_styles() THEN
-      state := overlay(state PLACING 'c' FROM 1 FOR 1);
-    ELSIF starts_with(state, 'b') THEN
-      state := overlay(state PLACING azure_storage_private.binary_mode(options ->> 'content_encoding') FROM 1 FOR 1);
-    END IF;
+  state := azure_storage_private.put_open(c, account_name,
+      jsonb_build_object('container', container_name, 'path', path, 'encoder', encoder, 'compression', compression,
+        'options', options, 'columns', columns))
+    FROM azure_storage_private.caller AS c;
+  IF parquet AND NOT azure_storage_private.has_canonical_styles() THEN
+    state := overlay(state PLACING 'c' FROM 1 FOR 1);
+  ELSIF starts_with(state, 'b') THEN
+    state := overlay(state PLACING azure_storage_private.binary_mode(options ->> 'content_encoding') FROM 1 FOR 1);
   END IF;
-  new_row := CASE
-    WHEN is_null THEN azure_storage_private.row_of_nulls(columns, left(state, 1))
-    WHEN starts_with(state, 't') THEN textin(record_out(tuple))
-    WHEN starts_with(state, 'c') THEN azure_storage_private.canonical_text(tuple)
-    WHEN starts_with(state, 'b') THEN encode(record_send(tuple), 'hex') || chr(10)
-    ELSE encode(azure_storage_private.sent_in(pg_encoding_to_char(ascii(state) - ascii('0')), tuple), 'hex')
-      || chr(10) END;
+  RETURN state;
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION azure_storage_private.put_append(state text, new_row text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
+BEGIN
   -- A message ends with its first large row: the proxy has memory for one.
   IF octet_length(state) >= 16384 THEN
     PERFORM azure_storage_private.put_send('DATA', state);
@@ -182,6 +180,31 @@ BEGIN
     state := (azure_storage_private.put_head(state)).head;
   END IF;
   RETURN state;
+END
+$function$;
+
+-- The first row of a group, the row after which the state has to be sent, and a NULL record, which is a row of NULLs. No SET
+-- search_path: a type's output can depend on it.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_row_slowly(
+  state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text,
+  options jsonb
+) RETURNS text
+LANGUAGE plpgsql AS $function$
+BEGIN
+  IF state IS NULL THEN
+    state := azure_storage_private.put_begin(
+      account_name, container_name, path, tuple, encoder, compression, options);
+  END IF;
+  RETURN azure_storage_private.put_append(state, CASE
+    WHEN pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 1)
+      THEN azure_storage_private.row_of_nulls(azure_storage_private.columns_of_tuple(tuple), pg_catalog."left"(state, 1))
+    WHEN pg_catalog.starts_with(state, 't') THEN pg_catalog.textin(pg_catalog.record_out(tuple))
+    WHEN pg_catalog.starts_with(state, 'c') THEN azure_storage_private.canonical_text(tuple)
+    WHEN pg_catalog.starts_with(state, 'b')
+      THEN pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10))
+    ELSE pg_catalog.textcat(pg_catalog.encode(azure_storage_private.sent_in(
+      pg_catalog.pg_encoding_to_char(pg_catalog.int4mi(pg_catalog.ascii(state), 48)), tuple), 'hex'), pg_catalog.chr(10))
+    END);
 END
 $function$;
 

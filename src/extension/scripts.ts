@@ -40,6 +40,7 @@ const FUNCTION_SCRIPTS = [
   'blob-get.sql',
   'blob-get-errors.sql',
   'blob-put.sql',
+  'accelerate.sql',
   'statement.sql',
   'copy-skip.sql',
 ]

@@ -1,10 +1,11 @@
 import type { Compression } from '../formats/format.ts'
 import { describeParquet } from '../formats/parquet/describe-parquet.ts'
+import { footerBytes } from '../formats/parquet/source-file.ts'
 import { MemoryBudget } from '../memory-budget.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Blob } from '../storage/blob-client.ts'
-import { type SpoolOptions, spoolBlob } from '../storage/blob-spool.ts'
+import { BlobParts, type SpoolOptions } from '../storage/blob-parts.ts'
 import { readBlob } from '../transfer/read-blob.ts'
 import { type InferredDocument, inferDocument, isJsonLines } from './document.ts'
 import { encodingOf } from './encoding.ts'
@@ -53,7 +54,7 @@ export async function infer(blob: Blob, name: string, options: InferOptions = {}
   const opening = await takeSample(contents('none'), BINARY.length)
   const start = opening.bytes.toString('latin1')
   if (start.startsWith(PARQUET)) {
-    const file = await spoolBlob(blob, spool, signal)
+    const file = await BlobParts.open(blob, spool, signal, footerBytes)
     try {
       const columns = parquetColumns(await describeParquet(file.path, signal, spool.tempDir))
       return { found: { kind: 'parquet', columns }, compression: 'none', sampledBytes: undefined, sample: opening }

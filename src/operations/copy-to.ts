@@ -15,6 +15,8 @@ const STAGES: Partial<Record<Format, () => Transform[]>> = {
 export interface ExportOptions extends Omit<WriteOptions, 'signal'> {
   /** The session's statement_timeout, 0 for none: a backend that waits for us to take its rows does not act on it. */
   readonly timeoutMs: number
+  /** Rows that have come already. */
+  readonly first?: Buffer
   /** Shown what goes into the blob. */
   readonly onRows?: (bytes: Buffer) => void
 }
@@ -36,7 +38,7 @@ export class BlobExport {
   })
   #waiting = false
 
-  constructor(wire: CopyOutWire, openBlob: () => Blob, { timeoutMs, onRows, ...options }: ExportOptions) {
+  constructor(wire: CopyOutWire, openBlob: () => Blob, { timeoutMs, first, onRows, ...options }: ExportOptions) {
     this.#wire = wire
     this.#onRows = onRows
     wire.onCancel(() => this.#fail(queryCanceled('user request')))
@@ -49,6 +51,8 @@ export class BlobExport {
       const writer = new BlobWriter(openBlob(), { ...options, signal }, ...stages)
       this.#writer = writer
       writer.failed.then(error => this.#fail(error))
+      // Those that wait for it come at once.
+      if (first) this.take(first)
       wire.setCopyDataSink(rows => this.take(rows))
     } catch (error) {
       this.#fail(error)

@@ -21,6 +21,15 @@ export const parse = (name: Buffer, text: string, tail: Buffer): Buffer =>
 
 export const commandComplete = (tag: string): Buffer => message(BACKEND.commandComplete, cstring(tag))
 
+/** A DataRow of one value, undefined for NULL. */
+export function dataRow(value: Buffer | undefined): Buffer {
+  const head = Buffer.alloc(6)
+  head.writeInt16BE(1)
+  head.writeInt32BE(value?.length ?? -1, 2)
+  return message(BACKEND.dataRow, head, value ?? Buffer.alloc(0))
+}
+
+export const portalSuspended = (): Buffer => message(BACKEND.portalSuspended)
 export const parseComplete = (): Buffer => message(BACKEND.parseComplete)
 export const bindComplete = (): Buffer => message(BACKEND.bindComplete)
 export const closeComplete = (): Buffer => message(BACKEND.closeComplete)

@@ -1,6 +1,7 @@
 import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { isBlobUrl } from '../storage/blob-url.ts'
+import { type Accelerable, accelerable } from './accelerate.ts'
 import { type AccountSecrets, accountSecrets } from './account-secrets.ts'
 import { catalogueEdits, type Edit } from './catalogue.ts'
 import { type CopyStatement, readCopyStatement, relationName } from './copy-statement.ts'
@@ -35,6 +36,8 @@ export type Statement = StatementRange &
     | { readonly kind: 'body'; readonly edits: readonly Edit[] }
     /** The backend is to see it without its credentials. */
     | ({ readonly kind: 'with-secrets' } & AccountSecrets)
+    /** It may run another way, or as it is; the first of its text. */
+    | { readonly kind: 'accelerable'; readonly shape: Accelerable }
     | {
         readonly kind: 'refuse'
         readonly error: PgErrorFields
@@ -91,7 +94,10 @@ export function classify(text: string, settings: SqlSettings): Statement[] | und
     const found = classifyOne(raw, text, settings)
     sizes.edited += found.kind === 'edited' ? found.edits.length : 0
     const isExcess = found.kind === 'edited' && sizes.edited > MAX_EDITED
-    const statement: Statement = isExcess ? { kind: 'pass', start: raw.start, end: raw.end, count: 1 } : found
+    // What is before it may change what its names mean.
+    const isLater = found.kind === 'accelerable' && statements.length > 0
+    const statement: Statement =
+      isExcess || isLater ? { kind: 'pass', start: raw.start, end: raw.end, count: 1 } : found
     const last = statements.at(-1)
     if (settings.strictAzure) {
       const extensions =
@@ -196,6 +202,8 @@ function classifyOne(raw: RawStatement, text: string, settings: SqlSettings): St
   if (edits.length > 0) return { ...range, kind: 'edited', edits }
   const body = bodyEdits(raw, text, settings)
   if (body) return { ...range, kind: 'body', edits: body }
+  const shape = accelerable(raw, text, settings)
+  if (shape) return { ...range, kind: 'accelerable', shape }
   return { ...range, kind: 'pass', count: 1 }
 }
 

@@ -19,6 +19,8 @@ import { isSkipOption, REJECTED } from './skip-options.ts'
 /** A COPY from or to a blob, as plain data: it may have been read in another thread. */
 export interface CopyStatement {
   readonly direction: 'from' | 'to'
+  /** That it stands for. */
+  readonly function?: 'blob_get' | 'blob_put'
   readonly url: BlobUrl
   readonly format: ResolvedFormat
   /** The table or view, quoted: what to_regclass() takes. Undefined where it is a query. */

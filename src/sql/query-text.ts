@@ -38,6 +38,9 @@ export const namesAccountAdd = ({ text }: Token): boolean => /^(account_add$|"ac
 export const namesSetting = ({ text }: Token): boolean =>
   /^(azure_storage$|(["']|[en]'|\$).*azure_storage|u&)/is.test(text)
 
+/** Whether a word may be the name of a function of ours whose statement may run another way. */
+export const namesBlobFunction = ({ text }: Token): boolean => /^"?blob_put"?$/i.test(text)
+
 const CATALOGUE = /^"?(pg_available_extensions|pg_available_extension_versions|pg_settings)"?$/i
 /** Whether a word may be the name of a system view that lists extensions or settings. */
 export const namesCatalogue = ({ text }: Token): boolean => CATALOGUE.test(text)
@@ -152,7 +155,9 @@ function mayMatter(statement: readonly Token[]): boolean {
   const [first, second] = statement.slice(0, 2).map(({ text }) => text.toLowerCase())
   if (first === 'copy' || first === 'create' || first === 'do' || second === 'extension') return true
   if (first === 'set' || first === 'reset' || first === 'alter') return statement.some(namesSetting)
-  return statement.some(token => namesAccountAdd(token) || namesCatalogue(token) || namesSetting(token))
+  return statement.some(
+    token => namesAccountAdd(token) || namesCatalogue(token) || namesSetting(token) || namesBlobFunction(token),
+  )
 }
 
 export function parse(source: string): RawStatement['node'] | 'broken' | 'too complex' {

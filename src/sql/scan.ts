@@ -10,7 +10,7 @@ export function mayBeOurs(text: string, strictAzure = false): boolean {
     mayBeBody(text) ||
     inOrder(text, /extension|set/i, /azure_storage/i) ||
     /pg_available_extension|pg_settings/i.test(text) ||
-    /account_add/i.test(text) ||
+    /account_add|blob_put/i.test(text) ||
     text.includes('&"')
   )
 }

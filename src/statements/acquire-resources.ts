@@ -4,6 +4,8 @@ import type { BorrowedBackend } from '../session/borrowed-backend.ts'
 import type { Statement } from '../sql/classify.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
 import type { SealOne } from '../sql/credential-config.ts'
+import { accelerationsFor } from './accelerate.ts'
+import type { AccelerateOptions } from './accelerate-context.ts'
 import { accountAddIsOurs } from './account-function.ts'
 import { checkAllowList, type ServerParameters } from './allow-list.ts'
 import { mayCreateExtension } from './extension-right.ts'
@@ -31,6 +33,8 @@ export interface AcquireOptions {
   readonly readColumns: BlobColumnsReader
   /** Whether the exports run now, each under a lock. */
   readonly takeLocks: boolean
+  /** What is needed where a statement may run another way; without it, it runs as it is. */
+  readonly accelerate?: AccelerateOptions
 }
 
 /**
@@ -41,7 +45,7 @@ export async function acquireResources(
   backend: BorrowedBackend,
   statements: readonly Statement[],
   owner: ResourceOwner,
-  { seal, copyPart, inPipeline, readColumns, takeLocks }: AcquireOptions,
+  { seal, copyPart, inPipeline, readColumns, takeLocks, accelerate }: AcquireOptions,
 ): Promise<Acquired> {
   const selectList = await selectListsFor(backend, statements, inPipeline)
   let mayInstall: boolean | undefined
@@ -49,21 +53,20 @@ export async function acquireResources(
   let installer: Promise<string | undefined> | undefined
   let parameters: Promise<ServerParameters> | undefined
   const locks = new Map<CopyStatement, CommitLock>()
+  const acceleration = await accelerationsFor(backend, statements, accelerate, { inPipeline, owner, locks })
   const runnable: Statement[] = []
   for (const statement of statements) {
     if (statement.kind === 'with-secrets' && !statement.isCertain) {
-      const isOurs = await accountAddIsOurs(backend, inPipeline)
-      runnable.push(isOurs ? statement : { kind: 'pass', start: statement.start, end: statement.end, count: 1 })
+      runnable.push((await accountAddIsOurs(backend, inPipeline)) ? statement : asItIs(statement))
       continue
     }
     if (statement.kind === 'body') {
       hasStatement ??= await hasStatementFunction(backend, statements, inPipeline)
-      runnable.push(hasStatement ? statement : { kind: 'pass', start: statement.start, end: statement.end, count: 1 })
+      runnable.push(hasStatement ? statement : asItIs(statement))
       continue
     }
     if (statement.kind === 'copy' && looksAtColumns(statement.copy)) {
-      const copy = await matchColumns(backend, statement.copy, readColumns, inPipeline)
-      runnable.push({ ...statement, copy })
+      runnable.push({ ...statement, copy: await matchColumns(backend, statement.copy, readColumns, inPipeline) })
       continue
     }
     try {
@@ -87,10 +90,19 @@ export async function acquireResources(
   const commitKey = (copy: CopyStatement): bigint => (locks.get(copy) as CommitLock).key
   return {
     runnable,
-    resources: { selectList, installer: await installer?.catch(() => undefined), commitKey, copyPart, seal },
+    resources: {
+      selectList,
+      installer: await installer?.catch(() => undefined),
+      acceleration,
+      commitKey,
+      copyPart,
+      seal,
+    },
     locks,
   }
 }
+
+const asItIs = ({ start, end }: Statement): Statement => ({ kind: 'pass', start, end, count: 1 })
 
 /** What the server's functions run looks at them by itself. */
 const looksAtColumns = (copy: CopyStatement): boolean =>

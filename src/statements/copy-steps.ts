@@ -99,12 +99,13 @@ export function copyTo({ copy }: Step & { kind: 'copy-to' }, run: ScriptRun): St
 }
 
 /** Of the blob that the run has opened last. */
-export function beginExport(copy: CopyStatement, run: ScriptRun, openBlob: () => Blob): BlobExport {
+export function beginExport(copy: CopyStatement, run: ScriptRun, openBlob: () => Blob, first?: Buffer): BlobExport {
   const { wire, context, opened } = run
   const account = context.beginTransfer(copy, opened)
   const transfer = new BlobExport(wire, () => account.counting(openBlob()), {
     format: copy.format,
     extra: copy.extraOptions,
+    ...(first && { first }),
     columns: opened?.columns ?? [],
     spool: context.spool,
     maxBlockBytes: (opened?.blockSizeMb ?? 1) * MEBIBYTE,
@@ -159,7 +160,7 @@ export function failureOf({ transfer }: ScriptRun, fields: ErrorFields): ErrorFi
 }
 
 /** A CommandComplete's tag is `COPY 1000`. */
-const rowsOf = (complete: Frame): number => Number(cstring(frameBody(complete), 0).split(' ')[1])
+export const rowsOf = (complete: Frame): number => Number(cstring(frameBody(complete), 0).split(' ')[1])
 
 async function commit(transfer: BlobExport | undefined, confirm: () => Promise<void>): Promise<void> {
   try {
@@ -172,7 +173,7 @@ async function commit(transfer: BlobExport | undefined, confirm: () => Promise<v
 }
 
 /** @throws PgError */
-function blobOf(copy: CopyStatement, opened: OpenedCopy | undefined, response: Frame): Blob {
+export function blobOf(copy: CopyStatement, opened: OpenedCopy | undefined, response: Frame): Blob {
   // CopyInResponse and CopyOutResponse: overall format byte, then the number of columns.
   const columns = frameBody(response).readInt16BE(1)
   if (copy.format.format === 'text' && columns !== 1) {

@@ -8,7 +8,7 @@ type Owner = { readonly id: number; readonly pid: number; readonly user: string;
 /** `progress`: whether its client wants notices of that. */
 export function beginCopy(
   { transfers, progress: notices }: Pick<Services, 'transfers' | 'progress'>,
-  { url, direction, format }: CopyStatement,
+  { url, direction, format, function: called }: CopyStatement,
   owner: Owner,
   progress: boolean | undefined,
 ): Transfer {
@@ -22,7 +22,7 @@ export function beginCopy(
     path: url.path,
     direction: direction === 'from' ? 'import' : 'export',
     ...format,
-    statement: 'copy',
+    statement: called ?? 'copy',
   })
   notices.follow(transfer, `copy ${transfer.id}`, progress)
   return transfer

@@ -2,6 +2,7 @@ import { serialize } from 'pg-protocol'
 import type { BackendConfig } from '../config/backend-url.ts'
 import { hasOwnSchema } from '../config/config.ts'
 import { openCopy } from '../operations/copy-open.ts'
+import { readParameterTypes } from '../protocol/bind.ts'
 import { FRONTEND, STATUS } from '../protocol/codes.ts'
 import { cstring } from '../protocol/cstring.ts'
 import { type Frame, frameBody } from '../protocol/frame-assembler.ts'
@@ -19,11 +20,12 @@ import { columnsReaderFor } from './columns-reader.ts'
 import { conceal, UNREADABLE } from './conceal.ts'
 import { beginCopy } from './copy-transfer.ts'
 import { mapErrorPosition, withMappedPosition } from './error-position.ts'
+import { planExecute, valuesOf } from './execute.ts'
 import { Answered } from './look-up.ts'
 import { passParsed } from './pass-parsed.ts'
 import { prepare } from './prepare.ts'
 import { type Prepared, PreparedStatements } from './prepared-statements.ts'
-import { PRIVATE_NAME, privateStatement, REPLIES_OF_PRIVATE_STATEMENT } from './private-statement.ts'
+import { PRIVATE_NAME } from './private-statement.ts'
 import { type ReadingSession, readStatements } from './read-statements.ts'
 import { ResourceOwner } from './resource-owner.ts'
 import { TOO_MANY_PORTALS } from './room-for-prepared.ts'
@@ -32,7 +34,6 @@ import { writeScript } from './script.ts'
 import type { ScriptContext } from './script-run.ts'
 import { sealParameters } from './seal-parameters.ts'
 import { copyPartWriterFor, sealerFor } from './sealer.ts'
-import { surroundExecute } from './surround-execute.ts'
 
 /** What a Close or Describe is about. */
 const STATEMENT = 'S'.charCodeAt(0)
@@ -91,12 +92,17 @@ export class StatementInterceptor implements Interceptor {
     }
   }
 
+  passes(code: number): void {
+    this.#prepared.passed(code)
+  }
+
   examine(frame: Frame): (() => Promise<void>) | undefined {
     const body = frameBody(frame)
     switch (frame.code) {
       case FRONTEND.query: {
         const { pending } = this.#session
         if (pending.quiet && !pending.skipping) this.#prepared.forget('') // the backend does too
+        this.#prepared.moved()
         const text = body.toString('latin1', 0, body.length - 1)
         const isOurs = mayBeOurs(text, this.#services.config.strictAzure) && body.indexOf(0) === body.length - 1
         return isOurs ? () => this.#query(frame, text) : undefined
@@ -112,16 +118,17 @@ export class StatementInterceptor implements Interceptor {
         this.#forgetPortals()
         const portal = cstring(body, 0)
         const prepared = this.#prepared.ofName(cstring(body, portal.length + 1))
-        if (prepared && !this.#prepared.hasRoomForPortal(portal)) return () => this.#refusePortal(frame)
-        this.#prepared.bind(portal, prepared)
+        if (prepared && !this.#prepared.hasRoomForPortal(portal, prepared)) return () => this.#refusePortal(frame)
+        const { step } = prepared ?? {}
+        this.#prepared.bind(portal, prepared, () => (step?.kind === 'accelerable' ? valuesOf(frame, step) : undefined))
         if (prepared === undefined || prepared.secrets.length === 0) return undefined
         const sealed = () => sealParameters(frame, prepared.secrets, this.#encoding, this.#needs.seal)
         return async () => this.#session.forward(sealed())
       }
       case FRONTEND.execute: {
         this.#forgetPortals()
-        const prepared = this.#prepared.ofPortal(cstring(body, 0))
-        return prepared && prepared.step.kind !== 'pass' ? () => this.#execute(frame, prepared) : undefined
+        const prepared = this.#prepared.toExecute(cstring(body, 0))
+        return prepared && (() => this.#execute(frame, prepared))
       }
       case FRONTEND.close: {
         const name = cstring(body, 1)
@@ -147,7 +154,8 @@ export class StatementInterceptor implements Interceptor {
     }
     await this.#withBackend('Query', statements.map(kindOf), async (backend, owner) => {
       const { inPipeline } = session.pending
-      const options = { ...this.#needs, inPipeline, takeLocks: true }
+      const accelerate = { text, isExtended: false, ...this.#wayOptions }
+      const options = { ...this.#needs, inPipeline, takeLocks: true, accelerate }
       const { runnable, resources, locks } = await acquireResources(backend, statements, owner, options)
       session.pending.sent(FRONTEND.query)
       const script = writeScript(text, runnable, resources)
@@ -161,8 +169,8 @@ export class StatementInterceptor implements Interceptor {
     const session = this.#session
     const isQuiet = await session.quiet()
     const statements = await this.#read(text, isQuiet)
+    const tail = frameBody(frame).subarray(name.length + text.length + 2)
     const withText = (other: string): Buffer => {
-      const tail = frameBody(frame).subarray(name.length + text.length + 2)
       return parse(Buffer.from(name, 'latin1'), other, tail)
     }
     if (!isQuiet || (statements === undefined && !this.#prepared.has(name))) {
@@ -173,7 +181,7 @@ export class StatementInterceptor implements Interceptor {
       // Where it may, a look-up is a transaction of its own: the client's is not to begin with it.
       const inPipeline = session.pending.inPipeline || session.pending.status !== STATUS.idle
       session.pending.sent(FRONTEND.parse)
-      const options = { ...this.#needs, name, kept: this.#prepared, inPipeline }
+      const options = { ...this.#needs, name, kept: this.#prepared, inPipeline, types: readParameterTypes(tail) }
       const prepared = statements && (await prepare(backend, text, statements, owner, options))
       backend.send(prepared ? withText(prepared.text) : frame.bytes)
       backend.send(serialize.flush())
@@ -207,7 +215,7 @@ export class StatementInterceptor implements Interceptor {
     this.#session.forward(frame.bytes)
   }
 
-  async #execute(frame: Frame, { step, rewrite }: Prepared): Promise<void> {
+  async #execute(frame: Frame, prepared: Prepared): Promise<void> {
     const session = this.#session
     const isQuiet = await session.quiet()
     // In a failed transaction nothing is run, and a portal may not be there: its Bind may be what has failed.
@@ -216,14 +224,12 @@ export class StatementInterceptor implements Interceptor {
       session.forward(frame.bytes)
       return
     }
-    await this.#withBackend('Execute', [step.kind], async (backend, owner) => {
-      const { steps, before, after, locks } = await surroundExecute(step, owner)
-      for (const text of before) backend.send(privateStatement(text))
+    await this.#withBackend('Execute', [prepared.step.kind], async (backend, owner) => {
+      const execution = await planExecute(backend, frame, prepared, owner, this.#wayOptions)
+      const { messages, replies, steps, locks, rewrite } = execution
       session.pending.sent(FRONTEND.execute)
-      if (steps.includes(step)) backend.send(frame.bytes)
-      for (const text of after) backend.send(privateStatement(text))
+      for (const message of messages) backend.send(message)
       backend.send(serialize.flush())
-      const replies = 1 + REPLIES_OF_PRIVATE_STATEMENT * (before.length + after.length)
       await runScript(backend, steps, this.#context(rewrite, '', locks, replies))
     })
   }
@@ -253,6 +259,10 @@ export class StatementInterceptor implements Interceptor {
 
   get #encoding(): string {
     return this.#session.parameters.get('client_encoding') ?? 'UTF8'
+  }
+
+  get #wayOptions(): { readonly encoding: string; readonly serverMajorVersion: number } {
+    return { encoding: this.#encoding, serverMajorVersion: this.#services.serverMajorVersion }
   }
 
   #read(text: string, isQuiet: boolean): Promise<Statement[] | undefined> {

@@ -21,6 +21,8 @@ export interface PrepareOptions extends Omit<AcquireOptions, 'takeLocks'> {
   readonly name: string
   /** Where it will be kept. */
   readonly kept: PreparedStatements
+  /** Of its parameters, as far as the client has said. */
+  readonly types: readonly number[]
 }
 
 /**
@@ -32,7 +34,7 @@ export async function prepare(
   text: string,
   statements: readonly Statement[],
   owner: ResourceOwner,
-  { name, kept, ...acquire }: PrepareOptions,
+  { name, kept, types, ...acquire }: PrepareOptions,
 ): Promise<Preparation> {
   for (const statement of statements) {
     if (statement.kind === 'refuse' && statement.isUnread) return { text: UNREADABLE, refused: statement.error }
@@ -44,8 +46,10 @@ export async function prepare(
   const { runnable, resources } = await acquireResources(backend, statements, owner, { ...acquire, takeLocks: false })
   const [statement] = runnable
   if (statement === undefined || statement.kind === 'pass') return undefined
-  const script = writePrepared(text, statement, resources)
+  const script = writePrepared(text, statement, types, resources)
   const prepared = preparedFrom(text, script, statement.kind === 'with-secrets' ? statement.secrets : [])
+  // It can run as it is.
+  if (statement.kind === 'accelerable' && !kept.hasRoomFor(name, prepared.bytes)) return undefined
   if (!(await makeRoom(backend, kept, name, prepared.bytes, acquire.inPipeline))) {
     return { text: UNREADABLE, refused: TOO_MANY_PREPARED }
   }

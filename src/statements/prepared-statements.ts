@@ -1,6 +1,8 @@
 import type { Logger } from '../log.ts'
+import { FRONTEND } from '../protocol/codes.ts'
 import type { Secret } from '../sql/account-secrets.ts'
 import type { Rewrite } from '../sql/rewrite.ts'
+import type { ParameterValue } from './accelerate-context.ts'
 import type { Script, Step } from './script.ts'
 
 /** A prepared statement of ours. */
@@ -13,7 +15,20 @@ export interface Prepared {
   readonly bytes: number
   /** Gives back what was made for it. */
   readonly release: () => Promise<void>
+  /** Of a portal whose statement may run another way. */
+  readonly bound?: BoundValues
 }
+
+export interface BoundValues {
+  readonly values: readonly ParameterValue[]
+  /** What was sent until then: a portal sees the database as it is when it is bound. */
+  readonly moves: number
+  /** It has run the other way, whatever the backend has of it. */
+  isOver: boolean
+}
+
+/** More than the names of a blob, and options, take. */
+const MAX_BOUND_BYTES = 16 * 1024
 
 /** Of a session's, as far as they are ours: the server keeps them too, but nobody but the proxy counts what the proxy keeps. */
 export const MAX_KEPT = 10_000
@@ -44,6 +59,7 @@ export class PreparedStatements {
   /** How many names each has: a portal outlives its statement. */
   readonly #uses = new Map<Prepared, number>()
   #bytes = 0
+  #moves = 0
 
   constructor(log: Logger) {
     this.#log = log
@@ -68,7 +84,11 @@ export class PreparedStatements {
     return count < MAX_KEPT && taken + bytes <= MAX_KEPT_BYTES
   }
 
-  hasRoomForPortal(portal: string): boolean {
+  hasRoomForPortal(portal: string, { step }: Prepared): boolean {
+    return step.kind === 'accelerable' || this.#hasRoomForPortal(portal)
+  }
+
+  #hasRoomForPortal(portal: string): boolean {
     return this.#portals.size < MAX_KEPT || this.#portals.has(keyOf(portal))
   }
 
@@ -95,13 +115,35 @@ export class PreparedStatements {
   }
 
   /** The statement, if there is something to do when it runs, is the portal's from now on. */
-  bind(portal: string, prepared: Prepared | undefined): void {
-    if (prepared && prepared.step.kind !== 'pass') this.#put(this.#portals, portal, prepared)
+  bind(portal: string, prepared: Prepared | undefined, values?: () => readonly ParameterValue[] | undefined): void {
+    const mayRunAsItIs = prepared?.step.kind === 'accelerable'
+    if (mayRunAsItIs && this.#hasRoomForPortal(portal))
+      this.#put(this.#portals, portal, this.#withValues(prepared, values?.()))
+    else if (prepared && prepared.step.kind !== 'pass' && !mayRunAsItIs) this.#put(this.#portals, portal, prepared)
     else this.forgetPortal(portal)
+  }
+
+  /** Something was sent that may change what a portal would see, or end it. */
+  moved(): void {
+    this.#moves++
+  }
+
+  /** A message was passed on unseen. */
+  passed(code: number): void {
+    if (code !== FRONTEND.parse && code !== FRONTEND.describe && code !== FRONTEND.close) this.moved()
   }
 
   ofPortal(portal: string): Prepared | undefined {
     return this.#portals.get(keyOf(portal))
+  }
+
+  /** The same where there is more to do than the backend does by itself when it runs. */
+  toExecute(portal: string): Prepared | undefined {
+    const prepared = this.ofPortal(portal)
+    const { bound, step } = prepared ?? {}
+    const isOurs = step?.kind !== 'accelerable' || (bound && (bound.isOver || bound.moves === this.#moves))
+    this.moved()
+    return isOurs ? prepared : undefined
   }
 
   forgetPortal(portal: string): void {
@@ -110,6 +152,14 @@ export class PreparedStatements {
 
   forgetPortals(): void {
     for (const portal of [...this.#portals.keys()]) this.forgetPortal(portal)
+  }
+
+  #withValues(prepared: Prepared, values: readonly ParameterValue[] | undefined): Prepared {
+    const bytes = (values ?? []).reduce((sum, { value }) => sum + PART_BYTES + (value?.length ?? 0), 0)
+    if (values === undefined || bytes > MAX_BOUND_BYTES || this.#bytes + bytes > MAX_KEPT_BYTES) return prepared
+    // They are parts of a message.
+    const own = values.map(each => ({ ...each, value: each.value && Buffer.from(each.value) }))
+    return { ...prepared, bytes, bound: { values: own, moves: this.#moves, isOver: false } }
   }
 
   #put(names: Map<string, Prepared>, name: string, prepared: Prepared): void {

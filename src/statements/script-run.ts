@@ -7,7 +7,7 @@ import type { Frame } from '../protocol/frame-assembler.ts'
 import type { ErrorFields } from '../protocol/messages.ts'
 import type { Wire } from '../session/wire.ts'
 import type { CopyStatement } from '../sql/copy-statement.ts'
-import type { SpoolOptions } from '../storage/blob-spool.ts'
+import type { SpoolOptions } from '../storage/blob-parts.ts'
 import type { Step } from './script.ts'
 
 export interface ScriptContext {

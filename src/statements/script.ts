@@ -3,6 +3,7 @@ import { CREATE_EXTENSION_REFUSAL, installerStatement, setPassphrase } from '../
 import { resolveFormat } from '../formats/format.ts'
 import type { CopyPart } from '../operations/server-copy-part.ts'
 import { PgError } from '../protocol/pg-error.ts'
+import type { Accelerable } from '../sql/accelerate.ts'
 import { rewriteSecrets } from '../sql/account-secrets.ts'
 import type { Statement } from '../sql/classify.ts'
 import { type CopyStatement, rewriteCopy, type SelectedRows } from '../sql/copy-statement.ts'
@@ -10,6 +11,7 @@ import type { SealOne } from '../sql/credential-config.ts'
 import { quoteLiteral } from '../sql/quote.ts'
 import { Rewrite, rewriteParts } from '../sql/rewrite.ts'
 import type { BlobUrl } from '../storage/blob-url.ts'
+import type { RowHeader } from './row-header.ts'
 
 /** One statement that the backend runs for the client, and what becomes of its replies. */
 export type Step =
@@ -23,12 +25,29 @@ export type Step =
   | { readonly kind: 'copy-in-server'; readonly copy: CopyStatement; readonly rejectedMark: string }
   /** Ours: waits until the blob is committed. */
   | { readonly kind: 'await-commit' }
+  /** Ours: what the client's statement would have for a description of its rows. */
+  | { readonly kind: 'describe' }
+  /** COPY TO STDOUT in the place of blob_put(), and what waits and answers for that. */
+  | { readonly kind: 'put'; readonly copy: CopyStatement; readonly header: RowHeader | undefined }
+  | { readonly kind: 'put-result'; readonly isSuspended: boolean }
+  /** Prepared, it is looked at when it runs: it may run another way. */
+  | ({ readonly kind: 'accelerable' } & PreparedAccelerable)
   /** The client's own; but one may not, and is told so in Azure's words. */
   | { readonly kind: 'drop-extension' }
   /** Does the client's work under another name: only its command tag changes. */
   | { readonly kind: 'retag'; readonly tag: string }
   /** Fails, for a reason the proxy knows. */
   | { readonly kind: 'refuse'; readonly error: PgError }
+
+export interface PreparedAccelerable {
+  readonly shape: Accelerable
+  /** The client's, and the types that it has given to the parameters. */
+  readonly text: string
+  readonly types: readonly number[]
+}
+
+/** What runs in the place of a statement, one after the other: as parts of a query text, or each by itself. */
+export type Acceleration = readonly { readonly rewrite: Rewrite; readonly step: Step }[]
 
 export type CopyPartWriter = (copy: CopyStatement, text: string) => CopyPart
 
@@ -40,6 +59,8 @@ export interface Resources {
   readonly selectList: (copy: CopyStatement) => SelectedRows | undefined
   /** The installer function in the session's database; none where the client may not create extensions. */
   readonly installer: string | undefined
+  /** Undefined where the statement runs as it is. */
+  readonly acceleration: (shape: Accelerable) => Acceleration | undefined
   readonly commitKey: (copy: CopyStatement) => bigint
   /** What the server's functions take in the place of a COPY that they run; `text` is the query text. */
   readonly copyPart: CopyPartWriter
@@ -79,6 +100,14 @@ export function writeScript(text: string, statements: readonly Statement[], reso
       const { rewrite: changed, step } = change(statement, text, resources)
       rewrite.append(changed)
       steps.push(step)
+    } else if (statement.kind === 'accelerable') {
+      const parts = resources.acceleration(statement.shape)
+      if (parts === undefined) rewrite.keep(statement.start, statement.end)
+      for (const [i, part] of (parts ?? []).entries()) {
+        if (i > 0) rewrite.put('; ', statement.end)
+        rewrite.append(part.rewrite)
+      }
+      steps.push(...(parts?.map(({ step }) => step) ?? [PASS]))
     } else if (statement.kind === 'pass') {
       rewrite.keep(statement.start, statement.end)
       for (let i = 0; i < statement.count; i++) steps.push(PASS)
@@ -96,8 +125,13 @@ export function writeScript(text: string, statements: readonly Statement[], reso
 export function writePrepared(
   text: string,
   statement: Exclude<Statement, { kind: 'pass' }>,
+  types: readonly number[],
   resources: Resources,
 ): Script {
+  if (statement.kind === 'accelerable') {
+    const step: Step = { kind: 'accelerable', shape: statement.shape, text, types }
+    return { text, steps: [step], rewrite: new Rewrite(text).keep(0, text.length) }
+  }
   const rewrite = new Rewrite(text).keep(0, statement.start)
   if (statement.kind === 'copy') {
     const step = copyStep(statement.copy)
@@ -233,7 +267,7 @@ function change(statement: Changed, text: string, { seal }: Resources): { rewrit
 }
 
 function writeStatement(
-  statement: Exclude<Statement, Changed | { kind: 'pass' | 'copy' }>,
+  statement: Exclude<Statement, Changed | { kind: 'pass' | 'copy' | 'accelerable' }>,
   { installer, seal }: Resources,
 ): { text: string; step: Step } {
   switch (statement.kind) {

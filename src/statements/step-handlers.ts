@@ -8,6 +8,7 @@ import { EXTENSION } from '../sql/extension-name.ts'
 import { copyInServer } from './copy-in-server.ts'
 import { awaitCommit, copyFrom, copyTo } from './copy-steps.ts'
 import { openCopy } from './open-step.ts'
+import { describeRows, putResult, putRows } from './put-steps.ts'
 import type { Step } from './script.ts'
 import type { ScriptRun, StepHandler } from './script-run.ts'
 
@@ -15,6 +16,7 @@ import type { ScriptRun, StepHandler } from './script-run.ts'
 export function handleStep(step: Step, run: ScriptRun): StepHandler {
   switch (step.kind) {
     case 'pass':
+    case 'accelerable':
       return pass(run.wire)
     case 'open':
       return openCopy(step, run)
@@ -26,6 +28,12 @@ export function handleStep(step: Step, run: ScriptRun): StepHandler {
       return copyInServer(step, run)
     case 'await-commit':
       return awaitCommit(run)
+    case 'describe':
+      return describeRows(run)
+    case 'put':
+      return putRows(step, run)
+    case 'put-result':
+      return putResult(step, run)
     case 'retag':
       return retag(step.tag, run.wire)
     case 'drop-extension':

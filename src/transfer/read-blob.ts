@@ -5,7 +5,7 @@ import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { streamCompression } from '../formats/stream-compressions.ts'
 import type { MemoryBudget } from '../memory-budget.ts'
 import type { Blob } from '../storage/blob-client.ts'
-import type { SpoolOptions } from '../storage/blob-spool.ts'
+import type { SpoolOptions } from '../storage/blob-parts.ts'
 import { parquetRows } from './parquet-rows.ts'
 
 export interface ReadOptions {

@@ -1,10 +1,11 @@
 import type { Duplex } from 'node:stream'
 import type { ParquetSettings, ResolvedFormat } from '../formats/format.ts'
+import { ChunkPool } from '../formats/parquet/chunk-pool.ts'
 import type { ParquetColumn } from '../formats/parquet/shape.ts'
 import { writeParquet } from '../formats/parquet/write-parquet.ts'
 import { streamCompression } from '../formats/stream-compressions.ts'
 import type { Blob } from '../storage/blob-client.ts'
-import type { SpoolOptions } from '../storage/blob-spool.ts'
+import type { SpoolOptions } from '../storage/blob-parts.ts'
 import { type BlobUpload, drainInto } from '../storage/blob-upload.ts'
 
 export interface WriteOptions {
@@ -26,6 +27,7 @@ export class BlobWriter {
   readonly failed: Promise<Error>
   readonly #upload: BlobUpload
   readonly #stages: readonly Duplex[]
+  readonly #pool: ChunkPool | undefined
   /** Settles when what comes out of the stages is with the upload. */
   readonly #staged: Promise<void>
   #failure: Error | undefined
@@ -36,7 +38,8 @@ export class BlobWriter {
     this.failed = new Promise(resolve => {
       this.#reportFailure = resolve
     })
-    this.#stages = [...stages, ...encoder(options)]
+    this.#pool = options.format.format === 'parquet' ? new ChunkPool() : undefined
+    this.#stages = [...stages, ...encoder(options, this.#pool)]
     this.#upload = blob.upload({ signal, maxBlockBytes })
     this.#upload.failed.then(error => this.#fail(error))
     this.#staged = this.#drainStages()
@@ -47,7 +50,8 @@ export class BlobWriter {
   write(bytes: Buffer): boolean {
     if (this.#failure !== undefined) throw this.#failure
     const [first] = this.#stages
-    return first === undefined ? this.#upload.append(bytes, 0, bytes.length) : first.write(Buffer.from(bytes))
+    if (first === undefined) return this.#upload.append(bytes, 0, bytes.length)
+    return first.write(this.#pool?.copyOf(bytes) ?? Buffer.from(bytes))
   }
 
   /** Waits until the next `write` would not pile up memory. */
@@ -105,7 +109,10 @@ export class BlobWriter {
   }
 }
 
-function encoder({ format: { format, compression }, extra, columns, spool }: WriteOptions): Duplex[] {
-  if (format === 'parquet') return [writeParquet(columns, compression, { ...spool, ...extra })]
+function encoder(
+  { format: { format, compression }, extra, columns, spool }: WriteOptions,
+  pool: ChunkPool | undefined,
+): Duplex[] {
+  if (format === 'parquet') return [writeParquet(columns, compression, { ...spool, ...extra, ...(pool && { pool }) })]
   return streamCompression(compression).compress()
 }

@@ -12,6 +12,8 @@ export async function functionLines(stack: BenchStack): Promise<Pair[]> {
     return await seconds(() => sql(port, text))
   }
   const fromServer = (): Promise<number> => timed(directPort, `COPY target FROM '${join(dir, 'ev.csv')}' CSV`)
+  const putting = `SELECT azure_storage.blob_put('${account}', 'bench', 'put.csv', ev) FROM ev`
+  const toServer = (): Promise<number> => timed(directPort, `COPY ev TO '${join(dir, 'put.csv')}' CSV`)
   const importing = `COPY target FROM '${stack.url('ev.csv')}'`
   const exporting = `COPY ev TO '${stack.url('out.csv')}'`
   const inside = (copy: string): string => `DO $do$ BEGIN ${copy}; END $do$`
@@ -34,8 +36,15 @@ export async function functionLines(stack: BenchStack): Promise<Pair[]> {
       name: 'blob_put(…) of a table',
       against: 'server-side COPY TO a file',
       unit: 's',
-      ours: () => timed(proxyPort, `SELECT azure_storage.blob_put('${account}', 'bench', 'put.csv', ev) FROM ev`),
-      theirs: () => timed(directPort, `COPY ev TO '${join(dir, 'put.csv')}' CSV`),
+      ours: () => timed(proxyPort, putting),
+      theirs: toServer,
+    },
+    {
+      name: 'blob_put(…) of a table, blobgres.accelerate = off',
+      against: 'server-side COPY TO a file',
+      unit: 's',
+      ours: () => timed(proxyPort, `SET blobgres.accelerate = off; ${putting}`),
+      theirs: toServer,
     },
     {
       name: 'import csv in a DO block',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { CopyStack } from '../support/copy-stack.ts'
+import { type CopyStack, withoutAcceleration } from '../support/copy-stack.ts'
 import { type Relay, startLoopbackRelay } from '../support/relay.ts'
 import { servers } from '../support/servers.ts'
 import { STALLED_CALLS, type StalledStorage, startStalledStack } from '../support/stalled-storage.ts'
@@ -14,6 +14,7 @@ describe.each(servers)('a request to cancel that comes while a function connects
     const started = await startLoopbackRelay()
     relay = started.relay
     ;({ storage, stack } = await startStalledStack(server, started.config))
+    await withoutAcceleration(stack)
   })
   afterAll(async () => {
     await stack.close()

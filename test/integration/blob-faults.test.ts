@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { account } from '../support/blobs.ts'
-import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
+import { type CopyStack, errorOf, startCopyStack, withoutAcceleration } from '../support/copy-stack.ts'
 import { type Relay, startLoopbackRelay } from '../support/relay.ts'
 import { servers } from '../support/servers.ts'
 import { cancelPacket } from '../support/wire.ts'
@@ -19,6 +19,7 @@ describe.each(servers)('a blob_put whose statement fails between two rows, on Po
     const started = await startLoopbackRelay()
     relay = started.relay
     stack = await startCopyStack(server, started.config)
+    await withoutAcceleration(stack)
     args = `'${account.name}', '${stack.container.containerName}'`
   })
   beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { runBlobLoad } from '../support/blob-load.ts'
 import { account } from '../support/blobs.ts'
-import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
+import { type CopyStack, startCopyStack, withoutAcceleration } from '../support/copy-stack.ts'
 import { type Relay, startLoopbackRelay } from '../support/relay.ts'
 import { servers } from '../support/servers.ts'
 
@@ -14,6 +14,7 @@ describe.each(servers)('many sessions with blob functions on PostgreSQL $version
     const started = await startLoopbackRelay()
     relay = started.relay
     stack = await startCopyStack(server, started.config)
+    await withoutAcceleration(stack)
   })
   afterAll(async () => {
     await stack.close()

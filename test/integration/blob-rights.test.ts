@@ -154,6 +154,7 @@ describe.each(servers)(
     test('beside the extension dblink, connections neither mix nor stay', async () => {
       const { client } = stack
       await client.query('CREATE EXTENSION IF NOT EXISTS dblink')
+      await client.query('SET blobgres.accelerate = off')
       const connections = async () => (await client.query('SELECT dblink_get_connections() AS names')).rows[0].names
       const put = `azure_storage.blob_put('${account.name}', '${stack.container.containerName}', 'a.txt', q)`
       const rows = (n: number) => `FROM (SELECT repeat('x', 1000 / (${n} - i)) AS x FROM generate_series(1, 99) i) q`
@@ -167,6 +168,7 @@ describe.each(servers)(
       await client.query(`SELECT ${put} ${rows(100)}`)
       expect(await connections()).toBeNull()
       await client.query('DROP EXTENSION dblink')
+      await client.query('RESET blobgres.accelerate')
       expect((await client.query(list)).rows).toEqual([{ path: 'a.txt' }])
     })
   },

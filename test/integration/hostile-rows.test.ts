@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { account } from '../support/blobs.ts'
-import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
+import { type CopyStack, errorOf, startCopyStack, withoutAcceleration } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
 
 const MB = 1024 * 1024
@@ -11,6 +11,7 @@ describe.each(servers)('Rows that are too large on PostgreSQL $version', server 
   beforeAll(async () => {
     // Memory for one row, so that the others must wait.
     stack = await startCopyStack(server, { maxRowBytes: MB, memoryLimitBytes: 4 * MB })
+    await withoutAcceleration(stack)
   })
   afterAll(() => stack.close())
 

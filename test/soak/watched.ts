@@ -17,6 +17,8 @@ export const ROWS = 2_000_000
 const BYTES_PER_SECOND = { up: 10_000_000, down: 20_000_000 }
 /** So that what is to be cancelled has not ended before. */
 const SLOW_BYTES_PER_SECOND = 1_000_000
+const LONG_BLOCKS = 25
+const LONG_BLOCK = Buffer.from('1,x,t\n'.repeat(1_500_000))
 const CONCURRENT = 200
 const SMALL_ROWS = 10_000
 
@@ -193,13 +195,13 @@ function expectedOf({ account, url }: BenchStack, i: number): Expected {
         sql: `SELECT count(*) FROM azure_storage.blob_get(${args('bad.csv')}) ${columns}`,
       }
     case 8:
-      return { ...csv, outcome: 'cancelled', sqlstate: '57014', sql: `COPY few_${i} FROM '${url('copied.csv')}'` }
+      return { ...csv, outcome: 'cancelled', sqlstate: '57014', sql: `COPY few_${i} FROM '${url('long.csv')}'` }
     default:
       return {
         ...csv,
         outcome: 'cancelled',
         sqlstate: '57014',
-        sql: `SELECT count(*) FROM azure_storage.blob_get(${args('copied.csv')}) ${columns}`,
+        sql: `SELECT count(*) FROM azure_storage.blob_get(${args('long.csv')}) ${columns}`,
       }
   }
 }
@@ -209,6 +211,7 @@ async function manyOnes(stack: BenchStack, admin: pg.Client, origin: string, log
   await admin.query(Array.from({ length: CONCURRENT }, (_, i) => `CREATE TABLE few_${i} (LIKE few)`).join(';'))
   for (const path of ['few.csv', 'few.parquet']) await admin.query(`COPY few TO '${stack.url(path)}'`)
   await stack.container.getBlockBlobClient('bad.csv').upload('1,x,t\nx,x,t\n', 12)
+  await uploadLong(stack)
   const expected = Array.from({ length: CONCURRENT }, (_, i) => expectedOf(stack, i))
   const clients = await Promise.all(expected.map(() => connect(stack)))
   const before = await totalsOf(origin)
@@ -236,12 +239,19 @@ async function manyOnes(stack: BenchStack, admin: pg.Client, origin: string, log
   await Promise.all(clients.map(client => client.end()))
 }
 
+async function uploadLong({ container }: BenchStack): Promise<void> {
+  const blob = container.getBlockBlobClient('long.csv')
+  const ids = Array.from({ length: LONG_BLOCKS }, (_, i) => Buffer.from(String(i).padStart(6, '0')).toString('base64'))
+  for (const id of ids) await blob.stageBlock(id, LONG_BLOCK, LONG_BLOCK.length)
+  await blob.commitBlockList(ids)
+}
+
 /** Cancels as the page does. */
 async function cancelAll(origin: string, token: Readonly<Record<string, string>>, count: number): Promise<void> {
   const cancelled = new Set<number>()
   while (cancelled.size < count) {
     const { live } = (await askJson(`${origin}/api/transfers`)) as TransfersView
-    const found = live.filter(each => each.path === 'copied.csv' && each.bytes > 0 && !cancelled.has(each.id))
+    const found = live.filter(each => each.path === 'long.csv' && each.bytes > 0 && !cancelled.has(each.id))
     await Promise.all(
       found.map(async ({ id }) => {
         const { status } = await ask(`${origin}/api/transfers/${id}/cancel`, token, 'POST')

@@ -89,6 +89,11 @@ export async function startCopyStack(
   }
 }
 
+/** In that database blob_put() runs as it is, in sessions to come and in the stack's own. */
+export async function withoutAcceleration({ client, database }: CopyStack): Promise<void> {
+  await client.query(`ALTER DATABASE ${database.name} SET blobgres.accelerate = off; SET blobgres.accelerate = off`)
+}
+
 /** The error of a query that must fail. */
 export async function errorOf(query: Promise<unknown>): Promise<pg.DatabaseError> {
   return query.then(

@@ -7,7 +7,7 @@ import pg from 'pg'
 import { backendConfig } from '../../src/config/backend-url.ts'
 import { freePort } from '../../src/dev/free-port.ts'
 import { account } from './blobs.ts'
-import { type CopyStack, startCopyStack } from './copy-stack.ts'
+import { type CopyStack, startCopyStack, withoutAcceleration } from './copy-stack.ts'
 import { childrenOf } from './processes.ts'
 import { azurite, type TestServer } from './servers.ts'
 import { FAULTS, type Fault, type Link, startTamperer, type Tamperer } from './tampering.ts'
@@ -127,6 +127,8 @@ export class FaultStack {
         accounts: new Map(),
       },
     })
+    // Faults between server and proxy are the functions' own.
+    await withoutAcceleration(stack)
     const direct = new pg.Client({ connectionString: stack.database.url })
     await direct.connect()
     const row = `'x' || repeat('y', 90)`

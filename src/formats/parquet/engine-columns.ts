@@ -3,7 +3,7 @@ import { PgError } from '../../protocol/pg-error.ts'
 import { SQLSTATE } from '../../protocol/sqlstate.ts'
 import type { EngineColumn, EngineColumns, EngineType } from './engine-messages.ts'
 import { indexOfEngineName, type Leaf } from './parquet-schema.ts'
-import type { PreparedFile } from './source-file.ts'
+import type { SourceFile } from './source-file.ts'
 
 /** PostgreSQL's MaxTupleAttributeNumber. */
 const MAX_COLUMNS = 1664
@@ -20,7 +20,7 @@ const MAX_TYPE_LENGTH = 1000
 export function engineColumns(
   count: number,
   columnAt: (index: number) => [name: string, type: DuckDBType],
-  file: PreparedFile,
+  file: Pick<SourceFile, 'names' | 'leaves'>,
 ): EngineColumns {
   const leaves = file.leaves.values()
   let parts = 0

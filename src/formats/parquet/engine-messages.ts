@@ -2,8 +2,10 @@
 export type EngineRequest =
   /** Opens two files, the one to read and the other to write, for the requests up to `close`. */
   | { readonly kind: 'open'; readonly source: string; readonly target: string }
-  /** Which columns the file to read has; statements that read it come after this. */
+  /** Which columns the file to read has; only its footer has to be there. */
   | { readonly kind: 'describe' }
+  /** A part of the file to read is there: statements find the rows of it alone. */
+  | { readonly kind: 'part'; readonly part: number }
   /** Runs a statement; its rows are answered, so they must be few. */
   | { readonly kind: 'run'; readonly sql: string }
   | { readonly kind: 'close' }
@@ -11,7 +13,8 @@ export type EngineRequest =
 export type EngineAnswer =
   /** How statements are to call the files. */
   | { readonly kind: 'opened'; readonly source: string; readonly target: string }
-  | ({ readonly kind: 'columns' } & EngineColumns)
+  | ({ readonly kind: 'columns' } & FileContents)
+  | { readonly kind: 'ready' }
   | { readonly kind: 'rows'; readonly rows: readonly (readonly unknown[])[] }
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly message: string }
@@ -22,6 +25,11 @@ export type EngineAnswer =
 export interface EngineColumns {
   readonly count: number
   readonly columns: readonly EngineColumn[]
+}
+
+export interface FileContents extends EngineColumns {
+  /** For each part of the file, where the bytes end that it needs; they begin where those of the one before end. */
+  readonly ends: readonly number[]
 }
 
 export interface EngineColumn {

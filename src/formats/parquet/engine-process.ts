@@ -2,13 +2,13 @@
  * A process of its own that runs DuckDB for the proxy: what a hostile file does to native code ends here, and so does the
  * memory it takes. It reaches no file but the two that it is told to open.
  */
-import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
+import { closeSync, constants, openSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance, type DuckDBType } from '@duckdb/node-api'
 import { PgError } from '../../protocol/pg-error.ts'
 import { engineColumns } from './engine-columns.ts'
-import type { EngineAnswer, EngineColumns, EngineRequest } from './engine-messages.ts'
-import { prepareSource } from './source-file.ts'
+import type { EngineAnswer, EngineRequest, FileContents } from './engine-messages.ts'
+import { SourceFile } from './source-file.ts'
 import { literal } from './sql-text.ts'
 
 const MEMORY_LIMIT = '768MB'
@@ -34,6 +34,7 @@ class Job {
   readonly #target: string
   readonly #instance: DuckDBInstance
   readonly #connection: DuckDBConnection
+  #file: SourceFile | undefined
 
   private constructor(
     source: string,
@@ -54,10 +55,8 @@ class Job {
     process.chdir(dirname(sourcePath))
     const source = basename(sourcePath)
     // A pipe whose other end is gone must not keep this thread from noticing that the parent is gone as well.
-    const files = [
-      openSync(source, constants.O_RDONLY | constants.O_NONBLOCK),
-      openSync(target, constants.O_WRONLY | constants.O_NONBLOCK),
-    ]
+    const files = [openSync(target, constants.O_WRONLY | constants.O_NONBLOCK)]
+    if (statSync(source).isFIFO()) files.push(openSync(source, constants.O_RDONLY | constants.O_NONBLOCK))
     const instance = await DuckDBInstance.create(':memory:', CONFIGURATION)
     const connection = await instance.connect()
     await connection.run(`SET allowed_paths = [${literal(source)}, ${literal(target)}]`)
@@ -73,11 +72,20 @@ class Job {
     return { kind: 'opened', source: this.#source, target: this.#target }
   }
 
-  async describe(): Promise<EngineColumns> {
-    const file = prepareSource(this.#source)
+  async describe(): Promise<FileContents> {
+    const file = new SourceFile(this.#source)
+    this.#file = file
     const statement = await this.#connection.prepare(`SELECT * FROM read_parquet(${literal(this.#source)})`)
     const columnAt = (i: number): [string, DuckDBType] => [statement.columnName(i), statement.columnType(i)]
-    return engineColumns(statement.columnCount, columnAt, file)
+    try {
+      return { ...engineColumns(statement.columnCount, columnAt, file), ends: file.ends }
+    } finally {
+      statement.destroySync() // it has the file open
+    }
+  }
+
+  use(part: number): void {
+    this.#file?.use(part)
   }
 
   async run(sql: string): Promise<unknown[][]> {
@@ -116,6 +124,9 @@ async function answer(request: EngineRequest): Promise<EngineAnswer> {
   switch (request.kind) {
     case 'describe':
       return { kind: 'columns', ...(await job.describe()) }
+    case 'part':
+      job.use(request.part)
+      return { kind: 'ready' }
     case 'run':
       return { kind: 'rows', rows: await job.run(request.sql) }
     case 'close':

@@ -5,7 +5,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { PgError } from '../../protocol/pg-error.ts'
 import { SQLSTATE } from '../../protocol/sqlstate.ts'
-import type { EngineAnswer, EngineColumns, EngineRequest } from './engine-messages.ts'
+import type { EngineAnswer, EngineRequest, FileContents } from './engine-messages.ts'
 
 const IDLE_MS = 5000
 /** DuckDB's own limit leaves out the values that a statement is at, which a small file may well make very large. */
@@ -26,7 +26,7 @@ export class Engine {
   #waiting: { resolve(answer: EngineAnswer): void; reject(error: Error): void } | undefined
   #idleTimer: NodeJS.Timeout | undefined
   #ended: Error | undefined
-  #isReused = false
+  #wasIdle = false
   #isKilled = false
 
   private constructor() {
@@ -47,6 +47,11 @@ export class Engine {
     return child
   }
 
+  /** Has a process start, unless one is idle: by the time a job has what it needs, that one waits for it. */
+  static prepare(): void {
+    if (idle === undefined) new Engine().#rest()
+  }
+
   /** The idle process, or else a new one. */
   static take(): Engine {
     const engine = idle ?? new Engine()
@@ -62,19 +67,24 @@ export class Engine {
     const request = { kind: 'open', source, target } as const
     const answer = await this.#ask(request).catch(error => {
       // While it was idle it may have ended, and nobody was told yet: nothing of this job was begun.
-      if (!this.#isReused || this.#isKilled || error !== this.#ended) throw error
+      if (!this.#wasIdle || this.#isKilled || error !== this.#ended) throw error
       this.#ended = undefined
-      this.#isReused = false
+      this.#wasIdle = false
       this.#child = this.#start()
       return this.#ask(request)
     })
     return answer as EngineAnswer & { kind: 'opened' }
   }
 
-  /** The columns of the file to read, which the process makes ready for statements. */
-  async describe(): Promise<EngineColumns> {
+  /** The columns and parts of the file to read, of which only the footer has to be there. */
+  async describe(): Promise<FileContents> {
     const answer = await this.#ask({ kind: 'describe' })
     return answer as EngineAnswer & { kind: 'columns' }
+  }
+
+  /** Statements read a part of the file from now on, which is there. */
+  async use(part: number): Promise<void> {
+    await this.#ask({ kind: 'part', part })
   }
 
   async run(sql: string): Promise<readonly (readonly unknown[])[]> {
@@ -90,8 +100,12 @@ export class Engine {
       return this.kill()
     }
     if (idle !== undefined) return this.kill()
+    this.#rest()
+  }
+
+  #rest(): void {
     idle = this
-    this.#isReused = true
+    this.#wasIdle = true
     this.#child.unref()
     this.#child.channel?.unref()
     this.#idleTimer = setTimeout(() => this.kill(), IDLE_MS).unref()

@@ -3,11 +3,13 @@ import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { Duplex } from 'node:stream'
 import type { Compression, ParquetSettings } from '../format.ts'
+import type { ChunkPool } from './chunk-pool.ts'
 import { Engine } from './engine.ts'
 import { hasPlace, takePlace } from './engine-places.ts'
 import { noColumns, noFields, unwritable } from './parquet-errors.ts'
 import { createFifo, type Fifo, removeName } from './private-files.ts'
 import { createRowLines, type RowLines } from './row-lines.ts'
+import { RowPipe } from './row-pipe.ts'
 import { RowSpool } from './row-spool.ts'
 import { isPartlyEmpty, type ParquetColumn } from './shape.ts'
 import { columnAt, identifier, literal, MACROS } from './sql-text.ts'
@@ -27,6 +29,8 @@ const CODECS: Readonly<Record<Compression, string>> = {
 const MAX_ROW_BYTES = 64 * 1024 * 1024
 /** More than a pipe holds: 16 pages, of up to 64 KiB. */
 const HELD_BYTES = 2 * 1024 * 1024
+/** The engine takes no rows while it reads those of one piece: they wait here, so that the server need not. */
+const WAITING_BYTES = MAX_ROW_BYTES
 const ROW_GROUP_ROWS = 122_880
 const ROW_GROUP_BYTES = 64 * 1024 * 1024
 
@@ -49,6 +53,8 @@ export interface ParquetOptions extends ParquetSettings {
   readonly spoolLimitBytes?: number
   /** Whose rows they are. */
   readonly backendPid?: number | undefined
+  /** Gets the chunks of rows back that are its. */
+  readonly pool?: ChunkPool
 }
 
 class ParquetEncoder extends Duplex {
@@ -67,7 +73,7 @@ class ParquetEncoder extends Duplex {
   #starting: Promise<unknown> | undefined
   #leavePlace: (() => void) | undefined
   #engine: Engine | undefined
-  #rows: Socket | undefined
+  #rows: RowPipe | undefined
   #file: Socket | undefined
   #pipes: Fifo[] = []
 
@@ -102,9 +108,17 @@ class ParquetEncoder extends Duplex {
     this.#destroyed.abort()
     this.#drop()
       // A start that was under way may have opened more in the meantime.
-      .then(() => this.#starting?.catch(() => {}))
+      .then(() => this.#started())
       .then(() => this.#drop())
       .finally(() => callback(error))
+  }
+
+  /** Waits for what has begun to start, and for what that has begun. */
+  async #started(): Promise<void> {
+    for (let waited: Promise<unknown> | undefined; waited !== this.#starting; ) {
+      waited = this.#starting
+      await waited?.catch(() => {})
+    }
   }
 
   async #drop(): Promise<void> {
@@ -128,8 +142,9 @@ class ParquetEncoder extends Duplex {
 
   async #take(chunk: Buffer): Promise<void> {
     const lines = this.#rowLines?.(chunk) ?? chunk
-    if (this.#rows !== undefined) return this.#send(this.#rows, lines)
-    if (this.#spool !== undefined) return this.#spool.write(lines)
+    if (lines !== chunk) this.#options.pool?.giveBack(chunk)
+    if (this.#rows !== undefined) return this.#rows.send(lines)
+    if (this.#spool !== undefined) return this.#spool.write(lines).then(() => this.#options.pool?.giveBack(lines))
     this.#held.push(lines)
     this.#heldBytes += lines.length
     if (this.#heldBytes < HELD_BYTES) return
@@ -141,28 +156,23 @@ class ParquetEncoder extends Duplex {
     }
     const starting = this.#startWithPipe()
     this.#starting = starting
-    await this.#send(await starting, this.#takeHeld())
+    await (await starting).send(this.#takeHeld())
   }
 
   async #end(): Promise<void> {
-    const rows = this.#rows
-    if (rows !== undefined) return new Promise(resolve => rows.end((error?: Error | null) => error ?? resolve()))
+    if (this.#rows !== undefined) return this.#rows.end()
     this.#starting = this.#startWithFile()
     await this.#starting
   }
 
-  /** Never settles when the write fails: then the engine has stopped reading, and its own error says why. */
-  #send(rows: Socket, lines: Buffer): Promise<void> {
-    return new Promise(resolve => rows.write(lines, error => error ?? resolve()))
-  }
-
   /** @returns whether more is wanted */
-  #give(bytes: Buffer): boolean {
-    return bytes.length === 0 || this.push(bytes)
+  #give(parts: readonly Buffer[]): boolean {
+    return parts.map(part => part.length === 0 || this.push(part)).every(Boolean)
   }
 
   #takeHeld(): Buffer {
     const held = Buffer.concat(this.#held)
+    for (const chunk of this.#held) this.#options.pool?.giveBack(chunk)
     this.#held = []
     return held
   }
@@ -172,16 +182,15 @@ class ParquetEncoder extends Duplex {
     await this.#spool.write(this.#takeHeld())
   }
 
-  async #startWithPipe(): Promise<Socket> {
+  /** Rows wait in front of the pipe while the engine starts. */
+  async #startWithPipe(): Promise<RowPipe> {
     await this.#takePlace()
     const fifo = await this.#createPipe()
-    const rows = new Socket({ fd: fifo.writeEnd, readable: false, writable: true }).on('error', () => {})
+    const rows = new RowPipe(fifo.writeEnd, WAITING_BYTES, this.#options.pool)
     this.#rows = rows
-    try {
-      await this.#start(fifo.path)
-    } finally {
-      closeSync(fifo.readEnd)
-    }
+    const starting = this.#start(fifo.path).finally(() => closeSync(fifo.readEnd))
+    this.#starting = starting
+    starting.catch(error => this.destroy(unwritable(error) as Error))
     return rows
   }
 

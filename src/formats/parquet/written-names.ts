@@ -28,8 +28,19 @@ export class WrittenNames {
     return this.#prefix + index.toString(16).padStart(TOKEN_CHARS - PREFIX_CHARS, '0')
   }
 
-  /** Of what the engine has written, as much as can be said already. */
-  restore(chunk: Buffer): Buffer {
+  /** Of what the engine has written, as much as can be said already, in pieces. */
+  restore(chunk: Buffer): Buffer[] {
+    // Most chunks have no name in them, and none where they meet: those are not copied.
+    const seam = Buffer.concat([this.#held, chunk.subarray(0, HELD_BYTES)])
+    if (
+      chunk.length >= HELD_BYTES &&
+      !seam.includes(this.#prefix, 0, 'latin1') &&
+      !chunk.includes(this.#prefix, 0, 'latin1')
+    ) {
+      const parts = [this.#held, chunk.subarray(0, -HELD_BYTES)]
+      this.#held = Buffer.from(chunk.subarray(-HELD_BYTES))
+      return parts
+    }
     const bytes = Buffer.concat([this.#held, chunk])
     const parts: Buffer[] = []
     let done = 0
@@ -45,7 +56,7 @@ export class WrittenNames {
     }
     const end = Math.max(done, bytes.length - HELD_BYTES)
     this.#held = bytes.subarray(end)
-    return Buffer.concat([...parts, bytes.subarray(done, end)])
+    return [...parts, bytes.subarray(done, end)]
   }
 
   /** The rest of the file. */

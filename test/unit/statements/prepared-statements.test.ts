@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Logger } from '../../../src/log.ts'
+import { FRONTEND } from '../../../src/protocol/codes.ts'
+import type { Accelerable } from '../../../src/sql/accelerate.ts'
 import { Rewrite } from '../../../src/sql/rewrite.ts'
 import {
   MAX_KEPT,
@@ -65,9 +67,39 @@ describe('there is room', () => {
       kept.bind(`passing${i}`, passing)
       kept.bind(`p${i}`, one)
     }
-    expect([kept.hasRoomForPortal('p0'), kept.hasRoomForPortal('q')]).toEqual([true, false])
+    expect([kept.hasRoomForPortal('p0', one), kept.hasRoomForPortal('q', one)]).toEqual([true, false])
     kept.forgetPortal('p1')
-    expect(kept.hasRoomForPortal('q')).toBe(true)
+    expect(kept.hasRoomForPortal('q', one)).toBe(true)
+  })
+})
+
+describe('a portal of a statement that may run another way', () => {
+  const shape = {} as Accelerable
+  const accelerable: Prepared = { ...prepared(), step: { kind: 'accelerable', shape, text: '', types: [] } }
+  const value = (bytes: number) => () => [{ value: Buffer.alloc(bytes), isBinary: false, type: 0 }]
+
+  it('keeps its values as long as nothing is sent that could change what it sees', () => {
+    const kept = new PreparedStatements(LOG)
+    const bind = () => kept.bind('p', accelerable, value(1))
+    bind()
+    for (const code of [FRONTEND.parse, FRONTEND.describe, FRONTEND.close]) kept.passed(code)
+    expect(kept.toExecute('p')?.bound?.values).toHaveLength(1)
+    expect(kept.toExecute('p')).toBeUndefined()
+    for (const code of [FRONTEND.bind, FRONTEND.execute, FRONTEND.sync, FRONTEND.flush, FRONTEND.functionCall]) {
+      bind()
+      kept.passed(code)
+      expect(kept.toExecute('p')).toBeUndefined()
+    }
+  })
+
+  it('is left to the backend where there is no room, or too much to keep', () => {
+    const kept = new PreparedStatements(LOG)
+    kept.bind('p', accelerable, value(1024 * 1024))
+    expect(kept.toExecute('p')).toBeUndefined()
+    for (let i = 0; i < MAX_KEPT; i++) kept.bind(`p${i}`, prepared())
+    expect(kept.hasRoomForPortal('q', accelerable)).toBe(true)
+    kept.bind('q', accelerable, value(1))
+    expect(kept.toExecute('q')).toBeUndefined()
   })
 })
 

@@ -142,6 +142,7 @@ test('an engine that is killed while it writes', async () => {
   const sink = new Writable({ write: (_chunk, _encoding, callback) => callback() })
   const source = async function* (): AsyncGenerator<Buffer> {
     yield Buffer.from(rows)
+    await expect.poll(engines, { interval: 1 }).toHaveLength(1)
     kill()
     for (let i = 0; i < 10; i++) yield Buffer.from(rows)
   }
@@ -153,11 +154,11 @@ test('an engine that is killed at the end of what it writes', async () => {
   const encoder = writeParquet(target, 'snappy', { tempDir: temp })
   const closed = new Promise(resolve => encoder.on('close', resolve))
   const failed = new Promise(resolve => encoder.on('error', resolve))
-  encoder.write(rows, () => {
-    kill()
-    encoder.end()
-  })
+  encoder.write(rows)
   encoder.resume()
+  await expect.poll(engines, { interval: 1 }).toHaveLength(1)
+  kill()
+  encoder.end()
   expect(await failed).toMatchObject(engineFailed)
   await closed
   await expectNothingLeft()

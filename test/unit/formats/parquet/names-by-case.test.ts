@@ -52,7 +52,7 @@ describe('written', () => {
     const file = Buffer.concat([written, Buffer.from([100, 0, 0, 0]), Buffer.from('PAR1')])
     const expected = `rows\x01b\xc8\x01${Buffer.from('ü'.repeat(100)).toString('latin1')}\x18\x01b`
     const length = 100 + expected.length - written.length
-    const parts = Array.from(file, byte => names.restore(Buffer.of(byte)))
+    const parts = Array.from(file, byte => names.restore(Buffer.of(byte))).flat()
     const restored = Buffer.concat([...parts, names.end()])
     expect(restored.toString('latin1', 0, restored.length - 8)).toBe(expected)
     expect(restored.readUInt32LE(restored.length - 8)).toBe(length)
