@@ -12,7 +12,6 @@ import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
-import { turns } from '../turns.ts'
 import type { Cancels } from './cancels.ts'
 import { answerFaults, FAULT_COLUMNS } from './fault-requests.ts'
 import { beginTransfer, transferred } from './function-transfer.ts'
@@ -145,14 +144,6 @@ export class Requests {
     return dataRows(rows, texts => this.#services.conversions.encodeAll(texts, this.#encoding))
   }
 
-  async *#transfers(): AsyncGenerator<Buffer> {
-    const turn = turns(this.#closed.signal)
-    for (const row of transferRows(this.#services.transfers)) {
-      yield await dataRows([row], texts => this.#services.conversions.encodeShown(texts, this.#encoding))
-      await turn()
-    }
-  }
-
   /** The connection is over, `lost` where its peer has not said so: nothing of it is to go on. */
   close(lost?: PgError): void {
     this.#closed.abort(lost)
@@ -171,7 +162,7 @@ export class Requests {
         break
       case 'TRANSFERS':
         yield rowDescription(['transfer'])
-        yield* this.#transfers()
+        yield* transferRows(this.#services, this.#encoding, this.#closed.signal)
         break
       case 'CANCEL':
         yield rowDescription(['session'])

@@ -1,9 +1,19 @@
 import type { Transfer } from '../activity/transfer.ts'
-import type { Transfers } from '../activity/transfers.ts'
+import type { Services } from '../services.ts'
+import { turns } from '../turns.ts'
+import { dataRows } from './rows.ts'
 
 /** The transfers under way, then those that have ended, the last first: for blobgres.transfers, as JSON. */
-export function* transferRows({ live, finished }: Pick<Transfers, 'live' | 'finished'>): Generator<string[]> {
-  for (const transfer of [...live, ...finished.toReversed()]) yield [JSON.stringify(columnsOf(transfer))]
+export async function* transferRows(
+  { transfers: { live, finished }, conversions }: Pick<Services, 'transfers' | 'conversions'>,
+  encoding: string,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const turn = turns(signal)
+  for (const transfer of [...live, ...finished.toReversed()]) {
+    yield await dataRows([[JSON.stringify(columnsOf(transfer))]], texts => conversions.encodeShown(texts, encoding))
+    await turn()
+  }
 }
 
 function columnsOf(transfer: Transfer): object {
