@@ -36,6 +36,9 @@ import { StatementInterceptor } from './statements/intercept.ts'
 /** PostgreSQL's authentication_timeout. */
 const STARTUP_TIMEOUT_MS = 60_000
 
+/** NAMEDATALEN of PostgreSQL, less its end. */
+const MAX_NAME_CHARS = 63
+
 /** Settings of the session; see azure_storage_private.loopback_connection() and authorized(). */
 const OWN_ADDRESS = 'azure_storage.proxy'
 const SESSION_NAME = 'azure_storage.session'
@@ -237,7 +240,7 @@ export class Listener {
       },
     })
     this.#sessions.add(session)
-    const facts = { id, user, database, client: addressOf(client), since: new Date() }
+    const facts = { id, user: shown(user), database: shown(database), client: addressOf(client), since: new Date() }
     this.#services.sessions.add(liveSession(facts, session, errors, calls))
     if (isReplication(parameters)) return
     session.intercept(
@@ -260,6 +263,9 @@ export class Listener {
     await this.#loopback.cancels.cancel(key, this.#loopback.address)
   }
 }
+
+/** The server has no longer names; what is shown of a session is there before the server has seen them. */
+const shown = (name: string): string => name.slice(0, MAX_NAME_CHARS)
 
 const addressOf = ({ remoteAddress, remotePort }: net.Socket): string => `${remoteAddress}:${remotePort}`
 

@@ -26,8 +26,8 @@ export interface RunningProxy {
   readonly occurrences: Occurrences
   /** It is about to end: logins are refused. */
   readonly isDraining: boolean
-  /** Whether the server reaches it now, for the functions. @throws where the server cannot be asked */
-  isReachable(): Promise<boolean>
+  /** Whether the server reaches it now, for the functions. @throws where the server cannot be asked, or not in time */
+  isReachable(signal: AbortSignal): Promise<boolean>
   /** Refuses logins; ends sessions as they become idle, and after `drainMs` all that is still under way. */
   close(drainMs?: number): Promise<void>
 }
@@ -60,7 +60,7 @@ export async function startProxy(config: Config, log: Logger): Promise<RunningPr
     get isDraining() {
       return isDraining
     },
-    isReachable: () => loopback.isReachable(),
+    isReachable: signal => loopback.isReachable(signal),
     async close(drainMs = config.drainTimeoutMs) {
       isDraining = true
       const deadline = performance.now() + drainMs

@@ -26,9 +26,8 @@ export class Progress {
 
   /** `statement` tells the statements of a session apart: all transfers of one share its notices. */
   follow(transfer: Transfer, statement: string, isWanted: boolean | undefined): void {
-    const { session: id, pid } = transfer.facts
-    // A session's name is a setting, which another's can be given: the backend's pid is not.
-    if (!(isWanted ?? this.#isDefault) || id === undefined || this.#sessions.get(id)?.pid !== pid) return
+    const { session: id } = transfer.facts
+    if (!(isWanted ?? this.#isDefault) || id === undefined) return
     let followed = this.#bySession.get(id)
     if (followed?.statement !== statement) {
       clearInterval(followed?.timer)

@@ -22,11 +22,12 @@ export class Transfers {
     this.#sessions = sessions
   }
 
-  begin(facts: TransferFacts): Transfer {
-    const session = facts.session === undefined ? undefined : this.#sessions.get(facts.session)
+  begin(given: TransferFacts): Transfer {
+    const named = given.session === undefined ? undefined : this.#sessions.get(given.session)
     // A session's name is a setting, which another's can be given: the backend's pid is not.
-    const errors = session !== undefined && session.pid === facts.pid ? session.errors : undefined
-    const transfer = new Transfer(this.#nextId++, facts, ended => this.#ended(ended), errors)
+    const session = named?.pid === given.pid ? named : undefined
+    const facts = { ...given, session: session?.facts.id }
+    const transfer = new Transfer(this.#nextId++, facts, ended => this.#ended(ended), session?.errors)
     this.#live.add(transfer)
     this.#log.info(logged(transfer), 'transfer begun')
     this.events.emit('begin', transfer)

@@ -20,11 +20,14 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Services } from '../services.ts'
 import type { Interceptor } from '../session/client-stream.ts'
 import type { Session } from '../session/session.ts'
+import { turns } from '../turns.ts'
 import { type Command, readCommand } from './command.ts'
+import type { Row } from './shown.ts'
 
 const STATEMENT = 'S'.charCodeAt(0)
 /** Nobody needs more; none is ever of use again. */
 const MAX_KEPT = 100
+const ROWS_AT_ONCE = 100
 
 const TOO_LONG = new PgError({
   message: 'blobgres: the message is too long for the admin database',
@@ -42,6 +45,7 @@ export class AdminInterceptor implements Interceptor {
   readonly #services: Services
   readonly #statements: Named = new Map()
   readonly #portals: Named = new Map()
+  readonly #closed = new AbortController()
 
   constructor(session: Session, services: Services) {
     this.#session = session
@@ -62,6 +66,7 @@ export class AdminInterceptor implements Interceptor {
   }
 
   close(): void {
+    this.#closed.abort()
     this.#statements.clear()
     this.#portals.clear()
   }
@@ -130,11 +135,26 @@ export class AdminInterceptor implements Interceptor {
     if (command.kind === 'show') {
       const { columns, rows } = command.shown
       const shown = await rows(this.#services)
-      const encoding = this.#session.parameters.get('client_encoding') ?? 'UTF8'
       if (isSimple) yield rowDescription(columns)
-      if (shown.length > 0) yield await dataRows(shown, encoding, this.#services.conversions)
+      yield* this.#rows(shown)
       yield commandComplete('SHOW')
     } else yield commandComplete(command.tag)
+  }
+
+  async *#rows(rows: Iterable<Row>): AsyncGenerator<Buffer> {
+    const encoding = this.#session.parameters.get('client_encoding') ?? 'UTF8'
+    const turn = turns(this.#closed.signal)
+    let some: Row[] = []
+    const encoded = (): Promise<Buffer> =>
+      dataRows(some, texts => this.#services.conversions.encodeShown(texts, encoding))
+    for (const row of rows) {
+      some.push(row)
+      if (some.length < ROWS_AT_ONCE) continue
+      yield await encoded()
+      some = []
+      await turn()
+    }
+    if (some.length > 0) yield await encoded()
   }
 }
 

@@ -7,13 +7,13 @@ import type { Services } from '../services.ts'
 import { packageVersion } from '../version.ts'
 import { registeredAccounts } from './registered-accounts.ts'
 
-type Row = readonly (string | undefined)[]
+export type Row = readonly (string | undefined)[]
 
 /** What a SHOW command shows. */
 export interface Shown {
   readonly about: string
   readonly columns: readonly string[]
-  readonly rows: (services: Services) => Promise<Row[]> | Row[]
+  readonly rows: (services: Services) => Promise<Row[]> | Iterable<Row>
 }
 
 const text = (value: number | undefined): string | undefined =>
@@ -28,7 +28,9 @@ export const SHOWN: ReadonlyMap<string, Shown> = new Map(
         ...['format', 'compression', 'state', 'bytes', 'total_bytes', 'rows', 'bytes_per_second', 'since', 'ms'],
         'sqlstate',
       ],
-      rows: ({ transfers }) => [...transfers.live, ...transfers.finished.toReversed()].map(transferRow),
+      rows: function* ({ transfers }) {
+        for (const each of [...transfers.live, ...transfers.finished.toReversed()]) yield transferRow(each)
+      },
     },
     sessions: {
       about: 'sessions of clients through this proxy',

@@ -19,6 +19,7 @@ const UTF8 = 'UTF8'
 export const SQL_ASCII = 'SQL_ASCII'
 /** The only one that cannot be converted from and to UTF-8. */
 const MULE_INTERNAL = 'MULE_INTERNAL'
+const LACKING: ReadonlySet<string> = new Set([SQLSTATE.untranslatableCharacter, SQLSTATE.characterNotInRepertoire])
 
 /** Whether PostgreSQL cannot but have a conversion between the two. */
 export const isConvertible = (from: string, to: string): boolean =>
@@ -56,12 +57,22 @@ export class Conversions {
     return encoded.map(bytes => byBytes.get(bytes) ?? bytes)
   }
 
-  /** An error of the proxy's own for whoever reads another encoding; where that lacks a character, with question marks. */
+  /** A text with a character that the encoding lacks has question marks: others' names are not to keep anything from being shown. */
+  async encodeShown(texts: readonly string[], encoding: string): Promise<Buffer[]> {
+    try {
+      return await this.encodeAll(texts, encoding)
+    } catch (error) {
+      const isLacking = error instanceof PgError && LACKING.has(error.code)
+      if (!isLacking || texts.length <= 1) return texts.map(text => Buffer.from(text.replace(/[^\0-\x7f]/gu, '?')))
+      const half = Math.ceil(texts.length / 2)
+      const first = await this.encodeShown(texts.slice(0, half), encoding)
+      return [...first, ...(await this.encodeShown(texts.slice(half), encoding))]
+    }
+  }
+
+  /** An error of the proxy's own for whoever reads another encoding. */
   async encodeError(fields: ErrorFields, encoding: string): Promise<ErrorFields> {
-    const texts = Array.from(fields.values(), String)
-    const encoded = await this.encodeAll(texts, encoding).catch(() =>
-      texts.map(text => Buffer.from(text.replace(/[^\0-\x7f]/gu, '?'))),
-    )
+    const encoded = await this.encodeShown(Array.from(fields.values(), String), encoding)
     return new Map(Array.from(fields.keys(), (field, i) => [field, encoded[i] as Buffer]))
   }
 

@@ -8,6 +8,7 @@ import { type Finding, failed, look, type Outcome, ok, shell, untried, wordsOf }
 
 const CA_FILE = 'storage-ca.pem'
 /** The service takes signatures that are a quarter of an hour off, and nobody's clock should be. */
+const TLS_LIMIT_MS = 5000
 const MOST_SKEW_MS = 5 * 60_000
 const UNTRUSTED: ReadonlySet<string | undefined> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -100,6 +101,7 @@ function certifiedName(url: string): Promise<string | undefined> {
       resolve(/(?:DNS|IP Address):([\w.:-]+)/.exec(names)?.[1])
       socket.destroy()
     })
-    socket.on('error', () => resolve(undefined))
+    socket.setTimeout(TLS_LIMIT_MS, () => socket.destroy())
+    socket.on('error', () => {}).on('close', () => resolve(undefined))
   })
 }

@@ -1,3 +1,4 @@
+import { oneLine } from '../one-line.ts'
 import { PgError } from '../protocol/pg-error.ts'
 
 /** What mends something, ready to be pasted: into a shell, or into psql as an administrator. */
@@ -53,7 +54,13 @@ export async function look(
   })
   try {
     const outcome = await Promise.race([work(over.signal).catch(error => failed(wordsOf(error))), expired])
-    return { check, ...outcome, reason: oneLine(outcome.reason) }
+    const { reason, fix } = outcome
+    return {
+      check,
+      ...outcome,
+      reason: oneLine(reason),
+      ...(fix && { fix: { ...fix, command: oneLine(fix.command) } }),
+    }
   } finally {
     clearTimeout(timer)
   }
@@ -65,6 +72,3 @@ export function wordsOf(error: unknown): string {
   const words = message || errors?.map(each => each.message).join(', ') || code || String(error)
   return error instanceof PgError && detail ? `${words}: ${detail}` : words
 }
-
-/** Others choose the names and messages in it, and terminals obey control characters. */
-export const oneLine = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ').trim()

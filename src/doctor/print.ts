@@ -1,4 +1,5 @@
-import { type Finding, type Fix, oneLine } from './finding.ts'
+import { oneLine } from '../one-line.ts'
+import type { Finding, Fix } from './finding.ts'
 
 const MARKS = { ok: '✓', failed: '✗', untried: '–' } as const
 

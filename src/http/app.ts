@@ -66,6 +66,7 @@ export function createApp(parts: AppParts): Hono {
   app.notFound(c => c.json({ error: 'not found' }, 404))
   app.onError((error, c) => {
     if (error instanceof PgError) return c.json({ error: error.message }, 502)
+    if (error instanceof DOMException) return c.json({ error: 'it takes too long' }, 504)
     log.warn({ err: error, path: c.req.path }, 'HTTP request failed')
     return c.json({ error: 'internal error' }, 500)
   })
@@ -80,6 +81,6 @@ function addBrowser(app: Hono, browser: StorageBrowser): void {
   })
   app.get('/api/preview', async c => {
     const { account = '', container = '', path = '' } = c.req.query()
-    return c.json(await browser.preview(account, container, path))
+    return c.json(await browser.preview(account, container, path, c.req.raw.signal))
   })
 }

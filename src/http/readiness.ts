@@ -11,25 +11,31 @@ const BACKEND_HOLDS_MS = 1000
 /** It leaves rows behind in the server's catalogue that have to be cleared away. */
 const LOOPBACK_HOLDS_MS = 60_000
 const FAILURE_HOLDS_MS = 1000
+/** A server that has vanished in the middle answers nothing more, however long one waits: another look may find it back. */
+const GIVEN_UP_MS = 15_000
 
 const OK: CheckView = { ok: true }
 const failed = (reason: string): CheckView => ({ ok: false, reason })
 
 /** Whether a proxy can serve clients: what /readyz answers. */
 export class Readiness {
-  readonly #proxy: RunningProxy
+  readonly #proxy: Pick<RunningProxy, 'isDraining'>
   readonly #backend: Check
   readonly #loopback: Check
 
-  constructor(proxy: RunningProxy, { backend }: Pick<Config, 'backend'>) {
+  constructor(
+    proxy: Pick<RunningProxy, 'address' | 'isDraining' | 'isReachable'>,
+    { backend }: Pick<Config, 'backend'>,
+    givenUpMs = GIVEN_UP_MS,
+  ) {
     this.#proxy = proxy
     const { host, port } = proxy.address
     const listen = { host: reachableHost(host), port }
-    this.#backend = new Check(BACKEND_HOLDS_MS, async () =>
+    this.#backend = new Check(BACKEND_HOLDS_MS, givenUpMs, async () =>
       (await isAnswering(listen, backend)) ? OK : failed('no login through the proxy gets as far as the server'),
     )
-    this.#loopback = new Check(LOOPBACK_HOLDS_MS, async () =>
-      (await proxy.isReachable())
+    this.#loopback = new Check(LOOPBACK_HOLDS_MS, givenUpMs, async signal =>
+      (await proxy.isReachable(signal))
         ? OK
         : failed('the server does not reach this proxy, for the functions: see --loopback'),
     )
@@ -46,13 +52,15 @@ export class Readiness {
 /** One look at a time, whoever asks, and none for as long as the last one holds. */
 class Check {
   readonly #holdsMs: number
-  readonly #check: () => Promise<CheckView>
+  readonly #givenUpMs: number
+  readonly #check: (signal: AbortSignal) => Promise<CheckView>
   #last: CheckView = OK
   #until = Number.NEGATIVE_INFINITY
   #looking: Promise<CheckView> | undefined
 
-  constructor(holdsMs: number, check: () => Promise<CheckView>) {
+  constructor(holdsMs: number, givenUpMs: number, check: (signal: AbortSignal) => Promise<CheckView>) {
     this.#holdsMs = holdsMs
+    this.#givenUpMs = givenUpMs
     this.#check = check
   }
 
@@ -70,7 +78,9 @@ class Check {
   }
 
   async #lookNow(): Promise<CheckView> {
-    this.#last = await this.#check().catch(error => failed((error as Error).message))
+    const signal = AbortSignal.timeout(this.#givenUpMs)
+    const givenUp = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    this.#last = await Promise.race([this.#check(signal), givenUp]).catch(error => failed((error as Error).message))
     this.#until = performance.now() + (this.#last.ok ? this.#holdsMs : FAILURE_HOLDS_MS)
     this.#looking = undefined
     return this.#last

@@ -34,10 +34,13 @@ export interface BrowsedAccount {
 export class StorageBrowser {
   readonly #endpoints: StorageEndpoints
   readonly #accounts: readonly BrowsedAccount[]
+  readonly #timeLimitMs: number
+  #previewed: Promise<unknown> = Promise.resolve()
 
-  constructor(endpoints: StorageEndpoints, accounts: readonly BrowsedAccount[]) {
+  constructor(endpoints: StorageEndpoints, accounts: readonly BrowsedAccount[], timeLimitMs = TIME_LIMIT_MS) {
     this.#endpoints = endpoints
     this.#accounts = accounts
+    this.#timeLimitMs = timeLimitMs
   }
 
   /** @throws PgError, as the others */
@@ -48,7 +51,7 @@ export class StorageBrowser {
 
   async blobs(account: string, container: string, prefix: string): Promise<BlobsView> {
     const credential = this.#credentialOf(account)
-    const signal = AbortSignal.timeout(TIME_LIMIT_MS)
+    const signal = AbortSignal.timeout(this.#timeLimitMs)
     const blobs: BlobView[] = []
     for await (const page of listBlobs(this.#endpoints, account, credential, container, prefix, signal)) {
       for (const { path, bytes, lastModified } of page) {
@@ -59,9 +62,21 @@ export class StorageBrowser {
     return { blobs: blobs.slice(0, MAX_BLOBS), isMore: blobs.length > MAX_BLOBS }
   }
 
-  async preview(account: string, container: string, path: string): Promise<PreviewView> {
+  /** One at a time, for each may copy a file and have a process; the limit is for the wait as well. */
+  preview(account: string, container: string, path: string, caller: AbortSignal): Promise<PreviewView> {
+    const signal = AbortSignal.any([caller, AbortSignal.timeout(this.#timeLimitMs)])
+    const preview = this.#previewed.then(() => {
+      signal.throwIfAborted()
+      return this.#preview(account, container, path, signal)
+    })
+    this.#previewed = preview.catch(() => {})
+    return preview
+  }
+
+  async #preview(account: string, container: string, path: string, signal: AbortSignal): Promise<PreviewView> {
     const blob = openBlob(this.#endpoints, account, this.#credentialOf(account), container, path)
-    const inference = await infer(blob, path, { sampleBytes: SAMPLE_BYTES, spoolLimitBytes: SPOOL_LIMIT_BYTES })
+    const limits = { sampleBytes: SAMPLE_BYTES, spoolLimitBytes: SPOOL_LIMIT_BYTES, signal }
+    const inference = await infer(blob, path, limits)
     const url = `https://${account}.blob.core.windows.net/${container}/${path.split('/').map(encodeURIComponent).join('/')}`
     const { createTable, copy, query } = statementsFor(inference, tableName(path), {
       ...{ kind: 'blob', url, account, container, path },
@@ -75,7 +90,7 @@ export class StorageBrowser {
   async #containersOf({ name, key }: BrowsedAccount): Promise<ContainerView[]> {
     const url = endpointFor(this.#endpoints, name)
     const client = new BlobServiceClient(url, pipelineFor(this.#endpoints, url, name, parseCredential(key)))
-    const abortSignal = AbortSignal.timeout(TIME_LIMIT_MS)
+    const abortSignal = AbortSignal.timeout(this.#timeLimitMs)
     const pages = client.listContainers({ abortSignal }).byPage({ maxPageSize: MAX_CONTAINERS })
     const { value } = await pages.next()
     return value.containerItems.map((item: { name: string }) => ({ account: name, container: item.name }))

@@ -4,6 +4,8 @@ import type { RunningProxy } from '../proxy.ts'
 import type { SessionsView, SessionView, TransfersView, TransferView } from './api.ts'
 
 const MAX_SHOWN = 1000
+/** Of the names in one answer together, which are others' to choose, and may be six times as long in JSON. */
+const MAX_NAMES_CHARS = 100_000
 
 export function transferView(transfer: Transfer): TransferView {
   const { id, facts, state, bytes, totalBytes, rows, bytesPerSecond, ms, since, end } = transfer
@@ -28,7 +30,9 @@ type Shown = Pick<RunningProxy, 'transfers' | 'sessions'>
 
 export function liveView({ transfers }: Shown): Pick<TransfersView, 'live' | 'liveCount'> {
   const { live } = transfers
-  return { live: live.slice(0, MAX_SHOWN).map(transferView), liveCount: live.length }
+  const names = ({ facts: { path, account, container, user, database } }: Transfer): string =>
+    path + account + container + user + database
+  return { live: firstOf(live, names).map(transferView), liveCount: live.length }
 }
 
 export function finishedView({ transfers }: Shown): TransfersView['finished'] {
@@ -37,7 +41,18 @@ export function finishedView({ transfers }: Shown): TransfersView['finished'] {
 
 export function sessionsView({ sessions }: Shown): SessionsView {
   const { all } = sessions
-  return { sessions: all.slice(0, MAX_SHOWN).map(sessionView), count: all.length }
+  const names = ({ facts: { user, database } }: LiveSession): string => user + database
+  return { sessions: firstOf(all, names).map(sessionView), count: all.length }
+}
+
+/** As many as an answer has room for. */
+function firstOf<T>(all: readonly T[], names: (each: T) => string): readonly T[] {
+  let chars = 0
+  const end = all.findIndex((each, i) => {
+    chars += names(each).length
+    return i === MAX_SHOWN || chars > MAX_NAMES_CHARS
+  })
+  return end < 0 ? all : all.slice(0, end)
 }
 
 function sessionView({ facts, pid, state }: LiveSession): SessionView {

@@ -32,6 +32,7 @@ export interface InferOptions extends SpoolOptions {
   readonly full?: boolean
   readonly header?: boolean
   readonly sampleBytes?: number
+  readonly signal?: AbortSignal
 }
 
 export const SAMPLE_BYTES = 10 * 1024 * 1024
@@ -41,8 +42,7 @@ const GZIP = '\x1f\x8b'
 
 /** What table a file can be loaded into. `name` is that of the file. @throws PgError */
 export async function infer(blob: Blob, name: string, options: InferOptions = {}): Promise<Inference> {
-  const { full = false, sampleBytes = SAMPLE_BYTES, header, ...spool } = options
-  const { signal } = new AbortController()
+  const { full = false, sampleBytes = SAMPLE_BYTES, header, signal = new AbortController().signal, ...spool } = options
   const contents = (compression: Compression): AsyncGenerator<Buffer> =>
     readBlob(blob, {
       format: { format: 'text', compression },
@@ -56,7 +56,7 @@ export async function infer(blob: Blob, name: string, options: InferOptions = {}
   if (start.startsWith(PARQUET)) {
     const file = await BlobParts.open(blob, spool, signal, footerBytes)
     try {
-      const columns = parquetColumns(await describeParquet(file.path, spool.tempDir))
+      const columns = parquetColumns(await describeParquet(file.path, signal, spool.tempDir))
       return { found: { kind: 'parquet', columns }, compression: 'none', sampledBytes: undefined, sample: opening }
     } finally {
       await file.close()

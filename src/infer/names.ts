@@ -1,4 +1,5 @@
 import { loadModule, scanSync } from 'libpg-query'
+import { oneLine } from '../one-line.ts'
 import { quoteIdent } from '../sql/quote.ts'
 
 const MAX_NAME_BYTES = 63
@@ -22,11 +23,7 @@ export function columnNames(given: readonly (string | null)[]): string[] {
   /** Of names that may come to be one: a file may have one name for all its columns. */
   const lastNumbers = new Map<string, number>()
   return given.map((each, i) => {
-    const wanted =
-      (each ?? '')
-        .replace(/^\ufeff/, '')
-        .replaceAll('\0', '')
-        .trim() || `column${i + 1}`
+    const wanted = oneLine((each ?? '').replace(/^\ufeff/, '')) || `column${i + 1}`
     const usable = SYSTEM_COLUMNS.has(wanted) ? `${wanted}_` : wanted
     let name = shortened(usable, '')
     if (taken.has(name)) {

@@ -1,6 +1,8 @@
 import type { EngineColumns, EngineType } from '../formats/parquet/engine-messages.ts'
+import { PgError } from '../protocol/pg-error.ts'
+import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { columnNames } from './names.ts'
-import type { InferredColumn } from './sample.ts'
+import { type InferredColumn, MAX_COLUMNS } from './sample.ts'
 
 /** PostgreSQL's types, by DuckDB's names of those of a file's columns; of nested ones but lists it is jsonb. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -30,10 +32,18 @@ const TYPES: Readonly<Record<string, string>> = {
 }
 const DECIMAL = /^DECIMAL\((\d+),\s*(\d+)\)$/
 
-export const parquetColumns = ({ columns }: EngineColumns): InferredColumn[] => {
+/** @throws PgError for more than a table can have */
+export const parquetColumns = ({ columns, count }: EngineColumns): InferredColumn[] => {
+  if (count > MAX_COLUMNS) throw tooMany(count)
   const names = columnNames(columns.map(({ name }) => name))
   return columns.map(({ type }, i) => ({ name: names[i] as string, type: typeOf(type) }))
 }
+
+const tooMany = (count: number): PgError =>
+  new PgError({
+    message: `the file has ${count} columns, and a table can have at most ${MAX_COLUMNS}`,
+    code: SQLSTATE.tooManyColumns,
+  })
 
 function typeOf(type: EngineType): string {
   if (type.kind === 'scalar') return scalarType(type.name)

@@ -1,3 +1,4 @@
+import { oneLine } from '../one-line.ts'
 import type { Inference } from './infer.ts'
 import { type Place, statementsFor } from './statements.ts'
 
@@ -15,8 +16,7 @@ export function printed(inference: Inference, table: string, place: Place): stri
   return `${comments([...remarks(inference)])}${createTable}\n\n${psqlCopy ?? copy}\n\n${comments(others)}`
 }
 
-const comments = (lines: readonly string[]): string =>
-  lines.map(line => `-- ${line.replace(/[\r\n]+/g, ' ')}\n`).join('')
+const comments = (lines: readonly string[]): string => lines.map(line => `-- ${oneLine(line)}\n`).join('')
 
 function* remarks({ found, compression, sampledBytes }: Inference): Generator<string> {
   const compressed = compression === 'gzip' ? ', gzip' : ''

@@ -9,6 +9,9 @@ export interface InferredColumn {
   readonly type: string
 }
 
+/** PostgreSQL's MaxHeapAttributeNumber. */
+export const MAX_COLUMNS = 1600
+
 /** @param chunks are left where enough was read */
 export async function takeSample(chunks: AsyncIterable<Buffer>, limitBytes: number): Promise<Sample> {
   const taken: Buffer[] = []

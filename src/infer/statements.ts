@@ -24,6 +24,7 @@ export interface Statements {
   readonly query: string
 }
 
+const CONTROLS = /\p{Cc}/u
 const ACCOUNT = 'myaccount'
 const CONTAINER = 'mycontainer'
 
@@ -54,7 +55,16 @@ function asBlob(path: string): Place & { kind: 'blob' } {
   return { kind: 'blob', url, account: ACCOUNT, container: CONTAINER, path: name }
 }
 
-const literal = (text: string): string => quoteLiteral(text).trim()
+/** Control characters as escapes: they are not for terminals that it is pasted into. */
+const literal = (text: string): string => {
+  const quoted = quoteLiteral(text).trim()
+  if (!CONTROLS.test(text)) return quoted
+  const escaped = quoted.replace(
+    new RegExp(CONTROLS, 'gu'),
+    each => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  return escaped.startsWith('E') ? escaped : `E${escaped}`
+}
 
 /** A byte that no terminal shows, or that editors change, as an escape. */
 const character = (text: string): string =>

@@ -6,7 +6,7 @@ import { checkWin1252, type Encoding, isAscii, singleByte } from './encoding.ts'
 import { isHeader } from './header.ts'
 import { columnNames } from './names.ts'
 import { type Row, readRows } from './rows.ts'
-import type { InferredColumn, Sample } from './sample.ts'
+import { type InferredColumn, MAX_COLUMNS, type Sample } from './sample.ts'
 
 /** What was found out about a file of rows. */
 export interface InferredTable {
@@ -24,8 +24,6 @@ export interface InferredTable {
   readonly notes: readonly string[]
 }
 
-/** PostgreSQL's MaxHeapAttributeNumber. */
-const MAX_COLUMNS = 1600
 /** By these rows it is decided how a file is written. */
 const HEAD_BYTES = 1024 * 1024
 

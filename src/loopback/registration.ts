@@ -58,17 +58,22 @@ export class Registration implements Whereabouts {
     return this.#address ?? (this.#services.server.isStandby ? this.#possible[0] : undefined)
   }
 
-  /** Whether the server reaches this proxy there now. @throws where it cannot be asked */
-  async isReachable(): Promise<boolean> {
+  /** Whether the server reaches this proxy there now. @throws where it cannot be asked, or not in time */
+  async isReachable(signal: AbortSignal): Promise<boolean> {
     const { address } = this
     const { server } = this.#services
     // A standby takes nothing to ask with.
     if (address === undefined || server.isStandby) return address !== undefined
     const admin = await server.connect()
+    // A server that hangs answers no query, and to end the connection is to end the wait.
+    const giveUp = (): void => void admin.end().catch(() => {})
+    signal.addEventListener('abort', giveUp)
     try {
+      signal.throwIfAborted()
       const answer = await askingProxies(admin, this.#services, ask => ask(address, 'PING'))
       return answer?.[0] === this.#proxyId
     } finally {
+      signal.removeEventListener('abort', giveUp)
       await admin.end()
     }
   }

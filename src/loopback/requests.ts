@@ -141,7 +141,7 @@ export class Requests {
   }
 
   #rows(rows: readonly (readonly (string | undefined)[])[]): Promise<Buffer> {
-    return dataRows(rows, this.#encoding, this.#services.conversions)
+    return dataRows(rows, texts => this.#services.conversions.encodeAll(texts, this.#encoding))
   }
 
   /** The connection is over, `lost` where its peer has not said so: nothing of it is to go on. */
@@ -162,7 +162,7 @@ export class Requests {
         break
       case 'TRANSFERS':
         yield rowDescription(['transfer'])
-        for (const row of transferRows(this.#services.transfers)) yield await this.#rows([row])
+        yield* transferRows(this.#services, this.#encoding, this.#closed.signal)
         break
       case 'CANCEL':
         yield rowDescription(['session'])

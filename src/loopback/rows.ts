@@ -1,4 +1,3 @@
-import type { Conversions } from '../backend/conversions.ts'
 import { BACKEND, HEADER_LENGTH } from '../protocol/codes.ts'
 
 /** Text-format rows of a reply. dblink takes the column types from its caller: here all are text. */
@@ -19,10 +18,13 @@ export function rowDescription(names: readonly string[]): Buffer {
 
 type Row = readonly (string | undefined)[]
 
-/** DataRow messages with values in the database's encoding. @throws PgError for a character that it lacks */
-export async function dataRows(rows: readonly Row[], encoding: string, conversions: Conversions): Promise<Buffer> {
+/** DataRow messages with values in another encoding. */
+export async function dataRows(
+  rows: readonly Row[],
+  encode: (texts: readonly string[]) => Promise<readonly Buffer[]>,
+): Promise<Buffer> {
   const texts = rows.flat().filter(value => value !== undefined)
-  const encoded = (await conversions.encodeAll(texts, encoding)).values()
+  const encoded = (await encode(texts)).values()
   return Buffer.concat(rows.map(row => dataRow(row, () => encoded.next().value as Buffer)))
 }
 

@@ -77,8 +77,8 @@ export class LoopbackService {
   }
 
   /** Whether the server reaches this proxy now. @throws where it cannot be asked */
-  isReachable(): Promise<boolean> {
-    return this.#registration.isReachable()
+  isReachable(signal: AbortSignal): Promise<boolean> {
+    return this.#registration.isReachable(signal)
   }
 
   /** What a session was told of `in_hot_standby` when it was let in. */

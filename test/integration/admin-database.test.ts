@@ -115,6 +115,13 @@ describe.each(servers)('The admin database, on PostgreSQL $version', server => {
     }
   })
 
+  it('shows what the encoding of its client lacks as question marks', async () => {
+    await stack.put('漢é.csv', '1\n')
+    await stack.client.query(`COPY t FROM '${stack.blobUrl('漢é.csv')}'`)
+    const { stdout } = await psql(`${adminUrl()}?client_encoding=LATIN1`, 'SHOW TRANSFERS;')
+    expect(stdout.match(/[^|\s]+\.csv/g)).toEqual(['??.csv', 'none.csv', 'a.csv'])
+  })
+
   it("is psql's to use", async () => {
     expect(await psql(adminUrl(), 'SHOW VERSION;')).toMatchObject({ stdout: expect.stringContaining('Blobgres') })
   })

@@ -135,4 +135,22 @@ describe.each(servers)('Transfers over HTTP, on PostgreSQL $version', server => 
       expect(text).not.toContain(name)
     }
   })
+
+  it('takes no session for that of a transfer whose role says so', async () => {
+    const { rows } = await stack.client.query("SELECT current_setting('azure_storage.session') AS session")
+    const other = await stack.connect()
+    storage.halt()
+    await other.query(`SET azure_storage.session = '${rows[0].session}'`)
+    const source = `azure_storage.blob_get('${account.name}', '${stack.container.containerName}', 'a.csv')`
+    const done = other.query(`SELECT count(*)::int FROM ${source} AS t (a int, b text)`)
+    await expect.poll(async () => (await transfers()).live.length).toBe(1)
+    const [transfer] = (await transfers()).live
+    expect(transfer?.session).toBeNull()
+    const token = { 'x-blobgres-token': await tokenOf(stack.origin) }
+    expect(await ask(`${stack.origin}/api/transfers/${transfer?.id}/cancel`, token, 'POST')).toMatchObject({
+      status: 409,
+    })
+    storage.open()
+    expect((await done).rows).toEqual([{ count: ROWS }])
+  })
 })

@@ -38,6 +38,7 @@ const LAYERS = [
   'thread.ts',
   'turns.ts',
   'protocol',
+  'one-line.ts',
   'version.ts',
 ]
 

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { failed, look, psql } from '../../../src/doctor/finding.ts'
 import { printFindings } from '../../../src/doctor/print.ts'
 
 it('prints no control character of a name that somebody has chosen', () => {
@@ -8,4 +9,9 @@ it('prints no control character of a name that somebody has chosen', () => {
   expect(printed).toBe(
     '✗ encoding of a [2J b: no\n    in psql, in database a [2J b:\n      CREATE DATABASE "a [2J b";\n',
   )
+})
+
+it('gives no command with control characters, to be pasted into a terminal', async () => {
+  const { fix } = await look('encoding', async () => failed('no', psql('CREATE DATABASE "a\x03\n\\! touch hostile";')))
+  expect(fix?.command).toBe('CREATE DATABASE "a \\! touch hostile";')
 })
