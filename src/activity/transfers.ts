@@ -1,26 +1,29 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from '../log.ts'
+import { Numbers } from './numbers.ts'
 import { addTo, noTotals, type Totals } from './totals.ts'
 import { Transfer, type TransferFacts } from './transfer.ts'
 
-const KEPT = 100
+/** Of those that have ended. */
+export const KEPT = 100
 
 /** The transfers of this proxy: those under way, and the last that have ended. */
 export class Transfers {
   readonly events = new EventEmitter<{ begin: [Transfer]; end: [Transfer] }>()
   readonly #log: Logger
+  readonly #numbers: Numbers
   readonly #live = new Set<Transfer>()
   #finished: Transfer[] = []
   /** Of those that have ended, since the proxy was started. */
   readonly totals: Readonly<Record<Transfer['facts']['direction'], Totals>> = { import: noTotals(), export: noTotals() }
-  #nextId = 1
 
-  constructor(log: Logger) {
+  constructor(log: Logger, numbers = new Numbers()) {
     this.#log = log
+    this.#numbers = numbers
   }
 
   begin(facts: TransferFacts): Transfer {
-    const transfer = new Transfer(this.#nextId++, facts, ended => this.#ended(ended))
+    const transfer = new Transfer(this.#numbers.next(), facts, ended => this.#ended(ended))
     this.#live.add(transfer)
     this.#log.info(logged(transfer), 'transfer begun')
     this.events.emit('begin', transfer)

@@ -21,6 +21,7 @@ import type { Services } from '../services.ts'
 import type { Interceptor } from '../session/client-stream.ts'
 import type { Session } from '../session/session.ts'
 import { type Command, readCommand } from './command.ts'
+import { showAll } from './show.ts'
 
 const STATEMENT = 'S'.charCodeAt(0)
 /** Nobody needs more; none is ever of use again. */
@@ -29,6 +30,12 @@ const MAX_KEPT = 100
 const TOO_LONG = new PgError({
   message: 'blobgres: the message is too long for the admin database',
   code: SQLSTATE.protocolViolation,
+})
+
+/** What others are told who ask for it. */
+export const NO_ADMIN = new PgError({
+  message: 'blobgres: only superusers may use the admin database',
+  code: SQLSTATE.insufficientPrivilege,
 })
 
 type Named = Map<string, Command | undefined>
@@ -128,8 +135,8 @@ export class AdminInterceptor implements Interceptor {
       return
     }
     if (command.kind === 'show') {
-      const { columns, rows } = command.shown
-      const shown = await rows(this.#services)
+      const { columns } = command.shown
+      const shown = await showAll(command.what, this.#services)
       const encoding = this.#session.parameters.get('client_encoding') ?? 'UTF8'
       if (isSimple) yield rowDescription(columns)
       if (shown.length > 0) yield await dataRows(shown, encoding, this.#services.conversions)
