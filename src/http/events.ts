@@ -1,26 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
-import type { RunningProxy } from '../proxy.ts'
 import type { Activity } from './api.ts'
-import { finishedView, liveView, sessionsView } from './views.ts'
+import type { Observed } from './observed.ts'
 
 const MAX_LISTENERS = 32
 const INTERVAL_MS = 500
 /** As often as something has to be said although nothing has happened: a peer that is gone shows then. */
 const SILENT_INTERVALS = 20
 
+/** An Activity without what has finished, and that, as JSON. */
+interface State {
+  readonly text: string
+  readonly finished: string
+}
+
 /**
  * Tells listeners how things stand, twice a second while they change. Each has its next event made when it has taken the one
  * before: whoever reads slowly hears of less, and nothing piles up.
  */
 export class Events {
-  readonly #proxy: RunningProxy
+  readonly #proxy: Observed
   readonly #closed = new AbortController()
   #listeners = 0
-  #state = { at: Number.NEGATIVE_INFINITY, text: '' }
+  #lookedAt = Number.NEGATIVE_INFINITY
+  #look: Promise<State> | undefined
 
-  constructor(proxy: RunningProxy) {
+  constructor(proxy: Observed) {
     this.#proxy = proxy
   }
 
@@ -46,30 +52,33 @@ export class Events {
   }
 
   async *#states(signal: AbortSignal): AsyncGenerator<string> {
-    let seen: string | undefined
-    let seenId: number | undefined
+    let seen: Partial<State> = {}
     for (let silent = 0; !signal.aborted; silent++) {
-      const state = this.#now()
-      const lastId = this.#proxy.transfers.finished.at(-1)?.id
-      const isNew = seen === undefined || lastId !== seenId
-      if (isNew || state !== seen || silent >= SILENT_INTERVALS) {
-        yield isNew ? `${state.slice(0, -1)},"finished":${JSON.stringify(finishedView(this.#proxy))}}` : state
+      const { text, finished } = await this.#now()
+      const isNew = finished !== seen.finished
+      if (isNew || text !== seen.text || silent >= SILENT_INTERVALS) {
+        yield isNew ? `${text.slice(0, -1)},"finished":${finished}}` : text
         silent = 0
-        seen = state
-        seenId = lastId
+        seen = { text, finished }
       }
       await sleep(INTERVAL_MS, undefined, { signal }).catch(() => {})
     }
   }
 
-  /** An Activity without what has finished; one for all who listen. */
-  #now(): string {
+  /** One look for all who listen. */
+  #now(): Promise<State> {
     const now = performance.now()
-    if (now - this.#state.at > INTERVAL_MS / 2) {
-      const { isDraining } = this.#proxy
-      const activity: Activity = { ...liveView(this.#proxy), ...sessionsView(this.#proxy), isDraining }
-      this.#state = { at: now, text: JSON.stringify(activity) }
+    if (this.#look === undefined || now - this.#lookedAt > INTERVAL_MS / 2) {
+      this.#lookedAt = now
+      this.#look = this.#state()
     }
-    return this.#state.text
+    return this.#look
+  }
+
+  async #state(): Promise<State> {
+    const { isDraining } = this.#proxy
+    const { finished, ...standing } = await this.#proxy.standing()
+    const activity: Activity = { ...standing, isDraining }
+    return { text: JSON.stringify(activity), finished: JSON.stringify(finished) }
   }
 }

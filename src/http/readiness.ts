@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import { reachableHost } from '../config/values.ts'
 import { isAnswering } from '../healthcheck.ts'
-import type { RunningProxy } from '../proxy.ts'
 import type { CheckView, ReadyView } from './api.ts'
+import type { Observed } from './observed.ts'
 
 const LIMIT_MS = 3000
 /** A good answer holds so long, for whoever asks often; a bad one is looked into again after a second. */
@@ -17,11 +17,11 @@ const failed = (reason: string): CheckView => ({ ok: false, reason })
 
 /** Whether a proxy can serve clients: what /readyz answers. */
 export class Readiness {
-  readonly #proxy: RunningProxy
+  readonly #proxy: Observed
   readonly #backend: Check
   readonly #loopback: Check
 
-  constructor(proxy: RunningProxy, { backend }: Pick<Config, 'backend'>) {
+  constructor(proxy: Observed, { backend }: Pick<Config, 'backend'>) {
     this.#proxy = proxy
     const { host, port } = proxy.address
     const listen = { host: reachableHost(host), port }

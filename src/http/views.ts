@@ -3,7 +3,7 @@ import type { Transfer } from '../activity/transfer.ts'
 import type { RunningProxy } from '../proxy.ts'
 import type { SessionsView, SessionView, TransfersView, TransferView } from './api.ts'
 
-const MAX_SHOWN = 1000
+export const MAX_SHOWN = 1000
 
 export function transferView(transfer: Transfer): TransferView {
   const { id, facts, state, bytes, totalBytes, rows, bytesPerSecond, ms, since, end } = transfer
