@@ -51,11 +51,7 @@ export class Workers {
   static async start(config: Config, log: Logger): Promise<Workers> {
     const workers = new Workers(config, log)
     try {
-      // The first one makes what all need at the server.
-      await workers.#open(1)
-      const others = Array.from({ length: (config.workers ?? 1) - 1 }, (_, i) => workers.#open(i + 2))
-      await Promise.allSettled(others)
-      await Promise.all(others)
+      await workers.#open(config.workers ?? 1)
       await workers.#listen()
       return workers
     } catch (error) {
@@ -115,11 +111,15 @@ export class Workers {
     over.abort()
   }
 
-  async #open(number: number): Promise<void> {
-    const place: Place = { number, worker: this.#spawn(), at: undefined, delayMs: 0 }
-    this.#places.push(place)
-    await this.#begin(place)
-    place.worker.ended.then(() => this.#replace(place))
+  async #open(count: number): Promise<void> {
+    for (let number = 1; number <= count; number++) {
+      this.#places.push({ number, worker: this.#spawn(), at: undefined, delayMs: 0 })
+    }
+    // The first one makes what all need at the server; what it fails with, the others would too.
+    const [first, ...others] = this.#places as [Place, ...Place[]]
+    await this.#begin(first)
+    await Promise.all(others.map(place => this.#begin(place)))
+    for (const place of this.#places) void this.#replace(place)
   }
 
   #spawn(): WorkerProcess {
