@@ -21,15 +21,13 @@ export function portOfWorker({ listen, loopback }: Pick<Config, 'listen' | 'loop
 }
 
 /** What the server dials to reach it, where that was said: its port is as far from the proxy's as the one it listens at. */
-export function loopbackOfWorker({ loopback }: Pick<Config, 'loopback'>, number: number): Address | undefined {
-  return loopback && { host: loopback.host, port: loopback.port + number }
-}
+export const loopbackOfWorker = ({ host, port }: Address, number: number): Address => ({ host, port: port + number })
 
 /** What one of the workers of a proxy is told. */
 export function packForWorker(config: Config, number: number): PackedConfig {
   const { storageEndpoints, workers = 1, parquetEngines = availableParallelism(), credentialKey, ...others } = config
   const { trust, ...endpoints } = storageEndpoints
-  const loopback = loopbackOfWorker(config, number)
+  const loopback = config.loopback && loopbackOfWorker(config.loopback, number)
   return {
     config: {
       ...others,

@@ -9,6 +9,7 @@ import { embeddedBinaries } from '../../src/dev/embedded-postgres.ts'
 import { freePort } from '../../src/dev/free-port.ts'
 import { postgresOsUser } from '../../src/dev/os-user.ts'
 import { initCluster, startPostgres } from '../../src/dev/postgres.ts'
+import { childrenOf } from '../support/processes.ts'
 
 /** For 1,000 sessions, and some. */
 const MAX_CONNECTIONS = 1200
@@ -23,6 +24,10 @@ export interface BenchStack {
   readonly pgbouncerPort: number | undefined
   /** Another one after restartProxy(). */
   readonly proxyPid: number
+  /** That, and its workers. */
+  proxyPids(): number[]
+  /** The port of another proxy, of so many workers, which is there from then on. */
+  workersPort(workers: number): Promise<number>
   readonly account: string
   readonly container: ContainerClient
   /** A blob's URL as COPY takes it. */
@@ -39,6 +44,8 @@ export interface BenchStackOptions {
   readonly onProxyOutput?: (chunk: Buffer) => void
   /** Puts something between the proxy and Azurite: what it returns is the proxy's storage endpoint. */
   readonly storageBefore?: (azurite: Azurite) => Promise<string>
+  /** What the proxy is made of. Default: one process. */
+  readonly workers?: number
   /** The folder of the package whose proxy it is, built: this one if not said. */
   readonly root?: string
 }
@@ -47,7 +54,7 @@ export const ROOT = join(import.meta.dirname, '../..')
 
 export async function startBenchStack(
   version: 15 | 18,
-  { onProxyOutput, storageBefore, root = ROOT }: BenchStackOptions = {},
+  { onProxyOutput, storageBefore, workers = 1, root = ROOT }: BenchStackOptions = {},
 ): Promise<BenchStack> {
   const dir = await mkdtemp(join(tmpdir(), 'blobgres-bench-'))
   const running: Child[] = []
@@ -77,7 +84,15 @@ export async function startBenchStack(
   running.push(azurite)
   const proxyPort = await freePort()
   const storage = storageBefore ? await storageBefore(azurite) : azurite.endpointTemplate
-  const startProxy = (): Promise<Child> => startProxyProcess(root, proxyPort, directPort, storage, onProxyOutput)
+  const startAt = (port: number, count: number): Promise<Child> =>
+    startProxyProcess(root, port, directPort, storage, count, onProxyOutput)
+  const startProxy = (): Promise<Child> => startAt(proxyPort, workers)
+  const otherProxies = new Map<number, Promise<number>>()
+  const startOther = async (count: number): Promise<number> => {
+    const port = await freePort()
+    running.push(await startAt(port, count))
+    return port
+  }
   let proxy = await startProxy()
   const pgbouncer = await startPgbouncer(dir, directPort, osUser)
   if (pgbouncer) running.push(pgbouncer.child)
@@ -94,6 +109,12 @@ export async function startBenchStack(
     pgbouncerPort: pgbouncer?.port,
     get proxyPid() {
       return proxy.pid
+    },
+    proxyPids: () => [proxy.pid, ...workersOf(proxy.pid)],
+    workersPort(count) {
+      const port = otherProxies.get(count) ?? startOther(count)
+      otherProxies.set(count, port)
+      return port
     },
     account: ACCOUNT.name,
     container,
@@ -135,6 +156,11 @@ export const psqlCommand = (port: number): string =>
 export const sql = (port: number, text: string): Promise<string> =>
   shell(`${psqlCommand(port)} -A -t -c "${text.replaceAll('"', '\\"').replaceAll('$', '\\$')}"`)
 
+const workersOf = (pid: number): number[] =>
+  childrenOf(pid)
+    .filter(({ command }) => command.includes('workers/worker.'))
+    .map(each => each.pid)
+
 /** Peak resident memory of a process so far, in MiB. */
 export async function peakRss(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
@@ -146,12 +172,17 @@ async function startProxyProcess(
   port: number,
   directPort: number,
   template: string,
+  workers: number,
   onOutput: ((chunk: Buffer) => void) | undefined,
 ): Promise<Child> {
   const { child } = await startChild({
     name: 'the proxy',
     command: process.execPath,
-    args: [join(root, 'dist/cli.js'), 'serve', '--listen', `127.0.0.1:${port}`, '--storage-endpoint', template],
+    args: [
+      ...[join(root, 'dist/cli.js'), 'serve', '--listen', `127.0.0.1:${port}`, '--storage-endpoint', template],
+      // An older one knows of none.
+      ...(workers === 1 ? [] : ['--workers', String(workers)]),
+    ],
     options: {
       env: { ...process.env, BLOBGRES_BACKEND: `postgres://postgres@127.0.0.1:${directPort}/postgres` },
     },
