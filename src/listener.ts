@@ -200,6 +200,8 @@ export class Listener {
     connectBackend: (reader: BackendReader) => net.Socket,
     log: Logger,
   ): void {
+    const user = parameters.get('user') ?? ''
+    const database = parameters.get('database') || user
     let key: Buffer | undefined
     let pid = 0
     const began = performance.now()
@@ -219,7 +221,7 @@ export class Listener {
         if (isAdmin && session.parameters.get('is_superuser') !== 'on') session.close(fatalError(NO_ADMIN))
         this.#loopback.heard(session.parameters.get('in_hot_standby'))
         log.setBindings({ backend: pid })
-        log.debug({ user: parameters.get('user'), database: parameters.get('database') }, 'login complete')
+        log.debug({ user, database }, 'login complete')
       },
       onError: sqlstate => this.#services.occurrences.emit('clientTold', sqlstate),
       isCalling: () => calls.has(pid),
@@ -235,8 +237,6 @@ export class Listener {
       },
     })
     this.#sessions.add(session)
-    const user = parameters.get('user') ?? ''
-    const database = parameters.get('database') || user
     const facts = { id, user, database, client: addressOf(client), since: new Date() }
     this.#services.sessions.add(liveSession(facts, session, calls))
     if (isReplication(parameters)) return

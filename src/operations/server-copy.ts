@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises'
 import type { Client } from 'pg'
-import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
+import { type CopyStreamQuery, from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import type { Transfer } from '../activity/transfer.ts'
 import { connectAdmin } from '../backend/admin.ts'
 import { fromDatabase } from '../backend/database-error.ts'
@@ -180,7 +180,20 @@ async function copyIn(
   signal: AbortSignal,
 ): Promise<void> {
   const rows = admin.query(copyFrom(`COPY ${tableAlike(copy)}${list(copy)} FROM STDIN ${options(copy)}`))
-  await pipeline(bytes, rows, { signal })
+  await pipeline(onceTaken(admin, rows, bytes), rows, { signal })
+}
+
+/** What is wrong with the COPY is told before anything is asked of the storage. */
+async function* onceTaken(
+  { connection }: Client,
+  rows: CopyStreamQuery,
+  bytes: AsyncIterable<Buffer> | Iterable<Buffer>,
+): AsyncGenerator<Buffer> {
+  const isTaken = await new Promise<boolean>(resolve => {
+    connection.once('copyInResponse', () => resolve(true))
+    rows.once('close', () => resolve(false))
+  })
+  if (isTaken) yield* bytes
 }
 
 async function withTableAlike(

@@ -33,7 +33,7 @@ export class BackendSide {
     const socket = connect({
       read: chunk => {
         trace?.received.push(chunk)
-        buffer.keep(events.read(chunk))
+        buffer.done(chunk, events.read(chunk))
         return this.#pauses.size === 0
       },
       readBuffer: () => buffer.next(),

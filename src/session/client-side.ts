@@ -33,7 +33,7 @@ export class ClientSide {
       this.#buffer,
       chunk => {
         trace?.received.push(chunk)
-        this.#buffer.keep(events.read(chunk))
+        this.#buffer.done(chunk, events.read(chunk))
       },
       log,
     )

@@ -2,20 +2,25 @@ import net from 'node:net'
 import tls from 'node:tls'
 import type { Logger } from '../log.ts'
 
+/** Most sessions' messages fit, and most sessions wait: a longer buffer would be most of what one takes. */
+const FIRST_BYTES = 2 * 1024
+const BYTES = 64 * 1024
+
 /** Where a socket reads to, again and again: a new buffer for each read would cost more than all else done to a message. */
 export class ReadBuffer {
-  static readonly #bytes = 64 * 1024
-  #buffer = Buffer.allocUnsafeSlow(ReadBuffer.#bytes)
+  #buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  #bytes = FIRST_BYTES
   #isKept = false
 
-  /** Somebody still needs what is in it. */
-  keep(isKept: boolean): void {
+  /** `chunk`, which was read, is dealt with; `isKept`: somebody still needs it. */
+  done(chunk: Buffer, isKept: boolean): void {
     this.#isKept = isKept
+    if (chunk.length >= this.#bytes) this.#bytes = BYTES // there was no room for more
   }
 
   /** Where the next read goes. */
   next(): Buffer {
-    if (this.#isKept) this.#buffer = Buffer.allocUnsafeSlow(ReadBuffer.#bytes)
+    if (this.#isKept || this.#buffer.length < this.#bytes) this.#buffer = Buffer.allocUnsafeSlow(this.#bytes)
     this.#isKept = false
     return this.#buffer
   }
@@ -45,10 +50,7 @@ export function readClient(
   const isSecure = accepted instanceof tls.TLSSocket
   if (!isSecure && handle && handle.useUserBuffer === undefined) warnOnce(log)
   if (isSecure || handle?.useUserBuffer === undefined) {
-    return accepted.on('data', chunk => {
-      read(chunk)
-      buffer.keep(true)
-    })
+    return accepted.on('data', read)
   }
   const early = accepted.read() as Buffer | null
   handle.readStop()

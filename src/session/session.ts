@@ -28,7 +28,7 @@ const RELAYING: State = { kind: 'relaying' }
  */
 export class Session {
   readonly log: Logger
-  readonly #options: SessionOptions
+  readonly #options: Omit<SessionOptions, 'client' | 'connectBackend' | 'startupPacket'>
   readonly #client: ClientSide
   readonly #backend: BackendSide
   readonly #abort = new AbortController()
@@ -42,9 +42,11 @@ export class Session {
   #lastWords: Buffer | undefined
 
   constructor(options: SessionOptions) {
-    this.#options = options
-    this.log = options.log
-    this.#status = new SessionStatus(options.onKey, options.onError)
+    // The connection as it was accepted is not kept: see readClient().
+    const { client, connectBackend, startupPacket, ...others } = options
+    this.#options = others
+    this.log = others.log
+    this.#status = new SessionStatus(others.onKey, others.onError)
     const clientEvents: ClientEvents = {
       read: chunk => this.#readClient(chunk),
       drain: () => this.#backend.resume('client'),
@@ -59,9 +61,8 @@ export class Session {
       unreachable: error => this.#onBackendUnreachable(error),
       error: error => this.log.debug({ err: error }, 'backend connection failed'),
     }
-    const { client, connectBackend, startupPacket, log } = options
-    this.#client = new ClientSide(client, clientEvents, log)
-    this.#backend = new BackendSide(connectBackend, startupPacket, backendEvents, log)
+    this.#client = new ClientSide(client, clientEvents, this.log)
+    this.#backend = new BackendSide(connectBackend, startupPacket, backendEvents, this.log)
     this.#lender = {
       signal: this.signal,
       backend: this.#backend,

@@ -11,8 +11,8 @@ import { postgresOsUser } from '../../src/dev/os-user.ts'
 import { initCluster, startPostgres } from '../../src/dev/postgres.ts'
 import { childrenOf } from '../support/processes.ts'
 
-/** For 1,000 sessions, and some. */
-const MAX_CONNECTIONS = 1200
+/** For 1,500 sessions, and some. */
+const MAX_CONNECTIONS = 1700
 const ACCOUNT = { name: 'benchacct', key: Buffer.from('benchmark key '.repeat(4)).toString('base64') }
 
 /** PostgreSQL, Azurite and the built proxy, each a process of its own; pgbouncer too where it is installed. */

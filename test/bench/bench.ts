@@ -1,6 +1,6 @@
 /**
  * npm run bench: each line is the ratio of two things measured side by side in this run, as medians of paired rounds.
- *   npm run bench -- [--only copy,functions,encodings,parquet,relay,growth,memory,stacks,package] [--rows 2000000] [--rounds 5]
+ *   npm run bench -- [--only copy,functions,encodings,parquet,relay,peers,growth,memory,stacks,package] [--rows 2000000] [--rounds 5]
  *     [--postgres 15|18] [--compare commit] [--json bench-results.json]
  * All but package, which needs npm's registry, unless told which.
  * With --compare each round has the same with the proxy of another commit too, beside a server and a storage of its own.
@@ -20,6 +20,7 @@ import { type Line, measure, type Pair } from './measure.ts'
 import { memoryLines } from './memory-lines.ts'
 import { packageLines } from './package-lines.ts'
 import { parquetLines } from './parquet-lines.ts'
+import { peerLines } from './peer-lines.ts'
 import { relayLines } from './relay-lines.ts'
 import { type StartBlobgres, stackLines } from './stack-lines.ts'
 import { table } from './table.ts'
@@ -33,6 +34,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   encodings: encodingLines,
   parquet: parquetLines,
   relay: relayLines,
+  peers: peerLines,
   growth: growthLines,
   memory: memoryLines,
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type BenchStack, psqlCommand, registerAccount, shell, sql } from './bench-stack.ts'
+import { type BenchStack, registerAccount, shell, sql } from './bench-stack.ts'
 import { type Pair, seconds } from './measure.ts'
 
 export const COLUMNS = 'id bigint, user_id int, kind text, payload text, amount numeric(12,2), at timestamptz'
@@ -33,28 +33,22 @@ export async function copyLines(stack: BenchStack): Promise<Pair[]> {
     await sql(directPort, 'TRUNCATE target')
     return await seconds(() => sql(port, text))
   }
-  const piped = async (command: string): Promise<number> => {
-    await sql(directPort, 'TRUNCATE target')
-    return await seconds(() => shell(`${command} | ${psqlCommand(directPort)} -c 'COPY target FROM STDIN CSV'`))
-  }
   const fromServer = (): Promise<number> => timed(directPort, `COPY target FROM '${file}' CSV`)
-  const curl = `curl -sf ${stack.httpUrl('ev.csv')}`
-  const curlGzip = `curl -sf ${stack.httpUrl('ev.csv.gz')} | gunzip`
-  const csv = {
-    name: 'import csv',
-    unit: 's',
-    ours: () => timed(proxyPort, `COPY target FROM '${stack.url('ev.csv')}'`),
-  }
-  const gzip = {
-    name: 'import csv.gz',
-    unit: 's',
-    ours: () => timed(proxyPort, `COPY target FROM '${stack.url('ev.csv.gz')}'`),
-  }
   return [
-    { ...csv, against: 'server-side COPY FROM', theirs: fromServer },
-    { ...csv, against: 'curl | psql', theirs: () => piped(curl) },
-    { ...gzip, against: 'server-side COPY FROM of the csv', theirs: fromServer },
-    { ...gzip, against: 'curl | gunzip | psql', theirs: () => piped(curlGzip) },
+    {
+      name: 'import csv',
+      against: 'server-side COPY FROM',
+      unit: 's',
+      ours: () => timed(proxyPort, `COPY target FROM '${stack.url('ev.csv')}'`),
+      theirs: fromServer,
+    },
+    {
+      name: 'import csv.gz',
+      against: 'server-side COPY FROM of the csv',
+      unit: 's',
+      ours: () => timed(proxyPort, `COPY target FROM '${stack.url('ev.csv.gz')}'`),
+      theirs: fromServer,
+    },
     {
       name: 'export csv',
       against: 'server-side COPY TO a file',

@@ -13,7 +13,7 @@ const WIDE_ROWS = 1_000_000
 const SESSIONS = 64
 /** Of the rows, what each of many sessions works on. */
 const SHARE = 1 / 20
-const IDLE_SESSIONS = 1000
+const IDLE_SESSIONS = 1500
 const OPENED_AT_A_TIME = 8
 /** In which garbage of the logins goes. */
 const SETTLE_MS = 3000
@@ -100,7 +100,7 @@ function bigParquet(stack: BenchStack): Pair {
   }
 }
 
-/** What one of 1,000 sessions that have nothing to do takes. */
+/** What one of 1,500 sessions that have nothing to do takes. */
 function idleSessions(stack: BenchStack): Pair {
   return {
     name: `memory of one of ${IDLE_SESSIONS} idle sessions`,

@@ -1,17 +1,12 @@
 import { inspect } from 'node:util'
-import {
-  type ContainerClient,
-  ContainerSASPermissions,
-  generateBlobSASQueryParameters,
-  StorageSharedKeyCredential,
-} from '@azure/storage-blob'
+import type { ContainerClient } from '@azure/storage-blob'
 import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { backendConfig } from '../../src/config/backend-url.ts'
 import { type RunningProxy, startProxy } from '../../src/proxy.ts'
 import { createContainer } from '../support/azurite.ts'
-import { account } from '../support/blobs.ts'
+import { account, containerSas } from '../support/blobs.ts'
 import { psql } from '../support/psql.ts'
 import { Random } from '../support/random.ts'
 import { everythingReadable, formsOf, foundIn, foundInFiles, processTexts } from '../support/secrets.ts'
@@ -47,16 +42,7 @@ describe.each(servers)('a search for credentials on PostgreSQL $version', shared
     clients.push(client)
     return client
   }
-  const sas = (permissions: string, expiresInMs = HOUR_MS): string =>
-    generateBlobSASQueryParameters(
-      {
-        containerName: container.containerName,
-        permissions: ContainerSASPermissions.parse(permissions),
-        startsOn: new Date(Date.now() - 2 * HOUR_MS),
-        expiresOn: new Date(Date.now() + expiresInMs),
-      },
-      new StorageSharedKeyCredential(name, key),
-    ).toString()
+  const sas = (permissions: string, expiresInMs?: number): string => containerSas(container, permissions, expiresInMs)
   /** Looks at what all sessions run, again and again. */
   const observe = async (): Promise<() => Promise<void>> => {
     const observer = await connect('postgres', server)

@@ -1,11 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  ContainerSASPermissions,
-  generateBlobSASQueryParameters,
-  StorageSharedKeyCredential,
-} from '@azure/storage-blob'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { account } from '../support/blobs.ts'
+import { account, containerSas } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { adminQuery } from '../support/database.ts'
 import { toldBy } from '../support/secrets.ts'
@@ -19,16 +14,8 @@ const DENIED = {
 
 describe.each(servers)('shared access signatures on PostgreSQL $version', server => {
   let stack: CopyStack
-  const sas = (permissions: string, expiresInMs = HOUR_MS): string =>
-    generateBlobSASQueryParameters(
-      {
-        containerName: stack.container.containerName,
-        permissions: ContainerSASPermissions.parse(permissions),
-        startsOn: new Date(Date.now() - 2 * HOUR_MS),
-        expiresOn: new Date(Date.now() + expiresInMs),
-      },
-      new StorageSharedKeyCredential(account.name, account.key),
-    ).toString()
+  const sas = (permissions: string, expiresInMs?: number): string =>
+    containerSas(stack.container, permissions, expiresInMs)
   const signature = (query: string) => /sig=([^&]+)/.exec(query)?.[1] as string
   beforeAll(async () => {
     stack = await startCopyStack(server)

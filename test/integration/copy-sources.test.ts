@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { copyInside, serversAndWays } from '../support/copy-inside.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
-import { servers } from '../support/servers.ts'
 
-describe.each(servers)('what COPY TO a blob reads on PostgreSQL $version', server => {
+describe.each(serversAndWays)('what COPY TO a blob reads, $way, on PostgreSQL $version', ({ server, way }) => {
   let stack: CopyStack
   beforeAll(async () => {
     stack = await startCopyStack(server)
+    if (way === 'in a DO block') copyInside(stack.client)
     await stack.client.query("CREATE TABLE base AS SELECT i AS id, 'n' || i AS name FROM generate_series(1, 3) i")
   })
   afterAll(() => stack.close())

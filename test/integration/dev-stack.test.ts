@@ -73,6 +73,7 @@ describe('blobgres dev', () => {
         'flights-3m.parquet',
         'parquet_without_extension',
         'storage_extension_sample.csv',
+        'storage_extension_sample.csv.gz',
         'storage_extension_sample.parquet',
         'unemployment.tsv',
         'zipcodes.csv',

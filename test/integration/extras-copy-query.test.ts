@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { account } from '../support/blobs.ts'
+import { inside } from '../support/copy-inside.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
 
@@ -14,12 +15,12 @@ describe.each(servers)('COPY of a query to a blob, with extras on, on PostgreSQL
   afterAll(() => stack.close())
   let files = 0
   const both = async (query: string, options = '') => {
-    const [top, inside] = [`out-${files++}.csv`, `out-${files++}.csv`]
+    const [top, within] = [`out-${files++}.csv`, `out-${files++}.csv`]
     const { rowCount } = await stack.client.query(`COPY ${query} TO '${stack.blobUrl(top)}' ${options}`)
-    const statement = `COPY ${query} TO '${stack.blobUrl(inside)}' ${options}`
+    const statement = `COPY ${query} TO '${stack.blobUrl(within)}' ${options}`
     await stack.client.query(`DO $do$ BEGIN EXECUTE $x$${statement}$x$; END $do$`)
     const written = await stack.get(top)
-    expect(await stack.get(inside)).toBe(written)
+    expect(await stack.get(within)).toBe(written)
     return [rowCount, written]
   }
 
@@ -42,7 +43,7 @@ describe.each(servers)('COPY of a query to a blob, with extras on, on PostgreSQL
     const made = '(INSERT INTO made VALUES (1), (2) RETURNING a * 10)'
     expect((await stack.client.query(`COPY ${made} TO '${url}'`)).rowCount).toBe(2)
     expect(await stack.get('made.csv')).toBe('10\n20\n')
-    expect(await errorOf(stack.client.query(`DO $do$ BEGIN COPY ${made} TO '${url}'; END $do$`))).toMatchObject({
+    expect(await errorOf(stack.client.query(inside(`COPY ${made} TO '${url}'`)))).toMatchObject({
       code: '0A000',
       message: 'azure_storage: COPY inside a function can take its rows from a SELECT alone',
     })
@@ -59,7 +60,7 @@ describe.each(servers)('COPY of a query to a blob, with extras on, on PostgreSQL
     const query = `(SELECT id, r AS "R", ARRAY[id] AS ids, date '2024-02-29' + id AS day FROM r ORDER BY id)`
     for (const [name, statement] of [
       ['top.parquet', (copy: string) => copy],
-      ['inside.parquet', (copy: string) => `DO $do$ BEGIN ${copy}; END $do$`],
+      ['inside.parquet', inside],
     ] as const) {
       await stack.client.query(statement(`COPY ${query} TO '${stack.blobUrl(name)}'`))
       const { rows } = await stack.client.query(
@@ -99,12 +100,24 @@ describe.each(servers)('COPY of a query to a blob, with extras on, on PostgreSQL
     }
     for (const statement of [copy, ...others]) {
       expect(await errorOf(session.query(statement))).toMatchObject(refusal)
-      expect(await errorOf(session.query(`DO $do$ BEGIN ${statement}; END $do$`))).toMatchObject(refusal)
+      expect(await errorOf(session.query(inside(statement)))).toMatchObject(refusal)
     }
     await session.query("SET blobgres.extras = 'perhaps'")
     expect(await errorOf(session.query(copy))).toMatchObject({ code: '22023' })
     await session.query(`BEGIN; SET LOCAL blobgres.extras = on; ${copy}; COMMIT; RESET blobgres.extras`)
     expect(await errorOf(session.query(copy))).toMatchObject(refusal)
+  })
+
+  it('may be on for a role, and for a database', async () => {
+    const role = await stack.createStorageUser('extra')
+    const copy = `COPY (SELECT 1) TO '${stack.blobUrl('on.csv')}'`
+    for (const whom of [`ROLE ${role}`, `DATABASE ${stack.database.name}`]) {
+      await stack.client.query(`ALTER ${whom} SET blobgres.extras = on`)
+      await (await stack.connect(role)).query(copy)
+      await stack.client.query(`ALTER ${whom} RESET blobgres.extras`)
+    }
+    const session = await stack.connect(role)
+    expect(await errorOf(session.query(copy))).toMatchObject({ code: '0A000' })
   })
 })
 
@@ -118,7 +131,7 @@ describe('a proxy with --extras', () => {
   it('needs no setting', async () => {
     const copy = `COPY (SELECT 1) TO '${stack.blobUrl('on.csv')}'`
     await stack.client.query(copy)
-    await stack.client.query(`DO $do$ BEGIN ${copy}; END $do$`)
+    await stack.client.query(inside(copy))
     expect(await stack.get('on.csv')).toBe('1\n')
   })
 })

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { inside } from '../support/copy-inside.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
-
-const inside = (statement: string) => `DO $do$ BEGIN ${statement}; END $do$`
 
 describe.each(servers)('COPY FROM with MATCH_BY_NAME, on PostgreSQL $version', server => {
   let stack: CopyStack

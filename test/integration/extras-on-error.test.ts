@@ -1,14 +1,8 @@
-import {
-  ContainerSASPermissions,
-  generateBlobSASQueryParameters,
-  StorageSharedKeyCredential,
-} from '@azure/storage-blob'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { account } from '../support/blobs.ts'
+import { containerSas } from '../support/blobs.ts'
+import { inside } from '../support/copy-inside.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
-
-const inside = (statement: string) => `DO $do$ BEGIN ${statement}; END $do$`
 
 const TABLES = `
 CREATE DOMAIN small AS int CHECK (value < 3); CREATE DOMAIN there AS text NOT NULL; CREATE DOMAIN doc AS jsonb;
@@ -37,6 +31,8 @@ const GOOD = [
   'int4',
 ]
 const BAD = ['99999', 'abcd', '123.4', '2023-02-29', '{1,x}', 'Ok', '(1)', '{', '[', '3', null, '[', 'xyz', 'nope']
+
+const IGNORE = 'ON_ERROR ignore'
 
 const csv = (values: readonly (string | null)[]) =>
   `${values.map(value => (value === null ? '' : `"${value.replaceAll('"', '""')}"`)).join(',')}\n`
@@ -140,16 +136,10 @@ describe.each(servers)('COPY FROM with ON_ERROR ignore, with extras on, on Postg
       '22P02',
       'skipped more than REJECT_LIMIT (1) rows due to data type incompatibility',
     ],
-    ['t (a, b)', '1,one\n2\n', 'ON_ERROR ignore', '22P04', 'missing data for column "b"'],
-    ['t (a, b)', '1,one,two\n', 'ON_ERROR ignore', '22P04', 'extra data after last expected column'],
-    ['keyed', '1\nx\n1\n', 'ON_ERROR ignore', '23505', 'duplicate key value violates unique constraint "keyed_pkey"'],
-    [
-      'keyed',
-      '11\n',
-      'ON_ERROR ignore',
-      '23514',
-      'new row for relation "keyed" violates check constraint "keyed_a_check"',
-    ],
+    ['t (a, b)', '1,one\n2\n', IGNORE, '22P04', 'missing data for column "b"'],
+    ['t (a, b)', '1,one,two\n', IGNORE, '22P04', 'extra data after last expected column'],
+    ['keyed', '1\nx\n1\n', IGNORE, '23505', 'duplicate key value violates unique constraint "keyed_pkey"'],
+    ['keyed', '11\n', IGNORE, '23514', 'new row for relation "keyed" violates check constraint "keyed_a_check"'],
     ['t (a)', 'x\n', 'ON_ERROR stop', '22P02', 'invalid input syntax for type integer: "x"'],
     ['t (a)', '1\n', 'ON_ERROR nothing', '22023', 'COPY ON_ERROR "nothing" not recognized'],
     ['t (a)', '1\n', 'ON_ERROR', '42601', 'on_error requires a parameter'],
@@ -182,11 +172,7 @@ describe.each(servers)('COPY FROM with ON_ERROR ignore, with extras on, on Postg
   })
 
   it('with a shared access signature, which the server does not see', async () => {
-    const permissions = ContainerSASPermissions.parse('r')
-    const sas = generateBlobSASQueryParameters(
-      { containerName: stack.container.containerName, permissions, expiresOn: new Date(Date.now() + 3_600_000) },
-      new StorageSharedKeyCredential(account.name, account.key),
-    ).toString()
+    const sas = containerSas(stack.container, 'r')
     const session = await stack.connect(await stack.createRole('anybody'))
     await stack.client.query('GRANT ALL ON t TO public; TRUNCATE t')
     await session.query('SET blobgres.extras = on')
@@ -215,11 +201,16 @@ describe.each(servers)('COPY FROM with ON_ERROR ignore, with extras on, on Postg
 
   it('is what it was before where extras are off', async () => {
     const session = await stack.connect()
-    const text = `COPY t (a, b) FROM '${await stack.put('in.csv', '1,one\nx,two\n')}' (ON_ERROR ignore)`
-    for (const statement of [text, inside(text)]) {
-      if (server.version >= 17) await session.query(statement)
-      else {
-        const refusal = { code: '42601', message: 'option "on_error" not recognized' }
+    const url = await stack.put('in.csv', '1,one\nx,two\n')
+    const copy = (option: string) => `COPY t (a, b) FROM '${url}' (${option})`
+    const options = [IGNORE, 'REJECT_LIMIT 1', 'LOG_VERBOSITY verbose']
+    if (server.version >= 18) {
+      for (const statement of [copy(options.join()), inside(copy(options.join()))]) await session.query(statement)
+      return
+    }
+    for (const option of options) {
+      const refusal = { code: '42601', message: `option "${option.split(' ')[0]?.toLowerCase()}" not recognized` }
+      for (const statement of [copy(option), inside(copy(option))]) {
         expect(await errorOf(session.query(statement))).toMatchObject(refusal)
       }
     }

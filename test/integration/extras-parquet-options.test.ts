@@ -1,5 +1,6 @@
 import { parquetMetadata } from 'hyparquet'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { inside } from '../support/copy-inside.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
 
@@ -14,7 +15,6 @@ describe.each(servers)('options for Parquet, with extras on, on PostgreSQL $vers
   afterAll(() => stack.close())
 
   const copy = (options: string, name = 'out.parquet') => `COPY r TO '${stack.blobUrl(name)}' WITH (${options})`
-  const inside = (statement: string) => `DO $do$ BEGIN ${statement}; END $do$`
   const written = async (statement: string, name = 'out.parquet') => {
     await stack.client.query(statement)
     const bytes = await stack.getBytes(name)

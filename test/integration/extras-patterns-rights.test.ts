@@ -1,11 +1,7 @@
-import {
-  ContainerSASPermissions,
-  generateBlobSASQueryParameters,
-  StorageSharedKeyCredential,
-} from '@azure/storage-blob'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { account } from '../support/blobs.ts'
+import { account, containerSas } from '../support/blobs.ts'
+import { inside } from '../support/copy-inside.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
 import { startStalledStack } from '../support/stalled-storage.ts'
@@ -23,16 +19,8 @@ describe.each(servers)('the right to read what a pattern stands for, on PostgreS
   })
   afterAll(() => stack.close())
 
-  const sas = (permissions: string) =>
-    generateBlobSASQueryParameters(
-      {
-        containerName: stack.container.containerName,
-        permissions: ContainerSASPermissions.parse(permissions),
-        expiresOn: new Date(Date.now() + 3_600_000),
-      },
-      new StorageSharedKeyCredential(account.name, account.key),
-    ).toString()
-  const ways = (copy: string) => [copy, `DO $do$ BEGIN ${copy}; END $do$`]
+  const sas = (permissions: string) => containerSas(stack.container, permissions)
+  const ways = (copy: string) => [copy, inside(copy)]
 
   it('a shared access signature must have permission to list', async () => {
     const session = await stack.connect(await stack.createRole('anybody'))

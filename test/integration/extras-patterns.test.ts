@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { account } from '../support/blobs.ts'
+import { inside } from '../support/copy-inside.ts'
 import { copyOut } from '../support/copy-queries.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
@@ -17,7 +18,6 @@ describe.each(servers)('patterns of names, with extras on, on PostgreSQL $versio
   const putAll = (files: Record<string, string | Buffer>) =>
     Promise.all(Object.entries(files).map(([path, contents]) => stack.put(path, contents)))
   const copy = (pattern: string, options = '(FORMAT csv)') => `COPY t FROM '${stack.blobUrl(pattern)}' WITH ${options}`
-  const inside = (statement: string) => `DO $do$ BEGIN ${statement}; END $do$`
   const ways = [(statement: string) => statement, inside]
   const rows = async () => (await stack.client.query({ text: 'SELECT a, b FROM t', rowMode: 'array' })).rows
   /** What each of the ways makes of the files; they are to agree. */

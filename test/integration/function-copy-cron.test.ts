@@ -16,7 +16,8 @@ const DEBIAN = '/usr/lib/postgresql/15'
 const isThere = existsSync(`${DEBIAN}/lib/pg_cron.so`)
 
 describe.skipIf(!isThere)(isThere ? 'pg_cron' : 'pg_cron (needs postgresql-15-cron)', () => {
-  it.each(['on', 'off'])(
+  // Side by side, for each waits for a minute to begin.
+  it.concurrent.each(['on', 'off'])(
     'runs procedures with COPY; with cron.use_background_workers = %s',
     { timeout: 200_000 },
     async workers => {

@@ -25,5 +25,6 @@ describe.each(servers)('the guide to a server that is there already, on PostgreS
     const list = 'SELECT account_name, allowed_users FROM azure_storage.account_list()'
     expect(await psql(stack.url(), list)).toMatchObject({ stdout: `${account.name}|{${appRole}}\n`, stderr: '' })
     await stack.close()
+    await adminQuery(server, `DROP ROLE ${proxyRole}, ${appRole}`)
   })
 })

@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FileJoiner } from '../../src/formats/file-joiner.ts'
 import { JoinedBinary } from '../../src/formats/joined-binary.ts'
@@ -6,7 +6,7 @@ import { JoinedLines } from '../../src/formats/joined-lines.ts'
 import type { PgError } from '../../src/protocol/pg-error.ts'
 import { quoteLiteral } from '../../src/sql/quote.ts'
 import { copyIn, copyOut } from '../support/copy-queries.ts'
-import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { createDatabaseSession, type DatabaseSession } from '../support/database.ts'
 import { Random } from '../support/random.ts'
 import { servers } from '../support/servers.ts'
 
@@ -32,18 +32,14 @@ function joined(joiner: FileJoiner, files: readonly Buffer[], random: Random): B
 }
 
 describe.each(servers)('files as one, against one COPY FROM each, on PostgreSQL $version', server => {
-  let database: TestDatabase
+  let session: DatabaseSession
   let client: pg.Client
   beforeAll(async () => {
-    database = await createDatabase(server)
-    client = new pg.Client(database.url)
-    await client.connect()
+    session = await createDatabaseSession(server)
+    client = session.client
     await client.query('CREATE TABLE t (a text, position serial)')
   })
-  afterAll(async () => {
-    await client.end()
-    await database.drop()
-  })
+  afterAll(() => session.close())
 
   async function copied(options: string, files: readonly (() => Buffer)[]): Promise<Outcome> {
     await client.query('BEGIN')

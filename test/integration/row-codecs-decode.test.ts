@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createRowDecoder } from '../../src/formats/rows/row-codecs.ts'
 import { readRowOptions } from '../../src/formats/rows/row-options.ts'
@@ -6,7 +6,7 @@ import type { PgError } from '../../src/protocol/pg-error.ts'
 import { quoteLiteral } from '../../src/sql/quote.ts'
 import { copyIn } from '../support/copy-queries.ts'
 import { decodeRows, type Row } from '../support/data-rows.ts'
-import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { createDatabaseSession, type DatabaseSession } from '../support/database.ts'
 import { Random } from '../support/random.ts'
 import { servers } from '../support/servers.ts'
 
@@ -23,21 +23,17 @@ interface Case {
 type Outcome = Row[] | { code: string; message: string; hint: string | undefined; line: string | undefined }
 
 describe.each(servers)('decoders against COPY FROM of PostgreSQL $version', server => {
-  let database: TestDatabase
+  let session: DatabaseSession
   let client: pg.Client
   beforeAll(async () => {
-    database = await createDatabase(server)
-    client = new pg.Client(database.url)
-    await client.connect()
+    session = await createDatabaseSession(server)
+    client = session.client
     for (const count of [1, 2, 3]) {
       const columns = columnNames(count).map(name => `${name} text`)
       await client.query(`CREATE TABLE t${count} (${columns}, position serial)`)
     }
   })
-  afterAll(async () => {
-    await client.end()
-    await database.drop()
-  })
+  afterAll(() => session.close())
 
   async function copied({ format, options, columns, file }: Case): Promise<Outcome> {
     const table = `t${columns.length}`

@@ -1,10 +1,10 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createRowEncoder } from '../../src/formats/rows/row-codecs.ts'
 import { readRowOptions } from '../../src/formats/rows/row-options.ts'
 import { quoteIdent, quoteLiteral } from '../../src/sql/quote.ts'
 import { copyOut } from '../support/copy-queries.ts'
-import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { createDatabaseSession, type DatabaseSession } from '../support/database.ts'
 import { Random } from '../support/random.ts'
 import { servers } from '../support/servers.ts'
 
@@ -13,17 +13,13 @@ const NAMES = ['a', 'b c', 'x,"y"', '\\', 'é']
 
 describe.each(servers)('encoders against COPY TO of PostgreSQL $version', server => {
   const target = { majorVersion: server.version, encoding: 'UTF8' }
-  let database: TestDatabase
+  let session: DatabaseSession
   let client: pg.Client
   beforeAll(async () => {
-    database = await createDatabase(server)
-    client = new pg.Client(database.url)
-    await client.connect()
+    session = await createDatabaseSession(server)
+    client = session.client
   })
-  afterAll(async () => {
-    await client.end()
-    await database.drop()
-  })
+  afterAll(() => session.close())
 
   it.each(['csv', 'tsv'] as const)(
     'writes %s as COPY does',

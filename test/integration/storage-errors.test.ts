@@ -1,15 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import {
-  type ContainerClient,
-  ContainerSASPermissions,
-  generateBlobSASQueryParameters,
-  StorageSharedKeyCredential,
-} from '@azure/storage-blob'
+import type { ContainerClient } from '@azure/storage-blob'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { anonymous, type Credential, parseCredential } from '../../src/credentials/credential.ts'
 import { openBlob } from '../../src/storage/blob-client.ts'
 import { blobService, createContainer } from '../support/azurite.ts'
-import { account, accountKey, endpoints, readBlob, writeBlob } from '../support/blobs.ts'
+import { account, accountKey, containerSas, endpoints, readBlob, writeBlob } from '../support/blobs.ts'
 
 let privateContainer: ContainerClient
 let publicContainer: ContainerClient
@@ -26,15 +21,7 @@ function blob(credential: Credential, container: string, path = 'blob', accountN
 }
 
 function sas(permissions: string): Credential {
-  const parameters = generateBlobSASQueryParameters(
-    {
-      containerName: privateContainer.containerName,
-      permissions: ContainerSASPermissions.parse(permissions),
-      expiresOn: new Date(Date.now() + 60_000),
-    },
-    new StorageSharedKeyCredential(account.name, account.key),
-  )
-  return parseCredential(`?${parameters}`)
+  return parseCredential(`?${containerSas(privateContainer, permissions)}`)
 }
 
 const missingCredentials = { message: 'azure_storage: missing storage credentials', code: '28000' }

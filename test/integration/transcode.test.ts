@@ -1,4 +1,4 @@
-import pg from 'pg'
+import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Conversions, isConvertible } from '../../src/backend/conversions.ts'
 import { validLengthUnseen } from '../../src/formats/rows/valid-text.ts'
@@ -7,7 +7,7 @@ import type { PgError } from '../../src/protocol/pg-error.ts'
 import { checkConversion, transcode } from '../../src/transfer/transcode.ts'
 import { candidates, convertEach } from '../support/characters.ts'
 import { copyIn } from '../support/copy-queries.ts'
-import { createDatabase, type TestDatabase } from '../support/database.ts'
+import { createDatabaseSession, type DatabaseSession } from '../support/database.ts'
 import { Random } from '../support/random.ts'
 import { servers } from '../support/servers.ts'
 import { testConfig } from '../support/stack.ts'
@@ -20,12 +20,11 @@ describe.each(servers)('the conversions of PostgreSQL $version', server => {
   const random = new Random(Number(process.env.FUZZ_SEED ?? 1))
   const conversions = new Conversions(testConfig(server))
   const pairs: { from: string; to: string }[] = []
-  let database: TestDatabase
+  let session: DatabaseSession
   let client: pg.Client
   beforeAll(async () => {
-    database = await createDatabase(server)
-    client = new pg.Client(database.url)
-    await client.connect()
+    session = await createDatabaseSession(server)
+    client = session.client
     await client.query('CREATE TABLE t (v text)')
     const { rows } = await client.query<{ from: string; to: string }>(
       `SELECT pg_encoding_to_char(conforencoding) AS from, pg_encoding_to_char(contoencoding) AS to
@@ -35,8 +34,7 @@ describe.each(servers)('the conversions of PostgreSQL $version', server => {
   })
   afterAll(async () => {
     conversions.close()
-    await client.end()
-    await database.drop()
+    await session.close()
   })
 
   const errorOf = async (work: Promise<unknown>) => {

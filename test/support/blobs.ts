@@ -1,5 +1,10 @@
 import { buffer } from 'node:stream/consumers'
-import type { ContainerClient } from '@azure/storage-blob'
+import {
+  type ContainerClient,
+  ContainerSASPermissions,
+  generateBlobSASQueryParameters,
+  StorageSharedKeyCredential,
+} from '@azure/storage-blob'
 import { type Credential, parseCredential } from '../../src/credentials/credential.ts'
 import { type Blob, openBlob } from '../../src/storage/blob-client.ts'
 import type { StorageEndpoints } from '../../src/storage/endpoints.ts'
@@ -13,6 +18,21 @@ export const accountKey: Credential = parseCredential(account.key)
 
 export function endpoints(template: string = azurite.endpointTemplate): StorageEndpoints {
   return { defaultTemplate: template, accounts: new Map() }
+}
+
+const HOUR_MS = 3_600_000
+
+/** A shared access signature for a container of the first account; one that has expired if it ends before now. */
+export function containerSas({ containerName }: ContainerClient, permissions: string, expiresInMs = HOUR_MS): string {
+  return generateBlobSASQueryParameters(
+    {
+      containerName,
+      permissions: ContainerSASPermissions.parse(permissions),
+      startsOn: new Date(Date.now() - 2 * HOUR_MS),
+      expiresOn: new Date(Date.now() + expiresInMs),
+    },
+    new StorageSharedKeyCredential(account.name, account.key),
+  ).toString()
 }
 
 /** A blob of the first account, opened with its key. */

@@ -48,7 +48,10 @@ const KEYS: Readonly<Record<string, { code: string; key: string; windowsVirtualK
 export async function startChromium(): Promise<BrowserPage> {
   const profile = await mkdtemp(join(tmpdir(), 'blobgres-chromium-'))
   const args = [...FLAGS, '--remote-debugging-pipe', `--user-data-dir=${profile}`]
-  const browser = spawn('chromium', args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'] })
+  const browser = spawn('chromium', args, {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: profile }, // it leaves folders there
+  })
   const connection = new Connection(browser)
   const { targetId } = await connection.send('Target.createTarget', { url: 'about:blank' })
   const { sessionId } = await connection.send('Target.attachToTarget', { targetId, flatten: true })

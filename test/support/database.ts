@@ -38,6 +38,26 @@ export async function createDatabase(server: PostgresServer): Promise<TestDataba
   }
 }
 
+/** A new, empty database with a session in it, straight to the server, as its superuser. */
+export interface DatabaseSession {
+  readonly client: pg.Client
+  /** Ends the session and drops the database. */
+  close(): Promise<void>
+}
+
+export async function createDatabaseSession(server: PostgresServer): Promise<DatabaseSession> {
+  const database = await createDatabase(server)
+  const client = new pg.Client(database.url)
+  await client.connect()
+  return {
+    client,
+    async close() {
+      await client.end()
+      await database.drop()
+    },
+  }
+}
+
 export interface TestUser {
   readonly name: string
   readonly password: string
