@@ -109,7 +109,7 @@ export const OPTIONS = {
     value: 'host:port',
     parse: parseAddress,
     otherwise: 'found by trying',
-    description: 'how the server reaches this proxy, for the functions; with workers, each at the next port',
+    description: 'how the server reaches this proxy, for the functions; its *n*th worker at the *n*th port after that',
   },
   storageEndpoints: {
     name: 'storage-endpoint',

@@ -43,4 +43,5 @@ it.each(servers)(
       await stack.close()
     }
   },
+  120_000,
 )

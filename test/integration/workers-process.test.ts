@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { freePort } from '../../src/dev/free-port.ts'
 import { type CliProcess, startCli } from '../support/dev-process.ts'
 import { ask } from '../support/http.ts'
@@ -6,6 +6,9 @@ import { childrenOf, listProcesses } from '../support/processes.ts'
 import { servers } from '../support/servers.ts'
 import { serveSockets } from '../support/socket-server.ts'
 import { loginPacket, WireClient } from '../support/wire-client.ts'
+
+/** Each test starts several processes. */
+vi.setConfig({ testTimeout: 120_000 })
 
 const FAREWELL = ['E FATAL 57P01 terminating connection due to administrator command', 'EOF']
 
