@@ -29,6 +29,8 @@ interface End {
   on(event: 'disconnect', listener: () => void): unknown
 }
 
+const GONE = 'a process of the proxy has ended'
+
 interface Waiting {
   resolve(value: never): void
   reject(error: Error): void
@@ -46,7 +48,7 @@ export class Channel<Theirs extends object, Ours extends object> {
     this.#end = end
     this.#handlers = handlers
     end.on('message', (message, socket) => this.#take(message as Message, socket as Socket | undefined))
-    end.on('disconnect', () => this.#failAll(new Error('the other process is gone')))
+    end.on('disconnect', () => this.#failAll(new Error(GONE)))
   }
 
   /** Rejects with the error at the other end, or where that is gone. */
@@ -65,7 +67,7 @@ export class Channel<Theirs extends object, Ours extends object> {
 
   #send(message: Message, socket: Socket | undefined, failed: (error: Error) => void): void {
     if (!this.#end.connected) {
-      failed(new Error('the other process is gone'))
+      failed(new Error(GONE))
       return
     }
     this.#end.send?.(message, socket, {}, error => error && failed(error))
