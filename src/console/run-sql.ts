@@ -15,15 +15,24 @@ export interface Console {
 
 /**
  * Runs the statements of a text as `psql -c` does: in one message, so in one transaction unless they say otherwise. Results
- * are printed as they come, like psql's. Resolves with whether none failed.
+ * are printed as they come, like psql's. What is under way when `signal` aborts is cancelled. Resolves with whether none
+ * failed.
  */
-export async function runSql(url: string, sql: string, { stdout, stderr }: Console): Promise<boolean> {
+export async function runSql(
+  url: string,
+  sql: string,
+  { stdout, stderr }: Console,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, fallback_application_name: 'blobgres' })
   client.on('error', () => {}) // whoever waits for an answer is told too
   await client.connect()
   try {
     client.on('notice', notice => stderr.write(report(notice, sql)))
-    const error = await new Promise<Error | undefined>(resolve => client.query(new Script(sql, stdout, resolve)))
+    const error = await new Promise<Error | undefined>(resolve => {
+      client.query(new Script(sql, stdout, resolve))
+      signal?.addEventListener('abort', () => requestCancel(client), { once: true })
+    })
     if (error === undefined) return true
     if (!(error instanceof pg.DatabaseError)) throw error
     stderr.write(report(error, sql))
@@ -31,6 +40,29 @@ export async function runSql(url: string, sql: string, { stdout, stderr }: Conso
   } finally {
     await client.end().catch(() => {}) // it may be lost
   }
+}
+
+/** As Ctrl-C in psql does. pg has what that takes, its types do not. */
+function requestCancel(client: pg.Client): void {
+  const { host, port, processID, secretKey } = client as unknown as Cancellable
+  const connection = new pg.Connection() as unknown as Canceller
+  connection.on('connect', () => connection.cancel(processID, secretKey))
+  connection.on('error', () => {}) // there is nothing to cancel then
+  if (host.startsWith('/')) connection.connect(`${host}/.s.PGSQL.${port}`)
+  else connection.connect(port, host)
+}
+
+interface Cancellable {
+  readonly host: string
+  readonly port: number
+  readonly processID: number
+  readonly secretKey: number
+}
+
+interface Canceller {
+  on(event: string, listener: () => void): void
+  connect(portOrPath: number | string, host?: string): void
+  cancel(processID: number, secretKey: number): void
 }
 
 /** What pg-protocol makes of the messages that `Script` looks at. */

@@ -21,7 +21,10 @@ export async function sqlCommand(
     throw new ConfigError('sql: no statement given, neither in quotes nor on standard input')
   }
   process.stdout.on('error', error => process.exit((error as NodeJS.ErrnoException).code === 'EPIPE' ? 0 : 1))
-  return (await runSql(target, text ?? (await readText(process.stdin)), process)) ? 0 : 1
+  const statements = text ?? (await readText(process.stdin))
+  const interrupted = new AbortController()
+  process.once('SIGINT', () => interrupted.abort()) // a second one ends the process
+  return (await runSql(target, statements, process, interrupted.signal)) ? 0 : 1
 }
 
 async function stackUri(dataDir: string): Promise<string | undefined> {

@@ -15,8 +15,9 @@ export interface FileSettings {
 }
 
 const DEFAULT_MAX_FILES = 10_000
-/** Their names are in memory. */
+/** Their names are in memory, as long as the statement runs. */
 const MOST_FILES = 100_000
+const MOST_NAME_BYTES = 16 * 1024 * 1024
 
 /** Where extras are off, nothing is wrong with the limit. @throws PgError */
 export function readFileSettings(told: unknown, config: { readonly extras?: boolean }): FileSettings {
@@ -82,6 +83,7 @@ export async function findFiles(
   const found: string[] = []
   const pause = turns(signal)
   let bytes = 0
+  let nameBytes = 0
   let inOrder = true
   try {
     for await (const page of container.list(pattern.prefix, signal)) {
@@ -89,6 +91,8 @@ export async function findFiles(
         await pause()
         if (!pattern.matches(path)) continue
         if (found.length === maxFiles) throw tooMany(container, written, maxFiles)
+        nameBytes += Buffer.byteLength(path)
+        if (nameBytes > MOST_NAME_BYTES) throw tooLong(container, written)
         // The service's own order is another, for what is beyond ASCII.
         inOrder &&= compareNames(found.at(-1) ?? '', path) <= 0
         found.push(path)
@@ -116,6 +120,14 @@ function tooMany({ name }: Container, pattern: string, maxFiles: number): PgErro
     code: SQLSTATE.programLimitExceeded,
     detail: `The pattern is "${pattern}", in container "${name}".`,
     hint: 'The setting blobgres.max_files is the limit.',
+  })
+}
+
+function tooLong({ name }: Container, pattern: string): PgError {
+  return new PgError({
+    message: 'azure_storage: the names of the blobs that match the pattern are too long',
+    code: SQLSTATE.programLimitExceeded,
+    detail: `The pattern is "${pattern}", in container "${name}"; the names have more than ${MOST_NAME_BYTES} bytes together.`,
   })
 }
 

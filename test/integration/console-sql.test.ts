@@ -37,9 +37,9 @@ const ERRORS = [
   'SELECT abs(1, 2, 3)',
 ]
 
-async function console(url: string, sql: string) {
+async function console(url: string, sql: string, signal?: AbortSignal) {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()]
-  const status = await runSql(url, sql, { stdout, stderr })
+  const status = await runSql(url, sql, { stdout, stderr }, signal)
   stdout.end()
   stderr.end()
   return { stdout: await text(stdout), stderr: await text(stderr), status: status ? 0 : 1 }
@@ -51,5 +51,15 @@ describeWith('psql').each(servers)('blobgres sql on PostgreSQL $version', ({ hos
   it.concurrent.each([...TEXTS, ...ERRORS])('shows what psql shows: %s', async sql => {
     const { stdout, stderr, status } = await psql(url, ['-c', sql])
     expect(await console(url, sql)).toEqual({ stdout, stderr, status })
+  })
+
+  it('cancels what is under way when it is interrupted', async () => {
+    const interrupted = new AbortController()
+    const result = console(url, `SELECT pg_sleep(60) -- interrupted`, interrupted.signal)
+    const asleep = `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%-- interrupted'`
+    await expect.poll(async () => (await psql(url, ['-At', '-c', asleep])).stdout).toBe('1\n')
+    interrupted.abort()
+    const stderr = 'ERROR:  canceling statement due to user request\n'
+    expect(await result).toEqual({ stdout: '', stderr, status: 1 })
   })
 })
