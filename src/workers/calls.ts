@@ -43,8 +43,8 @@ export interface WorkerCalls {
 
 /** What a worker asks of the primary. */
 export interface PrimaryCalls {
-  /** Connections have ended: of so many that it was handed, so many are open. */
-  loaded(received: number, open: number): Promise<void>
+  /** So many connections have ended by now, of those that it was handed. */
+  ended(count: number): Promise<void>
   /** Of all others. */
   cancel(key: Buffer): Promise<boolean>
   shown(what: string): Promise<Rows>

@@ -10,6 +10,7 @@ type Arguments<F> = F extends (...args: infer A) => Promise<unknown> ? A : never
 
 type Message =
   | { readonly kind: 'ask'; readonly id: number; readonly name: string; readonly args: readonly unknown[] }
+  | { readonly kind: 'tell'; readonly name: string; readonly args: readonly unknown[] }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly failure: Failure }
   | { readonly kind: 'socket' }
@@ -60,6 +61,11 @@ export class Channel<Theirs extends object, Ours extends object> {
     })
   }
 
+  /** Expects no answer. */
+  tell<K extends keyof Theirs & string>(name: K, ...args: Arguments<Theirs[K]>): void {
+    this.#send({ kind: 'tell', name, args }, undefined, () => {})
+  }
+
   /** `lost` is called where it cannot be had over there. */
   hand(socket: Socket, lost: () => void): void {
     this.#send({ kind: 'socket' }, socket, lost)
@@ -81,6 +87,9 @@ export class Channel<Theirs extends object, Ours extends object> {
         break
       case 'ask':
         this.#answer(message.id, this.#handlers[message.name as keyof Ours](...message.args))
+        break
+      case 'tell':
+        void this.#handlers[message.name as keyof Ours](...message.args)
         break
       case 'answer':
         this.#settle(message.id)?.resolve(message.value as never)

@@ -22,10 +22,9 @@ export class WorkerProcess {
   readonly #child: ChildProcess
   readonly #channel: Channel<WorkerCalls, PrimaryCalls>
   #handed = 0
-  #received = 0
-  #open = 0
+  #ended = 0
 
-  constructor(handlers: Omit<PrimaryCalls, 'loaded'>) {
+  constructor(handlers: Omit<PrimaryCalls, 'ended'>) {
     this.#child = startProcess()
     this.ended = new Promise(resolve => {
       const end = (code: number | null, signal: NodeJS.Signals | null): void => {
@@ -36,9 +35,8 @@ export class WorkerProcess {
     })
     const all: Handlers<PrimaryCalls> = {
       ...handlers,
-      loaded: async (received: number, open: number) => {
-        this.#received = received
-        this.#open = open
+      ended: async (count: number) => {
+        this.#ended = count
       },
     }
     this.#channel = new Channel(this.#child, all)
@@ -51,7 +49,7 @@ export class WorkerProcess {
 
   /** How many connections it has, those on their way to it among them. */
   get load(): number {
-    return this.#open + this.#handed - this.#received
+    return this.#handed - this.#ended
   }
 
   hand(socket: Socket): void {

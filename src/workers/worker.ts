@@ -20,6 +20,7 @@ process.on('disconnect', () => process.exit(0))
 let proxy: RunningProxy
 let observed: ObservedProxy | undefined
 let received = 0
+let ended = 0
 
 const handlers: WorkerCalls = {
   async start({ config: packed, listen, number, firstSession, firstTransfer }: WorkerStart) {
@@ -37,7 +38,9 @@ const handlers: WorkerCalls = {
       observed = new ObservedProxy(proxy, packageVersion())
     }
     proxy.listener.onEnded = () => {
-      primary.ask('loaded', received, proxy.listener.load).catch(() => {})
+      const count = received - proxy.listener.load
+      if (count !== ended) primary.tell('ended', count)
+      ended = count
     }
     return { listen: proxy.address, loopback: config.loopback ?? proxy.address }
   },

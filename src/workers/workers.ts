@@ -189,7 +189,7 @@ export class Workers {
     return first
   }
 
-  #handlers(self: () => WorkerProcess): Omit<PrimaryCalls, 'loaded'> {
+  #handlers(self: () => WorkerProcess): Omit<PrimaryCalls, 'ended'> {
     const others = (): readonly WorkerProcess[] => this.ready.filter(each => each !== self())
     const faults = this.#faults
     return {

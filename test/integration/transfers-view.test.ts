@@ -12,7 +12,7 @@ describe.each(servers)('blobgres.transfers, on PostgreSQL $version', server => {
   const query = `SELECT path, usename, direction, statement, state, rows::int, bytes::int, sqlstate
     FROM blobgres.transfers ORDER BY path`
   beforeAll(async () => {
-    stack = await startCopyStack(server, { extras: true })
+    stack = await startCopyStack(server, { extras: true, workers: 1 })
     role = await stack.createStorageUser('reader')
     await stack.client.query('CREATE TABLE t (a int)')
     await stack.put('a.csv', '1\n2\n')

@@ -14,6 +14,8 @@ export interface TestStack {
   readonly proxy: RunningProxy
   /** What it is where it is several processes. */
   readonly workers: Workers | undefined
+  /** Where the server's functions reach it: see callProxyFrom(). */
+  readonly loopbacks: readonly Pick<RunningProxy, 'address'>[]
   readonly database: TestDatabase
   /** The stack's database through the proxy, as superuser unless told otherwise. */
   url(user?: string): string
@@ -51,10 +53,12 @@ export async function startStack(
   const workers = count > 1 ? await Workers.start({ ...config, workers: count }, createLogger('silent')) : undefined
   const proxy = workers ? asProxy(workers) : await startProxy(config, log ?? createLogger(config.logLevel))
   const addresses = workers?.loopbackAddresses ?? [config.loopback ?? proxy.address]
-  await callProxyFrom(server, database.name, ...addresses.map(address => ({ address })))
+  const loopbacks = addresses.map(address => ({ address }))
+  await callProxyFrom(server, database.name, ...loopbacks)
   return {
     proxy,
     workers,
+    loopbacks,
     database,
     url: (user = server.superuser) => `postgres://${user}@${proxy.address.host}:${proxy.address.port}/${database.name}`,
     close: async () => {
