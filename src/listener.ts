@@ -1,6 +1,6 @@
 import type net from 'node:net'
 import type tls from 'node:tls'
-import type { LiveSession, SessionFacts } from './activity/sessions.ts'
+import { ToldErrors } from './activity/told-errors.ts'
 import { AdminInterceptor, NO_ADMIN } from './admin/admin-interceptor.ts'
 import { AdminDatabaseName } from './admin/database-name.ts'
 import type { BackendConfig } from './config/backend-url.ts'
@@ -23,9 +23,9 @@ import {
 } from './connection/startup.ts'
 import { checkStartupSettings } from './connection/startup-settings.ts'
 import type { Logger } from './log.ts'
+import { liveSession } from './loopback/live-session.ts'
 import { LoopbackService } from './loopback/service.ts'
-import type { Calls } from './operations/calls.ts'
-import { fatalError, notice } from './protocol/messages.ts'
+import { fatalError } from './protocol/messages.ts'
 import { PgError, ProtocolError } from './protocol/pg-error.ts'
 import { SQLSTATE } from './protocol/sqlstate.ts'
 import type { Services } from './services.ts'
@@ -207,6 +207,7 @@ export class Listener {
     const began = performance.now()
     const { calls, cancels } = this.#loopback
     calls.sessionOpened(name)
+    const errors = new ToldErrors()
     const session = new Session({
       client,
       startupPacket,
@@ -223,13 +224,17 @@ export class Listener {
         log.setBindings({ backend: pid })
         log.debug({ user, database }, 'login complete')
       },
-      onError: sqlstate => this.#services.occurrences.emit('clientTold', sqlstate),
+      onError: sqlstate => {
+        errors.tell(sqlstate)
+        this.#services.occurrences.emit('clientTold', sqlstate)
+      },
       isCalling: () => calls.has(pid),
       onClose: why => {
         log.debug({ why, ms: Math.round(performance.now() - began) }, 'closed')
         if (key === undefined) log.info('login not completed: refused by the server, or given up by the client')
         this.#sessions.delete(session)
         this.#services.sessions.remove(id)
+        errors.end()
         calls.sessionClosed(name, pid)
         if (key !== undefined) cancels.remove(key)
         this.onEnded?.()
@@ -238,7 +243,7 @@ export class Listener {
     })
     this.#sessions.add(session)
     const facts = { id, user, database, client: addressOf(client), since: new Date() }
-    this.#services.sessions.add(liveSession(facts, session, calls))
+    this.#services.sessions.add(liveSession(facts, session, errors, calls))
     if (isReplication(parameters)) return
     session.intercept(
       isAdmin
@@ -276,22 +281,3 @@ export class Listener {
 }
 
 const addressOf = ({ remoteAddress, remotePort }: net.Socket): string => `${remoteAddress}:${remotePort}`
-
-function liveSession(facts: SessionFacts, session: Session, calls: Calls): LiveSession {
-  return {
-    facts,
-    get pid() {
-      return session.backendPid
-    },
-    get state() {
-      return session.state
-    },
-    async cancel() {
-      calls.willCancel(session.backendPid)
-      await session.cancelBackend()
-      calls.cancel(session.backendPid)
-      session.cancelled()
-    },
-    notify: text => session.notify(notice(text)),
-  }
-}

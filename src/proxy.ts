@@ -128,7 +128,7 @@ async function prepareServices(config: Config, log: Logger, membership?: Members
     memory: new MemoryBudget(config),
     sessions,
     progress: new Progress(sessions, config.progress),
-    transfers: new Transfers(log, membership?.transferNumbers),
+    transfers: new Transfers(log, sessions, membership?.transferNumbers),
     occurrences: createOccurrences(),
     faults: hasOwnSchema(config) ? (membership?.faults ?? new Faults(log)) : undefined,
     sessionNumbers: membership?.sessionNumbers ?? new Numbers(),

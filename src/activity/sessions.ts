@@ -1,3 +1,5 @@
+import type { ToldErrors } from './told-errors.ts'
+
 /** As pg_stat_activity has them; `starting`: not logged in yet. */
 export type SessionState = 'starting' | 'active' | 'idle' | 'idle in transaction' | 'idle in transaction (aborted)'
 
@@ -17,6 +19,7 @@ export interface LiveSession {
   /** 0 until it is logged in. */
   readonly pid: number
   readonly state: SessionState
+  readonly errors: ToldErrors
   /** Asks for what it does to be cancelled, as its client could. */
   cancel(): Promise<void>
   /** Sends its client a notice, in ASCII; unless that would have to wait. */

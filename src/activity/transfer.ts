@@ -3,6 +3,7 @@ import { asPgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import { LineEstimate } from './line-estimate.ts'
+import type { ToldErrors } from './told-errors.ts'
 
 /** What a transfer is, for all who show it. Nothing in it is secret. */
 export interface TransferFacts {
@@ -51,6 +52,7 @@ export class Transfer {
   readonly since = new Date()
   readonly #start: Mark = { at: performance.now(), bytes: 0 }
   readonly #onEnd: (transfer: Transfer) => void
+  readonly #errors: ToldErrors | undefined
   readonly #lines = new LineEstimate()
   /** Of the blob, as it is stored. */
   #bytes = 0
@@ -59,15 +61,18 @@ export class Transfer {
   #rows: number | undefined
   #flows: boolean
   #isCommitting = false
+  #isFailing = false
   #end: TransferEnd | undefined
   #endedAt = 0
   /** When there were how many bytes: a while ago, and lately. */
   #marks: readonly [Mark, Mark]
 
-  constructor(id: number, facts: TransferFacts, onEnd: (transfer: Transfer) => void) {
+  /** `errors`: those of its session. */
+  constructor(id: number, facts: TransferFacts, onEnd: (transfer: Transfer) => void, errors?: ToldErrors) {
     this.id = id
     this.facts = facts
     this.#onEnd = onEnd
+    this.#errors = errors
     this.#flows = facts.format !== 'parquet'
     this.#marks = [this.#start, this.#start]
   }
@@ -143,14 +148,24 @@ export class Transfer {
 
   /** `rows` where the server has counted them. */
   done(rows = this.#rows ?? 0): void {
+    if (this.#isFailing) return
     this.#rows = rows
     this.#finish('done', undefined)
   }
 
-  /** Without an error, or with one that says no more than that it was aborted, only the backend knows why. */
+  /**
+   * Without an error, or with one that says no more than that it was aborted or a connection lost, the backend knows why, and tells its
+   * client.
+   */
   failed(error: unknown): void {
     const isAborted = error === undefined || (error instanceof DOMException && error.name === 'AbortError')
-    this.failedWith(isAborted ? undefined : asPgError(error).code)
+    const code = isAborted ? undefined : asPgError(error).code
+    const isKnown = this.#errors === undefined || (!isAborted && code !== SQLSTATE.connectionFailure)
+    if (isKnown) this.failedWith(code)
+    else if (!this.#isFailing && !this.#end) {
+      this.#isFailing = true
+      this.#errors.since(this.#start.at, told => this.failedWith(told ?? code))
+    }
   }
 
   failedWith(sqlstate: string | undefined): void {

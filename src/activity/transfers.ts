@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from '../log.ts'
 import { Numbers } from './numbers.ts'
+import type { Sessions } from './sessions.ts'
 import { addTo, noTotals, type Totals } from './totals.ts'
 import { Transfer, type TransferFacts } from './transfer.ts'
 
@@ -12,18 +13,23 @@ export class Transfers {
   readonly events = new EventEmitter<{ begin: [Transfer]; end: [Transfer] }>()
   readonly #log: Logger
   readonly #numbers: Numbers
+  readonly #sessions: Pick<Sessions, 'get'>
   readonly #live = new Set<Transfer>()
   #finished: Transfer[] = []
   /** Of those that have ended, since the proxy was started. */
   readonly totals: Readonly<Record<Transfer['facts']['direction'], Totals>> = { import: noTotals(), export: noTotals() }
 
-  constructor(log: Logger, numbers = new Numbers()) {
+  constructor(log: Logger, sessions: Pick<Sessions, 'get'>, numbers = new Numbers()) {
     this.#log = log
+    this.#sessions = sessions
     this.#numbers = numbers
   }
 
   begin(facts: TransferFacts): Transfer {
-    const transfer = new Transfer(this.#numbers.next(), facts, ended => this.#ended(ended))
+    const session = facts.session === undefined ? undefined : this.#sessions.get(facts.session)
+    // A session's name is a setting, which another's can be given: the backend's pid is not.
+    const errors = session !== undefined && session.pid === facts.pid ? session.errors : undefined
+    const transfer = new Transfer(this.#numbers.next(), facts, ended => this.#ended(ended), errors)
     this.#live.add(transfer)
     this.#log.info(logged(transfer), 'transfer begun')
     this.events.emit('begin', transfer)

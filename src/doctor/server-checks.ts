@@ -118,7 +118,7 @@ export function checkDblink({ admin }: Server): Promise<Finding> {
 }
 
 /** On the server's machine. */
-function packageOf(version: string): Pick<Outcome, 'fix' | 'advice'> {
+export function packageOf(version: string): Pick<Outcome, 'fix' | 'advice'> {
   const [, major = ''] = /^PostgreSQL (\d+)/.exec(version) ?? []
   const advice = "It is in PostgreSQL's contrib modules; install them where the server is."
   if (/Debian|Ubuntu/.test(version)) return { ...shell(`sudo apt-get install -y postgresql-${major}`), advice }

@@ -164,7 +164,7 @@ BEGIN
     PERFORM azure_storage_private.close_connection(blob_rows);
   EXCEPTION WHEN OTHERS OR query_canceled THEN
     GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
-    PERFORM azure_storage_private.close_connection(blob_rows);
+    PERFORM azure_storage_private.close_connection(blob_rows, SQLSTATE);
     PERFORM azure_storage_private.explain_failure(SQLSTATE, context, account_name, request, columns);
     RAISE;
   END;
@@ -190,7 +190,7 @@ BEGIN
   PERFORM azure_storage_private.close_connection(blob_rows);
 EXCEPTION WHEN OTHERS OR query_canceled THEN
   GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT;
-  PERFORM azure_storage_private.close_connection(blob_rows);
+  PERFORM azure_storage_private.close_connection(blob_rows, SQLSTATE);
   PERFORM azure_storage_private.explain_failure(SQLSTATE, context, account_name, request, columns);
   RAISE;
 END

@@ -107,11 +107,19 @@ END
 $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.disconnect FROM PUBLIC;
 
--- For the caller's half: the connection of a cursor that list_open() or get_open() has given.
-CREATE OR REPLACE FUNCTION azure_storage_private.close_connection(connection refcursor) RETURNS void
-LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+-- For the caller's half: the connection of a cursor that list_open() or get_open() has given. `failure` is the SQLSTATE with
+-- which its rows were refused here: the proxy, which has sent them all, does not know of it. No answer is waited for.
+CREATE OR REPLACE FUNCTION azure_storage_private.close_connection(
+  connection refcursor, failure text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 BEGIN
   IF connection::text ~ '^azure_storage_[0-9a-f]{32}$' THEN
+    IF failure IS NOT NULL AND connection::text = ANY (azure_storage_private.dblink_get_connections())
+      AND azure_storage_private.dblink_is_busy(connection::text) = 0
+      AND azure_storage_private.dblink_error_message(connection::text) = 'OK' THEN
+      PERFORM azure_storage_private.dblink_send_query(connection::text, 'FAILED ' || left(failure, 5));
+    END IF;
     PERFORM azure_storage_private.disconnect(connection::text);
   END IF;
 END

@@ -364,7 +364,7 @@ BEGIN
   CLOSE blob_rows;
   PERFORM azure_storage_private.close_connection(blob_rows);
 EXCEPTION WHEN OTHERS OR query_canceled THEN
-  PERFORM azure_storage_private.close_connection(blob_rows);
+  PERFORM azure_storage_private.close_connection(blob_rows, SQLSTATE);
   RAISE;
 END
 $function$;

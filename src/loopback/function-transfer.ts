@@ -40,7 +40,7 @@ function sessionOf({ session }: CallOrigin, proxyId: string): number | undefined
   return proxy === proxyId ? Number(id) : undefined
 }
 
-/** Rows of a transfer, which ends with them. */
+/** Rows of a transfer, which fails with them. Whether it is done, the backend shows that has taken them. */
 export async function* transferred(
   transfer: Transfer,
   call: Call,
@@ -48,13 +48,14 @@ export async function* transferred(
   rows: AsyncGenerator<Buffer>,
 ): AsyncGenerator<Buffer> {
   const reason = (): unknown => whyEnded(call) ?? signal.reason
+  let isWhole = false
   try {
     yield* rows
-    transfer.done()
+    isWhole = true
   } catch (error) {
     transfer.failed(signal.aborted ? reason() : error)
     throw error
   } finally {
-    transfer.failed(reason()) // the backend has hung up
+    if (!isWhole) transfer.failed(reason()) // the backend has hung up
   }
 }

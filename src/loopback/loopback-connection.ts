@@ -1,6 +1,7 @@
 import type net from 'node:net'
 import { lingeringClose } from '../connection/lingering-close.ts'
 import type { Logger } from '../log.ts'
+import { backendLost } from '../operations/calls.ts'
 import { AUTHENTICATION, FRONTEND, STATUS } from '../protocol/codes.ts'
 import { type Frame, FrameAssembler, frameBody } from '../protocol/frame-assembler.ts'
 import {
@@ -20,6 +21,8 @@ import type { UnprovedConnections } from './unproved.ts'
 const MAX_LENGTH = { hello: 2 * 1024, request: 4 * 1024 * 1024 } as const
 /** The extension's functions ask as soon as they are connected, and do not wait longer either. */
 const PROOF_TIMEOUT_MS = 5000
+/** A backend hangs up as soon as it has taken its rows. */
+const OUTCOME_TIMEOUT_MS = 10_000
 
 /**
  * A connection that the extension's functions open from the backend, with dblink: the proxy answers it itself, in the
@@ -53,7 +56,7 @@ export class LoopbackConnection {
     socket.on('close', () => {
       this.#isProved()
       this.#closed.abort()
-      requests.close()
+      requests.close(this.#ended ? undefined : backendLost())
     })
     socket.write(
       Buffer.concat([
@@ -69,6 +72,7 @@ export class LoopbackConnection {
 
   /** Ends the connection and everything it has under way. */
   destroy(): void {
+    this.#ended = true
     this.#socket.destroy()
   }
 
@@ -119,7 +123,8 @@ export class LoopbackConnection {
       for await (const bytes of this.#requests.answer(body.subarray(0, body.length - 1), () => this.#isProved())) {
         await this.#write(bytes)
       }
-      await this.#write(answered())
+      if (this.#requests.hasRead) this.#awaitOutcome(answered())
+      else await this.#write(answered())
     } catch (error) {
       // After a Terminate there is nobody to be told, and that it was cut off is no failure.
       if (this.#closed.signal.aborted || this.#ended) return
@@ -130,6 +135,12 @@ export class LoopbackConnection {
       await this.#tell(error)
     }
     if (this.#requests.isOver) this.#end()
+  }
+
+  /** How the backend takes its rows: it hangs up, and says before if they were bad. */
+  #awaitOutcome(answered: Buffer): void {
+    this.#socket.write(answered)
+    this.#socket.setTimeout(OUTCOME_TIMEOUT_MS, () => this.#end())
   }
 
   async #tell(error: unknown): Promise<void> {

@@ -30,9 +30,11 @@ type RowsRequest = RowsOfBlob & { readonly copy: Fields | undefined }
 export type Message =
   | { readonly kind: 'hello' | 'request'; readonly text: string }
   | { readonly kind: 'rows'; readonly upload: string; readonly isLast: boolean; readonly rows: Buffer }
+  | { readonly kind: 'failed'; readonly sqlstate: string }
 
 const ROWS_HEAD = /^(DATA|COMMIT) ([\w-]{12})\n/
 const MAX_ROWS_HEAD = 32
+const FAILED = /^FAILED ([0-9A-Z]{5})$/
 
 /** `DATA` and `COMMIT` have rows behind a newline, in the database's encoding. */
 export function readMessage(body: Buffer): Message {
@@ -42,6 +44,8 @@ export function readMessage(body: Buffer): Message {
     return { kind: 'rows', upload, isLast: verb === 'COMMIT', rows: body.subarray(length) }
   }
   const text = body.toString('latin1')
+  const [, sqlstate] = FAILED.exec(text) ?? []
+  if (sqlstate !== undefined) return { kind: 'failed', sqlstate }
   return { kind: text.startsWith('HELLO ') ? 'hello' : 'request', text }
 }
 

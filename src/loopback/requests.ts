@@ -1,15 +1,13 @@
 import type { Transfer } from '../activity/transfer.ts'
 import type { Logger } from '../log.ts'
 import { sealForAccount, warningOf } from '../operations/account-add.ts'
-import { readBlobRows } from '../operations/blob-get.ts'
 import { LIST_COLUMNS, type ListRequest, listRows } from '../operations/blob-list.ts'
 import { BlobRowsUpload } from '../operations/blob-put.ts'
 import type { Call, Calls } from '../operations/calls.ts'
 import type { InterruptedReads } from '../operations/interrupted-reads.ts'
-import { filesOf } from '../operations/matching-files.ts'
 import { openContainer } from '../operations/open-blob.ts'
-import type { RowsOfBlob, Target } from '../operations/rows-of-blob.ts'
-import { checkCopyTo, readCopyColumns, readCopyRows, type ServerCopy } from '../operations/server-copy.ts'
+import type { Target } from '../operations/rows-of-blob.ts'
+import { checkCopyTo, type ServerCopy } from '../operations/server-copy.ts'
 import { type ErrorFields, errorFields } from '../protocol/messages.ts'
 import { PgError, ProtocolError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
@@ -21,6 +19,7 @@ import { Handshake, type Whereabouts } from './handshake.ts'
 import { type Request, readMessage, readRequest } from './request.ts'
 import { dataRows, rowDescription } from './rows.ts'
 import { RowsMemory } from './rows-memory.ts'
+import { readNames, readRows } from './rows-to-read.ts'
 import { readServerCopy, readText } from './server-copies.ts'
 import { transferRows } from './transfer-rows.ts'
 
@@ -49,6 +48,8 @@ export class Requests {
   readonly #memory: RowsMemory
   #hasOpened = false
   #isOver = false
+  /** All rows are on their way; whether they were good, the backend shows by how it goes. */
+  #read: Transfer | undefined
 
   /** The database's. */
   readonly #encoding: string
@@ -69,9 +70,14 @@ export class Requests {
     return this.#handshake.hasGreeted ? 'request' : 'hello'
   }
 
-  /** The one request of the connection is answered; only uploads take more. */
+  /** The one request of the connection is answered; only uploads take more, and what is read may be taken for bad. */
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  /** Only how the backend goes is still of interest. */
+  get hasRead(): boolean {
+    return this.#read !== undefined
   }
 
   /** A message of rows is on its way; see RowsMemory. The reasons are those why its statement is to end. */
@@ -100,10 +106,11 @@ export class Requests {
       case 'hello': {
         const proof = await this.#handshake.greet(message.text)
         yield rowDescription(['nonce', 'proof'])
-        yield await this.#row(proof)
+        yield await this.#rows([proof])
         break
       }
       case 'request': {
+        if (this.#read) throw new ProtocolError('azure_storage: there is a request already')
         const proved = this.#handshake.accept(message.text)
         this.#isOver = proved.verb !== 'OPEN'
         onProved()
@@ -116,7 +123,12 @@ export class Requests {
         if (message.isLast) await this.#commit(message.upload, message.rows)
         else await this.#uploadOf(message.upload).write(message.rows)
         yield rowDescription(['open'])
-        yield await this.#row([String(this.#uploads.size)])
+        yield await this.#rows([[String(this.#uploads.size)]])
+        break
+      case 'failed':
+        if (!this.#read) throw new ProtocolError('azure_storage: nothing was read that could be bad')
+        this.#read.failedWith(message.sqlstate)
+        this.#isOver = true
         break
       default:
         message satisfies never
@@ -128,19 +140,17 @@ export class Requests {
     return this.#services.conversions.encodeError(errorFields(error), this.#encoding)
   }
 
-  #row(values: readonly (string | undefined)[]): Promise<Buffer> {
-    return this.#rows([values])
-  }
-
   #rows(rows: readonly (readonly (string | undefined)[])[]): Promise<Buffer> {
     return dataRows(rows, this.#encoding, this.#services.conversions)
   }
 
-  /** The connection is over: nothing of it is to go on. */
-  close(): void {
-    this.#closed.abort()
+  /** The connection is over, `lost` where its peer has not said so: nothing of it is to go on. */
+  close(lost?: PgError): void {
+    this.#closed.abort(lost)
     this.messageAnswered()
-    for (const upload of this.#uploads.values()) upload.abort()
+    if (lost) this.#read?.failed(lost)
+    else this.#read?.done()
+    for (const upload of this.#uploads.values()) upload.abort(lost)
     this.#uploads.clear()
   }
 
@@ -148,16 +158,16 @@ export class Requests {
     switch (request.verb) {
       case 'PING':
         yield rowDescription(['proxy'])
-        yield await this.#row([this.#services.proxyId])
+        yield await this.#rows([[this.#services.proxyId]])
         break
       case 'TRANSFERS':
         yield rowDescription(['transfer'])
-        for (const row of transferRows(this.#services.transfers)) yield await this.#row(row)
+        for (const row of transferRows(this.#services.transfers)) yield await this.#rows([row])
         break
       case 'CANCEL':
         yield rowDescription(['session'])
         for (const session of request.sessions) {
-          if (this.#services.cancels.cancelOwn(session)) yield await this.#row([session])
+          if (this.#services.cancels.cancelOwn(session)) yield await this.#rows([[session]])
         }
         break
       case 'LIST':
@@ -180,13 +190,13 @@ export class Requests {
         const { sealingKey } = this.#services
         const sealed = await sealForAccount(request, sealingKey)
         yield rowDescription(['sealed', 'warning'])
-        yield await this.#row([sealed, warningOf(request, sealingKey)])
+        yield await this.#rows([[sealed, warningOf(request, sealingKey)]])
         break
       }
       case 'OPEN': {
         const upload = await this.#open(request)
         yield rowDescription(['upload', 'mode'])
-        yield await this.#row([upload.id, upload.mode])
+        yield await this.#rows([[upload.id, upload.mode]])
         break
       }
       case 'INJECT':
@@ -208,26 +218,14 @@ export class Requests {
     const names = request.columns.map((column, i) => column.name ?? `column${i + 1}`)
     yield rowDescription(request.withLine ? ['line', ...names] : names)
     const copy = request.copy && readServerCopy(request.copy, request, this.#services.sealingKey)
-    yield* this.#during(request, (signal, call) => {
-      // A second reading, for the place of a mistake, is none that would be shown.
-      if (request.withLine) return this.#read(request, copy, signal)
-      const transfer = beginTransfer(this.#services, request.verb, copy ?? request, copy !== undefined)
-      return transferred(transfer, call, signal, this.#read(request, copy, signal, transfer))
-    })
-  }
-
-  async *#read(
-    request: RowsOfBlob,
-    copy: ServerCopy | undefined,
-    signal: AbortSignal,
-    transfer?: Transfer,
-  ): AsyncGenerator<Buffer> {
-    const services = this.#services
-    const container = await openContainer(services, copy ?? request, request.grant, request.databaseName)
-    const pattern = copy === undefined ? request.path : copy.plan.files?.pattern
-    const files = await filesOf(services, container, { ...request, pattern }, transfer, signal)
-    if (copy) yield* readCopyRows(services, copy, files, signal, transfer)
-    else yield* readBlobRows(services, request, files, services.interruptedReads, signal, transfer)
+    // A second reading, for the place of a mistake, is none that would be shown.
+    if (request.withLine) return yield* this.#during(request, signal => readRows(this.#services, request, copy, signal))
+    const transfer = beginTransfer(this.#services, request.verb, copy ?? request, copy !== undefined)
+    yield* this.#during(request, (signal, call) =>
+      transferred(transfer, call, signal, readRows(this.#services, request, copy, signal, transfer)),
+    )
+    this.#isOver = false
+    this.#read = transfer
   }
 
   async *#names(request: Request & { verb: 'NAMES' }): AsyncGenerator<Buffer> {
@@ -237,8 +235,7 @@ export class Requests {
   }
 
   async *#namesOf(copy: ServerCopy, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const container = await openContainer(this.#services, copy, copy.grant, copy.databaseName)
-    yield await this.#rows(await readCopyColumns(this.#services, copy, container.blob(copy.path), signal))
+    yield await this.#rows(await readNames(this.#services, copy, signal))
   }
 
   async #open(request: Request & { verb: 'OPEN' }): Promise<BlobRowsUpload> {

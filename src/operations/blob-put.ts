@@ -5,6 +5,7 @@ import type { Conversions } from '../backend/conversions.ts'
 import { type EncoderOptions, encodeLargeRows, LARGE_ROWS_BYTES } from '../formats/rows/large-rows.ts'
 import { createRowEncoder } from '../formats/rows/row-codecs.ts'
 import type { RowEncoder } from '../formats/rows/row-encoder.ts'
+import type { PgError } from '../protocol/pg-error.ts'
 import type { Services } from '../services.ts'
 import type { Blob } from '../storage/blob-client.ts'
 import { type Conversion, checkConversion, conversionOnWrite, transcode } from '../transfer/transcode.ts'
@@ -136,8 +137,8 @@ export class BlobRowsUpload {
   }
 
   /** Ends it where it is; nothing happens to the blob. */
-  abort(): void {
-    this.#transfer.failed(whyEnded(this.#call))
+  abort(reason?: PgError): void {
+    this.#transfer.failed(whyEnded(this.#call) ?? reason)
     this.#writer.abort()
     this.#call.end()
   }

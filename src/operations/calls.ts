@@ -131,6 +131,8 @@ export class Calls {
   }
 }
 
-export function clientLost(): PgError {
-  return new PgError({ message: 'connection to client lost', code: SQLSTATE.connectionFailure })
-}
+export const clientLost = (): PgError => connectionLost('client')
+export const backendLost = (): PgError => connectionLost('backend')
+
+const connectionLost = (peer: 'client' | 'backend'): PgError =>
+  new PgError({ message: `connection to ${peer} lost`, code: SQLSTATE.connectionFailure })

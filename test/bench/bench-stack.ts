@@ -36,6 +36,8 @@ export interface BenchStack {
   httpUrl(path: string): string
   /** For one that remembers nothing, as to its memory. */
   restartProxy(): Promise<void>
+  /** Another one beside it, with further arguments; gives its port. */
+  startAnotherProxy(...args: string[]): Promise<number>
   close(): Promise<void>
 }
 
@@ -44,8 +46,8 @@ export interface BenchStackOptions {
   readonly onProxyOutput?: (chunk: Buffer) => void
   /** Puts something between the proxy and Azurite: what it returns is the proxy's storage endpoint. */
   readonly storageBefore?: (azurite: Azurite) => Promise<string>
-  /** What the proxy is made of. Default: one process. */
-  readonly workers?: number
+  /** The proxy's, besides what it needs. */
+  readonly proxyArgs?: readonly string[]
   /** The folder of the package whose proxy it is, built: this one if not said. */
   readonly root?: string
 }
@@ -54,7 +56,7 @@ export const ROOT = join(import.meta.dirname, '../..')
 
 export async function startBenchStack(
   version: 15 | 18,
-  { onProxyOutput, storageBefore, workers = 1, root = ROOT }: BenchStackOptions = {},
+  { onProxyOutput, storageBefore, proxyArgs = [], root = ROOT }: BenchStackOptions = {},
 ): Promise<BenchStack> {
   const dir = await mkdtemp(join(tmpdir(), 'blobgres-bench-'))
   const running: Child[] = []
@@ -84,13 +86,15 @@ export async function startBenchStack(
   running.push(azurite)
   const proxyPort = await freePort()
   const storage = storageBefore ? await storageBefore(azurite) : azurite.endpointTemplate
-  const startAt = (port: number, count: number): Promise<Child> =>
-    startProxyProcess(root, port, directPort, storage, count, onProxyOutput)
-  const startProxy = (): Promise<Child> => startAt(proxyPort, workers)
+  const startProxyAt = (port: number, args: readonly string[]): Promise<Child> => {
+    const all = ['--listen', `127.0.0.1:${port}`, '--storage-endpoint', storage, ...args]
+    return startProxyProcess(root, directPort, all, onProxyOutput)
+  }
+  const startProxy = (): Promise<Child> => startProxyAt(proxyPort, proxyArgs)
   const otherProxies = new Map<number, Promise<number>>()
   const startOther = async (count: number): Promise<number> => {
     const port = await freePort()
-    running.push(await startAt(port, count))
+    running.push(await startProxyAt(port, ['--workers', String(count)]))
     return port
   }
   let proxy = await startProxy()
@@ -123,6 +127,11 @@ export async function startBenchStack(
     async restartProxy() {
       await proxy.stop()
       proxy = await startProxy()
+    },
+    async startAnotherProxy(...args) {
+      const port = await freePort()
+      running.push(await startProxyAt(port, args))
+      return port
     },
     async close() {
       await Promise.all([proxy, ...running.reverse()].map(child => child.stop()))
@@ -169,20 +178,14 @@ export async function peakRss(pid: number): Promise<number> {
 
 async function startProxyProcess(
   root: string,
-  port: number,
   directPort: number,
-  template: string,
-  workers: number,
+  args: readonly string[],
   onOutput: ((chunk: Buffer) => void) | undefined,
 ): Promise<Child> {
   const { child } = await startChild({
     name: 'the proxy',
     command: process.execPath,
-    args: [
-      ...[join(root, 'dist/cli.js'), 'serve', '--listen', `127.0.0.1:${port}`, '--storage-endpoint', template],
-      // An older one knows of none.
-      ...(workers === 1 ? [] : ['--workers', String(workers)]),
-    ],
+    args: [join(root, 'dist/cli.js'), 'serve', ...args],
     options: {
       env: { ...process.env, BLOBGRES_BACKEND: `postgres://postgres@127.0.0.1:${directPort}/postgres` },
     },

@@ -1,6 +1,6 @@
 /**
  * npm run bench: each line is the ratio of two things measured side by side in this run, as medians of paired rounds.
- *   npm run bench -- [--only copy,functions,encodings,parquet,relay,peers,growth,memory,stacks,package] [--rows 2000000] [--rounds 5]
+ *   npm run bench -- [--only copy,functions,encodings,parquet,relay,peers,growth,memory,watching,stacks,package] [--rows 2000000] [--rounds 5]
  *     [--postgres 15|18] [--compare commit] [--json bench-results.json]
  * All but package, which needs npm's registry, unless told which.
  * With --compare each round has the same with the proxy of another commit too, beside a server and a storage of its own.
@@ -24,6 +24,7 @@ import { peerLines } from './peer-lines.ts'
 import { relayLines } from './relay-lines.ts'
 import { type StartBlobgres, stackLines } from './stack-lines.ts'
 import { table } from './table.ts'
+import { watchingLines } from './watching-lines.ts'
 
 type Group = (stack: BenchStack, rows: number) => Promise<Pair[]>
 
@@ -37,6 +38,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   peers: peerLines,
   growth: growthLines,
   memory: memoryLines,
+  watching: watchingLines,
 }
 const UNASKED = [...Object.keys(GROUPS), 'stacks']
 const ALL = [...UNASKED, 'package']

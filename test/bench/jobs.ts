@@ -51,10 +51,16 @@ export async function prepareJobs(stack: BenchStack, table: string, query: strin
 }
 
 /** Seconds until all of `sessions`, connected before, have done the job. */
-export async function runJob(stack: BenchStack, job: Job, table: string, sessions = 1): Promise<number> {
+export async function runJob(
+  stack: BenchStack,
+  job: Job,
+  table: string,
+  sessions = 1,
+  port = stack.proxyPort,
+): Promise<number> {
   const numbers = [...Array(sessions).keys()]
   await sql(stack.directPort, `TRUNCATE ${numbers.map(each => target(table, each))}`)
-  const clients = await Promise.all(numbers.map(() => connect(stack.proxyPort)))
+  const clients = await Promise.all(numbers.map(() => connect(port)))
   try {
     return await seconds(() =>
       Promise.all(clients.map((client, session) => client.query(job.statement(stack, table, session)))),

@@ -9,18 +9,10 @@ const BIG_RESULT = "SELECT repeat('x', 1000) FROM generate_series(1, 300000)"
 
 /** Pass-through: select-only pgbench (transactions per second, more is better) and one result of 300 MB. */
 export async function relayLines(stack: BenchStack): Promise<Pair[]> {
-  const pgbench = await findPgbench()
-  if (pgbench === undefined) {
+  const tps = await preparePgbench(stack)
+  if (tps === undefined) {
     console.error('pgbench is not installed: its lines are left out')
     return []
-  }
-  await shell(`${pgbench} -i -s 10 -q -h 127.0.0.1 -p ${stack.directPort} -U postgres postgres 2>&1`)
-  await sql(stack.directPort, 'VACUUM ANALYZE')
-  const tps = async (port: number, clients: number): Promise<number> => {
-    const output = await shell(
-      `${pgbench} -n -S -M prepared -c ${clients} -j 1 -T ${PGBENCH_SECONDS} -h 127.0.0.1 -p ${port} -U postgres postgres`,
-    )
-    return Number(/tps = ([\d.]+)/.exec(output)?.[1])
   }
   const result = (port: number): Promise<number> => {
     return seconds(() => shell(`${psqlCommand(port)} -A -t -c "${BIG_RESULT}" > /dev/null`))
@@ -57,6 +49,22 @@ export async function relayLines(stack: BenchStack): Promise<Pair[]> {
     })
   }
   return lines
+}
+
+/** Transactions per second of select-only pgbench; undefined where there is none. */
+export async function preparePgbench(
+  stack: BenchStack,
+): Promise<((port: number, clients: number) => Promise<number>) | undefined> {
+  const pgbench = await findPgbench()
+  if (pgbench === undefined) return undefined
+  await shell(`${pgbench} -i -s 10 -q -h 127.0.0.1 -p ${stack.directPort} -U postgres postgres 2>&1`)
+  await sql(stack.directPort, 'VACUUM ANALYZE')
+  return async (port, clients) => {
+    const output = await shell(
+      `${pgbench} -n -S -M prepared -c ${clients} -j 1 -T ${PGBENCH_SECONDS} -h 127.0.0.1 -p ${port} -U postgres postgres`,
+    )
+    return Number(/tps = ([\d.]+)/.exec(output)?.[1])
+  }
 }
 
 async function findPgbench(): Promise<string | undefined> {

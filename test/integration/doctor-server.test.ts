@@ -1,5 +1,6 @@
+import { execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rename, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -7,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Config, readConfig } from '../../src/config/config.ts'
 import { freePort } from '../../src/dev/free-port.ts'
 import { examine } from '../../src/doctor/doctor.ts'
-import { judgeVersion } from '../../src/doctor/server-checks.ts'
-import { judgeRoom } from '../../src/doctor/temp-check.ts'
+import { judgeVersion, packageOf } from '../../src/doctor/server-checks.ts'
+import { checkTempFolder, judgeRoom } from '../../src/doctor/temp-check.ts'
 import { createLogger } from '../../src/log.ts'
 import { type RunningProxy, startProxy } from '../../src/proxy.ts'
 import { adminQuery } from '../support/database.ts'
@@ -171,22 +172,52 @@ describe.each([15, 18] as const)('blobgres doctor at PostgreSQL %i', version => 
   })
 })
 
-it('says that a server lacks dblink', async () => {
-  const { postgres } = await postgresBinaries(18)
+it('says that there is no room for temporary files, and where there is', async context => {
+  const folder = await mkdtemp(join(tmpdir(), 'blobgres-doctor-test-'))
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder], { encoding: 'utf8' })
+  try {
+    if (mounted.status !== 0) return context.skip('needs to mount a file system')
+    const finding = await checkTempFolder({ tempDir: folder } as Config)
+    expect(finding).toMatchObject({ result: 'failed', reason: expect.stringContaining(`0.0 GB free in ${folder}`) })
+    const tempDir = await pasteIntoShell(finding, 'BLOBGRES_TEMP_DIR')
+    expect(await checkTempFolder({ tempDir } as Config)).toMatchObject({ result: 'ok' })
+  } finally {
+    if (mounted.status === 0) execFileSync('umount', [folder])
+    await rm(folder, { recursive: true })
+  }
+})
+
+it.each([15, 18] as const)('says that PostgreSQL %i lacks dblink, until it is there', async version => {
+  const { postgres } = await postgresBinaries(version)
   const folder = await mkdtemp(join(tmpdir(), 'blobgres-without-'))
   await giveToPostgres(folder)
   const native = join(folder, 'native')
   await cp(dirname(dirname(postgres)), native, { recursive: true, verbatimSymlinks: true })
-  await rm(join(native, 'lib/postgresql/dblink.so'))
+  const library = join(native, 'lib/postgresql/dblink.so')
+  await rename(library, `${library}.gone`)
   const binaries = { postgres: join(native, 'bin', basename(postgres)), initdb: join(native, 'bin/initdb') }
-  const server = await startOwnServer(18, undefined, binaries)
+  const server = await startOwnServer(version, undefined, binaries)
   try {
     const config = testConfig(server)
     const finding = await findingOf(config, 'dblink')
     expect(finding).toMatchObject({ result: 'failed', reason: expect.stringMatching(/could not access file .*dblink/) })
     expect(await findingOf(config, 'loopback')).toMatchObject({ result: 'untried', reason: 'the server lacks dblink' })
+    await rename(`${library}.gone`, library)
+    expect(await findingOf(config, 'dblink')).toMatchObject({ result: 'ok' })
   } finally {
     await server.stop()
     await rm(folder, { recursive: true })
   }
+})
+
+it('names the package that has dblink', () => {
+  expect(packageOf('PostgreSQL 15.18 (Debian 15.18-1.pgdg12+1) on x86_64-pc-linux-gnu').fix).toMatchObject({
+    into: 'shell',
+    command: 'sudo apt-get install -y postgresql-15',
+  })
+  expect(
+    packageOf('PostgreSQL 18.4 on x86_64-pc-linux-gnu, compiled by gcc (GCC) 11.5.0 (Red Hat 11.5.0-5)').fix,
+  ).toMatchObject({
+    command: 'sudo dnf install -y postgresql18-contrib',
+  })
 })

@@ -10,13 +10,16 @@ import {
   generateBlobSASQueryParameters,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Config } from '../../src/config/config.ts'
 import { readConfig } from '../../src/config/config.ts'
+import { ManagedIdentity } from '../../src/credentials/managed-identity.ts'
 import { startAzurite } from '../../src/dev/azurite.ts'
 import { ensureCertificate } from '../../src/dev/certificate.ts'
 import { freePort } from '../../src/dev/free-port.ts'
+import { checkToken } from '../../src/doctor/account-checks.ts'
 import { examine } from '../../src/doctor/doctor.ts'
+import type { Finding } from '../../src/doctor/finding.ts'
 import { printFindings } from '../../src/doctor/print.ts'
 import { createLogger } from '../../src/log.ts'
 import { type RunningProxy, startProxy } from '../../src/proxy.ts'
@@ -24,6 +27,7 @@ import { blobService } from '../support/azurite.ts'
 import { account } from '../support/blobs.ts'
 import { adminQuery } from '../support/database.ts'
 import { findingOf, fixOf, pasteIntoShell } from '../support/doctor.ts'
+import { startIdentityEndpoint } from '../support/imds.ts'
 import { type OwnServer, startOwnServer } from '../support/own-postgres.ts'
 import { psql } from '../support/psql.ts'
 import { formsOf, foundIn } from '../support/secrets.ts'
@@ -86,21 +90,31 @@ describe.each([15, 18] as const)('blobgres doctor and the storage, at PostgreSQL
     }
   })
 
-  it('says what a SAS does not allow, in the words of the service', async () => {
-    const sas = accountSas('r')
-    await register(sas)
-    const findings = await examine(config)
-    const result = (right: string) => findings.find(({ check }) => check === title(right))
-    expect(result('read')).toMatchObject({ result: 'ok' })
-    for (const right of ['list', 'write']) {
-      expect(result(right)).toMatchObject({
-        result: 'failed',
-        reason: expect.stringContaining('AuthorizationPermissionMismatch (HTTP status 403'),
-      })
-    }
-    const signature = new URLSearchParams(sas).get('sig') ?? ''
-    expect(foundIn(printFindings(findings, true), formsOf(signature))).toEqual([])
-  })
+  it.each([
+    ['list', 'rw'],
+    ['read', 'lw'],
+    ['write', 'rl'],
+  ])(
+    'says that a SAS does not allow to %s, in the words of the service, and has another one added',
+    async (lacking, permissions) => {
+      const sas = accountSas(permissions)
+      await register(sas)
+      const findings = await examine(config)
+      for (const right of ['list', 'read', 'write']) {
+        const finding = findings.find(({ check }) => check === title(right))
+        const refusal = {
+          result: 'failed',
+          reason: expect.stringContaining('AuthorizationPermissionMismatch (HTTP status 403'),
+        }
+        expect(finding).toMatchObject(right === lacking ? refusal : { result: 'ok' })
+      }
+      const signature = new URLSearchParams(sas).get('sig') ?? ''
+      expect(foundIn(printFindings(findings, true), formsOf(signature))).toEqual([])
+      const finding = findings.find(({ check }) => check === title(lacking))
+      await pasteIntoPsql(fixOf(finding as Finding, 'psql'))
+      expect(await findingOf(config, title(lacking))).toMatchObject({ result: 'ok' })
+    },
+  )
 
   it('takes a SAS of one container at its word', async () => {
     await register(containerSas('rl'))
@@ -177,6 +191,17 @@ describe.each([15, 18] as const)('blobgres doctor and the storage, at PostgreSQL
     })
   })
 
+  it('asks for a token where an account is registered so', async () => {
+    await throughProxy(`SELECT azure_storage.account_add(
+      azure_storage.account_options_managed_identity('${account.name}', 'blob'))`)
+    const findings = await examine({
+      ...at(`http://127.0.0.1:${await freePort()}/{account}`),
+      azureCredential: 'emulated',
+    })
+    expect(findings.find(({ check }) => check === 'managed identity')).toMatchObject({ result: 'ok' })
+    expect(printFindings(findings, true)).not.toContain('eyJ')
+  })
+
   it('says that nobody answers at an endpoint', async () => {
     await register(account.key)
     const template = `http://127.0.0.1:${await freePort()}/{account}`
@@ -186,11 +211,12 @@ describe.each([15, 18] as const)('blobgres doctor and the storage, at PostgreSQL
     expect(await findingOf(at(template), title('read'))).toMatchObject({ result: 'untried' })
   })
 
-  it('tells a clock that is wrong by that of the storage', async () => {
+  it('tells a clock that is wrong by that of the storage, until it is set right', async () => {
     await register(account.key)
+    let aheadMs = 3_600_000
     const http = createServer((_, response) => {
       response
-        .setHeader('date', new Date(Date.now() + 3_600_000).toUTCString())
+        .setHeader('date', new Date(Date.now() + aheadMs).toUTCString())
         .writeHead(403)
         .end()
     })
@@ -203,6 +229,8 @@ describe.each([15, 18] as const)('blobgres doctor and the storage, at PostgreSQL
         reason: expect.stringMatching(/^it is (3599|3600) seconds behind/),
       })
       expect(fixOf(finding, 'shell')).toBe('sudo timedatectl set-ntp true')
+      aheadMs = 0
+      expect(await findingOf(at(template), finding.check)).toMatchObject({ result: 'ok' })
     } finally {
       http.closeAllConnections()
       http.close()
@@ -242,5 +270,23 @@ describe.each([15, 18] as const)('blobgres doctor and the storage, at PostgreSQL
     const url = `postgres://postgres@127.0.0.1:${proxy.address.port}/postgres`
     const { status, stderr } = await psql(url, `${command}\n${account.key}\n`)
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  }
+})
+
+it('tells why there is no token, until there is one', async () => {
+  const endpoint = await startIdentityEndpoint()
+  for (const [name, value] of Object.entries(endpoint.environment)) vi.stubEnv(name, value)
+  const identity = new ManagedIdentity({})
+  try {
+    endpoint.mode = 'refuses'
+    expect(await checkToken(identity)).toMatchObject({
+      result: 'failed',
+      reason: expect.stringMatching(/no token: .*Identity not found/),
+    })
+    endpoint.mode = 'well'
+    expect(await checkToken(identity)).toMatchObject({ result: 'ok' })
+  } finally {
+    vi.unstubAllEnvs()
+    await endpoint.close()
   }
 })

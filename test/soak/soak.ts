@@ -1,6 +1,7 @@
 /**
  * Mixed load on PostgreSQL 15 and 18, half of the time each, while the storage drops a connection now and then; ends with
- * an error as soon as something is wrong: npm run soak [-- --minutes 10] [--seed n] [--workers 1]
+ * an error as soon as something is wrong: npm run soak [-- --minutes 10] [--seed n] [--postgres 15|18] [--workers 1]. With
+ * --transfers [--rows n], see watched.ts.
  */
 import { cpus, totalmem } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +11,7 @@ import { type FaultyStorage, startFaultyStorage } from '../support/faulty-storag
 import { Random } from '../support/random.ts'
 import { checkInvariants, prepare, runLoad, type Soak } from './load.ts'
 import { readVitals, type Vitals, watchVitals } from './vitals.ts'
+import { ROWS, watchTransfers } from './watched.ts'
 
 /** Extensions of what is exported. */
 const FORMATS = ['csv', 'csv.gz', 'tsv', 'parquet']
@@ -26,6 +28,9 @@ const RSS_SLACK = { ratio: 1.2, mebibytes: 16 }
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
+    rows: { type: 'string' },
+    transfers: { type: 'boolean', default: false },
+    postgres: { type: 'string', default: '15,18' },
     seed: { type: 'string', default: String((Date.now() % 1e9) | 1) },
     workers: { type: 'string', default: '1' },
   },
@@ -35,7 +40,7 @@ async function soak(version: 15 | 18, milliseconds: number, random: Random): Pro
   let storage: FaultyStorage | undefined
   const complaints: string[] = []
   const stack = await startBenchStack(version, {
-    workers: Number(values.workers),
+    proxyArgs: ['--workers', values.workers],
     storageBefore: async azurite => {
       storage = await startFaultyStorage(azurite, () =>
         random.below(CUT_EVERY) === 0 ? random.below(CUT_WITHIN_BYTES) : Number.POSITIVE_INFINITY,
@@ -85,7 +90,12 @@ const random = new Random(Number(values.seed))
 const machine = `${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`
 console.log(`${new Date().toISOString().slice(0, 10)}, ${machine}, seed ${random.seed}`)
 try {
-  for (const version of [15, 18] as const) await soak(version, Number(values.minutes) * 30_000, random)
+  for (const version of [15, 18] as const) {
+    if (!values.postgres.split(',').includes(String(version))) continue
+    await (values.transfers
+      ? watchTransfers(version, Number(values.rows ?? ROWS))
+      : soak(version, Number(values.minutes) * 30_000, random))
+  }
   console.log('All invariants hold.')
   process.exit(0)
 } catch (error) {

@@ -26,7 +26,7 @@ const SERVICES = {
   },
   sealingKey,
   texts: { read: () => Promise.reject(new Error('too long')) },
-  transfers: new Transfers(createLogger('silent')),
+  transfers: new Transfers(createLogger('silent'), new Sessions()),
   progress: new Progress(new Sessions()),
   conversions: new Conversions({ backend: {} as BackendConfig }),
 } as unknown as Services

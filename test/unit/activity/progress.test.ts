@@ -2,6 +2,7 @@ import { expect, it, vi } from 'vitest'
 import { Progress } from '../../../src/activity/progress.ts'
 import { progressText } from '../../../src/activity/progress-text.ts'
 import { Sessions } from '../../../src/activity/sessions.ts'
+import { ToldErrors } from '../../../src/activity/told-errors.ts'
 import type { Transfer, TransferFacts } from '../../../src/activity/transfer.ts'
 import { Transfers } from '../../../src/activity/transfers.ts'
 import { createLogger } from '../../../src/log.ts'
@@ -34,8 +35,8 @@ function follow({ pid = 7, isDefault = false } = {}) {
   const notices: string[] = []
   const facts = { id: 1, user: 'app', database: 'db', client: '', since: new Date() }
   const notify = (notice: string): void => void notices.push(notice)
-  sessions.add({ facts, pid: 7, state: 'active', cancel: async () => {}, notify })
-  const transfers = new Transfers(createLogger('silent'))
+  sessions.add({ facts, pid: 7, state: 'active', cancel: async () => {}, notify, errors: new ToldErrors() })
+  const transfers = new Transfers(createLogger('silent'), sessions)
   const progress = new Progress(sessions, isDefault, 100)
   const begin = (statement: string, isWanted?: boolean): Transfer => {
     const transfer = transfers.begin({ session: 1, pid, format: 'csv', direction: 'import' } as TransferFacts)

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { LineEstimate } from '../../../src/activity/line-estimate.ts'
+import { Sessions } from '../../../src/activity/sessions.ts'
 import type { TransferFacts } from '../../../src/activity/transfer.ts'
 import { Transfers } from '../../../src/activity/transfers.ts'
 import { createLogger } from '../../../src/log.ts'
@@ -8,10 +9,11 @@ import { MemoryBlob } from '../../support/memory-blob.ts'
 
 const facts = (changes: Partial<TransferFacts> = {}) =>
   ({ path: 'a.csv', format: 'csv', direction: 'import', ...changes }) as TransferFacts
-const begin = (changes?: Partial<TransferFacts>) => new Transfers(createLogger('silent')).begin(facts(changes))
+const begin = (changes?: Partial<TransferFacts>) =>
+  new Transfers(createLogger('silent'), new Sessions()).begin(facts(changes))
 
 it('keeps the last hundred that have ended, the oldest first', () => {
-  const transfers = new Transfers(createLogger('silent'))
+  const transfers = new Transfers(createLogger('silent'), new Sessions())
   const all = Array.from({ length: 120 }, () => transfers.begin(facts()))
   for (const transfer of all.slice(0, 110)) transfer.done()
   expect(transfers.live).toEqual(all.slice(110))
@@ -19,7 +21,7 @@ it('keeps the last hundred that have ended, the oldest first', () => {
 })
 
 it('tells those who listen of each begin and end', () => {
-  const transfers = new Transfers(createLogger('silent'))
+  const transfers = new Transfers(createLogger('silent'), new Sessions())
   const told: string[] = []
   transfers.events.on('begin', ({ id }) => told.push(`begin ${id}`))
   transfers.events.on('end', ({ id, end }) => told.push(`end ${id} ${end?.outcome}`))

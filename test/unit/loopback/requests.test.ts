@@ -27,7 +27,7 @@ async function start() {
     serverMajorVersion: 18,
     sealingKey: key,
     memory: new MemoryBudget({}),
-    transfers: new Transfers(log),
+    transfers: new Transfers(log, new Sessions()),
     progress: new Progress(new Sessions(), false),
     calls: new Calls('proxy'),
     proxyId: 'proxy',
