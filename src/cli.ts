@@ -14,6 +14,7 @@ import type { RunningProxy } from './proxy.ts'
 import { DumpUnwrapper } from './sql/unwrap-dump.ts'
 import { trusting } from './storage/endpoints.ts'
 import { packageVersion } from './version.ts'
+import type { Workers } from './workers/workers.ts'
 
 /** Something that runs until it is told to end, or fails on its own. */
 interface Service {
@@ -33,11 +34,8 @@ async function serve(flags: Flags): Promise<Service> {
   takeAzureVariables(file)
   const log = createLogger(config.logLevel)
   // Loaded only here: the health check, which runs every few seconds, starts in a fraction of the time without them.
-  const [{ startProxy }, { registerUsualAccount }] = await Promise.all([
-    import('./proxy.ts'),
-    import('./usual-account.ts'),
-  ])
-  const proxy = await startProxy(config, log)
+  const { registerUsualAccount } = await import('./usual-account.ts')
+  const proxy = await startServing(config, log)
   if (account !== undefined) {
     await registerUsualAccount(proxy.address, config.backend, account, log).catch(error =>
       log.warn({ err: error, account: account.name }, 'account of the environment not registered'),
@@ -53,9 +51,22 @@ async function serve(flags: Flags): Promise<Service> {
   return { close: () => close().finally(http.close) }
 }
 
-async function startHttp(listen: Address, proxy: RunningProxy, config: Config, log: Logger): Promise<HttpServer> {
+/** A proxy that is this process, or several that this one starts. */
+async function startServing(config: Config, log: Logger): Promise<RunningProxy | Workers> {
+  if (config.workers === undefined || config.workers === 1) return (await import('./proxy.ts')).startProxy(config, log)
+  return (await import('./workers/workers.ts')).Workers.start(config, log)
+}
+
+async function startHttp(
+  listen: Address,
+  proxy: RunningProxy | Workers,
+  config: Config,
+  log: Logger,
+): Promise<HttpServer> {
   const { startHttp } = await import('./http/server.ts')
-  return startHttp({ listen, proxy, config, log })
+  if ('listener' in proxy) return startHttp({ listen, proxy, config, log })
+  const { ObservedWorkers } = await import('./workers/observed-workers.ts')
+  return startHttp({ listen, proxy: new ObservedWorkers(proxy), config, log })
 }
 
 /** `@azure/identity` reads them where `--azure-credential` is `default`. */

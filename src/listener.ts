@@ -1,8 +1,7 @@
 import type net from 'node:net'
 import type tls from 'node:tls'
-import type { LiveSession, SessionFacts } from './activity/sessions.ts'
 import { ToldErrors } from './activity/told-errors.ts'
-import { AdminInterceptor } from './admin/admin-interceptor.ts'
+import { AdminInterceptor, NO_ADMIN } from './admin/admin-interceptor.ts'
 import { AdminDatabaseName } from './admin/database-name.ts'
 import type { BackendConfig } from './config/backend-url.ts'
 import {
@@ -24,9 +23,9 @@ import {
 } from './connection/startup.ts'
 import { checkStartupSettings } from './connection/startup-settings.ts'
 import type { Logger } from './log.ts'
+import { liveSession } from './loopback/live-session.ts'
 import { LoopbackService } from './loopback/service.ts'
-import type { Calls } from './operations/calls.ts'
-import { fatalError, notice } from './protocol/messages.ts'
+import { fatalError } from './protocol/messages.ts'
 import { PgError, ProtocolError } from './protocol/pg-error.ts'
 import { SQLSTATE } from './protocol/sqlstate.ts'
 import type { Services } from './services.ts'
@@ -48,11 +47,6 @@ const SHUTTING_DOWN = new PgError({
   code: SQLSTATE.cannotConnectNow,
 })
 
-const NO_ADMIN = new PgError({
-  message: 'blobgres: only superusers may use the admin database',
-  code: SQLSTATE.insufficientPrivilege,
-})
-
 /** `isAdmin`: it is for the proxy itself; the packet asks for a database in which the server lets its client in. */
 type SessionRequest = StartupRequest & { readonly kind: 'startup'; readonly isAdmin?: boolean }
 
@@ -65,8 +59,9 @@ export class Listener {
   readonly #adminName: AdminDatabaseName
   readonly #starting = new Set<net.Socket>()
   readonly #sessions = new Set<Session>()
-  #nextId = 1
   #draining = false
+  /** Told when a connection has ended, or may have. */
+  onEnded: (() => void) | undefined
   #drained: (() => void) | undefined
 
   constructor(
@@ -82,13 +77,21 @@ export class Listener {
     this.#log = log
   }
 
+  /** How many clients there are, those that log in or ask for a cancel among them. */
+  get load(): number {
+    return this.#starting.size + this.#sessions.size
+  }
+
   accept(socket: net.Socket): void {
-    const id = this.#nextId++
+    const id = this.#services.sessionNumbers.next()
     const log = this.#log.child({ session: id, client: addressOf(socket) })
     log.debug('accepted')
     this.#starting.add(socket)
     socket.on('error', error => log.debug({ err: error }, 'client connection failed'))
-    socket.on('close', () => this.#starting.delete(socket))
+    socket.on('close', () => {
+      this.#starting.delete(socket)
+      this.onEnded?.()
+    })
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), STARTUP_TIMEOUT_MS)
     readStartupRequest(socket, this.#secureContext, deadline.signal)
@@ -140,7 +143,8 @@ export class Listener {
       return
     }
     if (request.kind === 'cancel') {
-      await this.#cancel(request.packet)
+      const { packet } = request
+      await this.#cancel(packet.subarray(8, packet.readInt32BE(0)))
       request.socket.destroy()
       return
     }
@@ -236,6 +240,7 @@ export class Listener {
         errors.end()
         calls.sessionClosed(name, pid)
         if (key !== undefined) cancels.remove(key)
+        this.onEnded?.()
         if (this.#sessions.size === 0) this.#drained?.()
       },
     })
@@ -256,11 +261,25 @@ export class Listener {
     lingeringClose(socket, fatalError(error))
   }
 
-  async #cancel(packet: Buffer): Promise<void> {
-    const key = packet.subarray(8, packet.readInt32BE(0))
-    const backends = this.#loopback.cancels.backendsToAsk(key)
-    await Promise.all(backends.map(backend => sendCancelRequest(backend, packet)))
+  /** Does what a CancelRequest with this key asks for. False: the session is none of this process. */
+  async cancelOwn(key: Buffer): Promise<boolean> {
+    const { cancels } = this.#loopback
+    if (!cancels.has(key)) return false
+    await this.#askToCancel(key)
+    await cancels.cancel(key, this.#loopback.address)
+    return true
+  }
+
+  async #cancel(key: Buffer): Promise<void> {
+    if (await this.cancelOwn(key)) return
+    if (await this.#services.siblings?.cancel(key)) return
+    await this.#askToCancel(key)
     await this.#loopback.cancels.cancel(key, this.#loopback.address)
+  }
+
+  async #askToCancel(key: Buffer): Promise<void> {
+    const backends = this.#loopback.cancels.backendsToAsk(key)
+    await Promise.all(backends.map(backend => sendCancelRequest(backend, cancelRequest(key))))
   }
 }
 
@@ -268,23 +287,3 @@ export class Listener {
 const shown = (name: string): string => name.slice(0, MAX_NAME_CHARS)
 
 const addressOf = ({ remoteAddress, remotePort }: net.Socket): string => `${remoteAddress}:${remotePort}`
-
-function liveSession(facts: SessionFacts, session: Session, errors: ToldErrors, calls: Calls): LiveSession {
-  return {
-    facts,
-    errors,
-    get pid() {
-      return session.backendPid
-    },
-    get state() {
-      return session.state
-    },
-    async cancel() {
-      calls.willCancel(session.backendPid)
-      await session.cancelBackend()
-      calls.cancel(session.backendPid)
-      session.cancelled()
-    },
-    notify: text => session.notify(notice(text)),
-  }
-}

@@ -25,7 +25,10 @@ export interface TransferFacts {
 
 /** Parquet is spooled: an import's blob before its first row, an export's rows before its first byte. */
 export type TransferState = 'spooling' | 'running' | 'committing'
-export type Outcome = 'done' | 'failed' | 'cancelled'
+const OUTCOMES = ['done', 'failed', 'cancelled'] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+export const isOutcome = (word: string | undefined): boolean => OUTCOMES.some(each => each === word)
 
 export interface TransferEnd {
   readonly at: Date

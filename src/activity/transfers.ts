@@ -1,25 +1,28 @@
 import { EventEmitter } from 'node:events'
 import type { Logger } from '../log.ts'
+import { Numbers } from './numbers.ts'
 import type { Sessions } from './sessions.ts'
 import { addTo, noTotals, type Totals } from './totals.ts'
 import { Transfer, type TransferFacts } from './transfer.ts'
 
-const KEPT = 100
+/** Of those that have ended. */
+export const KEPT = 100
 
 /** The transfers of this proxy: those under way, and the last that have ended. */
 export class Transfers {
   readonly events = new EventEmitter<{ begin: [Transfer]; end: [Transfer] }>()
   readonly #log: Logger
+  readonly #numbers: Numbers
   readonly #sessions: Pick<Sessions, 'get'>
   readonly #live = new Set<Transfer>()
   #finished: Transfer[] = []
   /** Of those that have ended, since the proxy was started. */
   readonly totals: Readonly<Record<Transfer['facts']['direction'], Totals>> = { import: noTotals(), export: noTotals() }
-  #nextId = 1
 
-  constructor(log: Logger, sessions: Pick<Sessions, 'get'>) {
+  constructor(log: Logger, sessions: Pick<Sessions, 'get'>, numbers = new Numbers()) {
     this.#log = log
     this.#sessions = sessions
+    this.#numbers = numbers
   }
 
   begin(given: TransferFacts): Transfer {
@@ -27,7 +30,7 @@ export class Transfers {
     // A session's name is a setting, which another's can be given: the backend's pid is not.
     const session = named?.pid === given.pid ? named : undefined
     const facts = { ...given, session: session?.facts.id }
-    const transfer = new Transfer(this.#nextId++, facts, ended => this.#ended(ended), session?.errors)
+    const transfer = new Transfer(this.#numbers.next(), facts, ended => this.#ended(ended), session?.errors)
     this.#live.add(transfer)
     this.#log.info(logged(transfer), 'transfer begun')
     this.events.emit('begin', transfer)

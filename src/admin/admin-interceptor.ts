@@ -22,6 +22,7 @@ import type { Interceptor } from '../session/client-stream.ts'
 import type { Session } from '../session/session.ts'
 import { turns } from '../turns.ts'
 import { type Command, readCommand } from './command.ts'
+import { showAll } from './show.ts'
 import type { Row } from './shown.ts'
 
 const STATEMENT = 'S'.charCodeAt(0)
@@ -32,6 +33,12 @@ const ROWS_AT_ONCE = 100
 const TOO_LONG = new PgError({
   message: 'blobgres: the message is too long for the admin database',
   code: SQLSTATE.protocolViolation,
+})
+
+/** What others are told who ask for it. */
+export const NO_ADMIN = new PgError({
+  message: 'blobgres: only superusers may use the admin database',
+  code: SQLSTATE.insufficientPrivilege,
 })
 
 type Named = Map<string, Command | undefined>
@@ -133,8 +140,8 @@ export class AdminInterceptor implements Interceptor {
       return
     }
     if (command.kind === 'show') {
-      const { columns, rows } = command.shown
-      const shown = await rows(this.#services)
+      const { columns } = command.shown
+      const shown = await showAll(command.what, this.#services)
       if (isSimple) yield rowDescription(columns)
       yield* this.#rows(shown)
       yield commandComplete('SHOW')

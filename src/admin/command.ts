@@ -3,7 +3,9 @@ import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { SHOWN, type Shown } from './shown.ts'
 
 /** What a text asks for; undefined: nothing. */
-export type Command = { readonly kind: 'show'; readonly shown: Shown } | { readonly kind: 'done'; readonly tag: string }
+export type Command =
+  | { readonly kind: 'show'; readonly what: string; readonly shown: Shown }
+  | { readonly kind: 'done'; readonly tag: string }
 
 /** No command is longer, but for what drivers set. */
 const MAX_LENGTH = 1000
@@ -19,8 +21,9 @@ const ASIDES = [
 export function readCommand(text: string): Command | undefined {
   const words = text.length > MAX_LENGTH ? [] : text.replaceAll(';', ' ').split(/\s/).filter(Boolean)
   if (text.length <= MAX_LENGTH && words.length === 0) return undefined
-  const shown = words.length === 2 && words[0]?.toLowerCase() === 'show' && SHOWN.get(words[1]?.toLowerCase() as string)
-  if (shown) return { kind: 'show', shown }
+  const [verb, what = ''] = words.map(word => word.toLowerCase())
+  const shown = words.length === 2 && verb === 'show' ? SHOWN.get(what) : undefined
+  if (shown) return { kind: 'show', what, shown }
   const upper = words.join(' ').toUpperCase()
   const tag = ASIDES.find(aside => upper === aside || upper.startsWith(`${aside} `))
   if (tag) return { kind: 'done', tag: tag === 'END' ? 'COMMIT' : tag }

@@ -1,5 +1,6 @@
 import type { Totals } from '../activity/totals.ts'
-import type { Transfer } from '../activity/transfer.ts'
+import { isOutcome, type Transfer } from '../activity/transfer.ts'
+import { KEPT } from '../activity/transfers.ts'
 import type { Config } from '../config/config.ts'
 import { optionsOf } from '../config/options.ts'
 import type { Address } from '../config/values.ts'
@@ -14,23 +15,28 @@ export interface Shown {
   readonly about: string
   readonly columns: readonly string[]
   readonly rows: (services: Services) => Promise<Row[]> | Iterable<Row>
+  /** Each worker of a proxy has rows of its own; this makes those of all. Without it, one speaks for all. */
+  readonly merge?: (rows: Row[]) => Row[]
 }
 
 const text = (value: number | undefined): string | undefined =>
   value === undefined ? undefined : String(Math.round(value))
 
+const TRANSFER_COLUMNS = [
+  ...['id', 'session', 'backend', 'user', 'database', 'statement', 'direction', 'account', 'container', 'path'],
+  ...['format', 'compression', 'state', 'bytes', 'total_bytes', 'rows', 'bytes_per_second', 'since', 'ms'],
+  'sqlstate',
+]
+
 export const SHOWN: ReadonlyMap<string, Shown> = new Map(
   Object.entries<Shown>({
     transfers: {
       about: 'transfers under way, and the last hundred that have ended',
-      columns: [
-        ...['id', 'session', 'backend', 'user', 'database', 'statement', 'direction', 'account', 'container', 'path'],
-        ...['format', 'compression', 'state', 'bytes', 'total_bytes', 'rows', 'bytes_per_second', 'since', 'ms'],
-        'sqlstate',
-      ],
+      columns: TRANSFER_COLUMNS,
       rows: function* ({ transfers }) {
         for (const each of [...transfers.live, ...transfers.finished.toReversed()]) yield transferRow(each)
       },
+      merge: mergeTransfers,
     },
     sessions: {
       about: 'sessions of clients through this proxy',
@@ -39,6 +45,7 @@ export const SHOWN: ReadonlyMap<string, Shown> = new Map(
         sessions.all.map(({ facts: { id, user, database, client, since }, pid, state }) => [
           ...[String(id), String(pid), user, database, client, state, since.toISOString()],
         ]),
+      merge: rows => rows.sort((one, other) => timeOf(one.at(-1)) - timeOf(other.at(-1))),
     },
     accounts: {
       about: 'storage accounts that are registered in the databases of the server',
@@ -58,6 +65,7 @@ export const SHOWN: ReadonlyMap<string, Shown> = new Map(
           const underWay = transfers.live.filter(({ facts }) => facts.direction === direction).length
           return [direction, String(underWay), ...totalsRow(totals)]
         }),
+      merge: addUp,
     },
     config: {
       about: 'what this proxy was told, without secrets',
@@ -79,6 +87,30 @@ function transferRow(transfer: Transfer): Row {
     ...[end?.outcome ?? state, text(transfer.bytes), text(transfer.totalBytes), text(transfer.rows)],
     ...[text(transfer.bytesPerSecond), since.toISOString(), text(ms), end?.sqlstate],
   ]
+}
+
+const timeOf = (text: string | undefined): number => Date.parse(text ?? '')
+
+/** As in one worker: those under way as they have begun, then the others, the last to end first. */
+function mergeTransfers(rows: Row[]): Row[] {
+  const value = (row: Row, column: string): string | undefined => row[TRANSFER_COLUMNS.indexOf(column)]
+  const began = (row: Row): number => timeOf(value(row, 'since'))
+  const ended = (row: Row): number => began(row) + Number(value(row, 'ms'))
+  const isOver = (row: Row): boolean => isOutcome(value(row, 'state'))
+  const live = rows.filter(row => !isOver(row)).sort((one, other) => began(one) - began(other))
+  const over = rows.filter(isOver).sort((one, other) => ended(other) - ended(one))
+  return [...live, ...over.slice(0, KEPT)]
+}
+
+/** Behind their first value, rows are numbers: those with the same first value become one. */
+function addUp(rows: Row[]): Row[] {
+  const sums = new Map<string | undefined, Row>()
+  for (const row of rows) {
+    const [first, ...values] = row
+    const before = sums.get(first) ?? []
+    sums.set(first, [first, ...values.map((value, i) => String(Number(value) + Number(before[i + 1] ?? 0)))])
+  }
+  return [...sums.values()]
 }
 
 const totalsRow = ({ done, failed, cancelled, bytes, rows, ms }: Totals): string[] =>

@@ -31,6 +31,8 @@ export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
   readonly progress?: boolean
   readonly logLevel: LogLevel
   readonly drainTimeoutMs: number
+  /** How many processes share the work. Default: 1, this one. */
+  readonly workers?: number
   /** Default: as many as there are cores. */
   readonly parquetEngines?: number
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { isAccountName, isContainerName } from '../storage/names.ts'
 import { type Address, badValue, ConfigError, type Given, parseAddress, parseBytes } from './values.ts'
 
@@ -10,6 +11,16 @@ export function parseRowSize(given: Given): number {
   const bytes = parseBytes(given)
   if (bytes < MIN_ROW_BYTES || bytes > MAX_ROW_BYTES) throw badValue(given, 'a size of 64kB to 1000MB')
   return bytes
+}
+
+/** More than a machine has cores for is a mistake. */
+const MAX_WORKERS = 256
+
+export function parseWorkers(given: Given): number {
+  if (given.value === 'auto') return availableParallelism()
+  const isCount = /^[1-9]\d{0,2}$/.test(given.value) && Number(given.value) <= MAX_WORKERS
+  if (!isCount) throw badValue(given, `a number from 1 to ${MAX_WORKERS}, or auto`)
+  return Number(given.value)
 }
 
 export function parseHttp(given: Given): Address | 'off' {

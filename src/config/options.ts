@@ -4,7 +4,7 @@ import { LOG_LEVELS } from '../log.ts'
 import { ADMIN_OPTIONS } from './admin-options.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import type { CommandName } from './commands.ts'
-import { CREDENTIAL_KEY_LENGTH, parseCredentialKey, parseHttp, parseRowSize } from './option-values.ts'
+import { CREDENTIAL_KEY_LENGTH, parseCredentialKey, parseHttp, parseRowSize, parseWorkers } from './option-values.ts'
 import { SESSION_OPTIONS } from './session-options.ts'
 import { STACK_OPTIONS } from './stack-options.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
@@ -94,13 +94,22 @@ export const OPTIONS = {
       'where a status page, an API, metrics and `/readyz` are, for whoever reaches it ' +
       '([docs/monitoring.md](docs/monitoring.md)); port `0` takes a free one',
   },
+  workers: {
+    name: 'workers',
+    commands: SERVING,
+    value: 'number|auto',
+    parse: parseWorkers,
+    default: '1',
+    description:
+      'how many processes share the work, `auto` for as many as cores ([docs/operating.md](docs/operating.md#workers))',
+  },
   loopback: {
     name: 'loopback',
     commands: SERVING,
     value: 'host:port',
     parse: parseAddress,
     otherwise: 'found by trying',
-    description: 'how the server reaches this proxy, for the functions',
+    description: 'how the server reaches this proxy, for the functions; its *n*th worker at the *n*th port after that',
   },
   storageEndpoints: {
     name: 'storage-endpoint',
@@ -174,7 +183,7 @@ export const OPTIONS = {
     value: 'number',
     parse: parseCount,
     otherwise: 'as many as cores',
-    description: 'how many statements read or write Parquet files at a time; others wait',
+    description: 'how many statements read or write Parquet files at a time, shared out among workers; others wait',
   },
   maxRowBytes: {
     name: 'max-row-size',
@@ -193,8 +202,8 @@ export const OPTIONS = {
     parse: parseBytes,
     default: '512MB',
     description:
-      'what all large rows of `blob_get` and `blob_put` may take together, four times `--max-row-size` or more; calls ' +
-      'that need more wait for others',
+      'what all large rows of `blob_get` and `blob_put` may take together, in each worker, four times `--max-row-size` ' +
+      'or more; calls that need more wait for others',
   },
   tlsCert: {
     name: 'tls-cert',

@@ -32,9 +32,11 @@ export function readTls(cert: Given | undefined, key: Given | undefined): TlsCon
     const reason = (error as { reason?: string }).reason ?? (error as Error).message
     throw new ConfigError(`${cert.name} and ${key.name}: not a usable certificate and key (${reason})`)
   }
-  return Object.freeze(
-    Object.defineProperty({ cert: files.cert } as TlsConfig, 'key', { value: files.key, enumerable: false }),
-  )
+  return tlsConfig(files.cert, files.key)
+}
+
+export function tlsConfig(cert: Buffer, key: Buffer): TlsConfig {
+  return Object.freeze(Object.defineProperty({ cert } as TlsConfig, 'key', { value: key, enumerable: false }))
 }
 
 /** Undefined: no TLS to the server. */

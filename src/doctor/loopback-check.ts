@@ -3,7 +3,8 @@ import { type AddressInfo, createServer, type Server as Listener } from 'node:ne
 import { Client } from 'pg'
 import type { Config } from '../config/config.ts'
 import { type Address, reachableHost } from '../config/values.ts'
-import { formatAddress, ownHost, possibleAddresses } from '../loopback/address.ts'
+import { loopbackOfWorker } from '../config/workers.ts'
+import { formatAddress, loopbackAddresses, ownHost, possibleAddresses } from '../loopback/address.ts'
 import { type Ask, type Asker, askingProxies } from '../loopback/ask.ts'
 import { LOOPBACK_NAME } from '../loopback/handshake.ts'
 import { type Finding, failed, look, ok, shell, untried, wordsOf } from './finding.ts'
@@ -91,7 +92,10 @@ export function checkLoopback(
         return await askingProxies(admin, asker, async ask => {
           const reaches = (address: string) => isReached(ask, address, knocks, guest !== undefined)
           const host = await ownHost(admin)
-          const addresses = possibleAddresses(listen, config.loopback, host)
+          const addresses =
+            occupant === 'proxy'
+              ? await runningAt(config, admin, host)
+              : possibleAddresses(listen, config.loopback, host)
           for (const address of addresses) if (await reaches(address)) return ok(`the server reaches ${address}`)
           const reason = `the server does not reach this proxy at ${addresses.join(', ')}`
           for (const address of config.loopback ? possibleAddresses(listen, undefined, host) : []) {
@@ -109,6 +113,14 @@ export function checkLoopback(
     },
     LOOPBACK_LIMIT_MS,
   )
+}
+
+/** Where a proxy that runs may be reached: workers have addresses of their own. */
+async function runningAt(config: Config, admin: Client, host: string | undefined): Promise<string[]> {
+  const { listen, loopback, workers = 1 } = config
+  if (workers === 1) return possibleAddresses(listen, loopback, host)
+  if (loopback === undefined) return loopbackAddresses(admin)
+  return Array.from({ length: workers }, (_, i) => formatAddress(loopbackOfWorker(loopback, i + 1)))
 }
 
 /** A proxy proves itself; of what listens here in its place, it is enough that somebody knocks. */

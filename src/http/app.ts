@@ -1,25 +1,23 @@
 import { Hono } from 'hono'
 import type { Logger } from '../log.ts'
 import { PgError } from '../protocol/pg-error.ts'
-import type { RunningProxy } from '../proxy.ts'
-import type { AboutView, TransfersView } from './api.ts'
+import type { AboutView, SessionsView, TransfersView } from './api.ts'
 import type { Events } from './events.ts'
 import { headers, neverStored, onlyOwnNames, onlySameOrigin, type Token } from './guard.ts'
 import type { Lookups } from './lookups.ts'
-import type { Metrics } from './metrics.ts'
+import { METRICS_CONTENT_TYPE } from './metrics.ts'
+import type { Observed } from './observed.ts'
 import type { PageFile } from './page-files.ts'
 import type { Readiness } from './readiness.ts'
 import type { StorageBrowser } from './storage-browser.ts'
-import { finishedView, liveView, sessionsView } from './views.ts'
 
 export interface AppParts {
   /** That is listened at. */
   readonly host: string
   readonly version: string
-  readonly proxy: RunningProxy
+  readonly observed: Observed
   readonly token: Token
   readonly files: ReadonlyMap<string, PageFile>
-  readonly metrics: Metrics
   readonly events: Events
   readonly readiness: Readiness
   readonly lookups: Lookups
@@ -30,7 +28,7 @@ export interface AppParts {
 
 /** Which request gets which answer. */
 export function createApp(parts: AppParts): Hono {
-  const { host, version, proxy, token, files, metrics, events, readiness, lookups, browser, log } = parts
+  const { host, version, observed, token, files, events, readiness, lookups, browser, log } = parts
   const app = new Hono()
   app.use(headers, neverStored, onlyOwnNames(host))
   app.use('/api/*', onlySameOrigin)
@@ -39,25 +37,26 @@ export function createApp(parts: AppParts): Hono {
     const view = await readiness.look()
     return c.json(view, view.ready ? 200 : 503)
   })
-  app.get('/metrics', async c => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }))
+  app.get('/metrics', async c => c.body(await observed.metrics(), 200, { 'Content-Type': METRICS_CONTENT_TYPE }))
   app.get('/api/about', c => c.json({ version, hasBlobs: browser !== undefined } satisfies AboutView))
-  app.get('/api/transfers', c => {
-    const view: TransfersView = { ...liveView(proxy), finished: finishedView(proxy) }
-    return c.json(view)
+  app.get('/api/transfers', async c => {
+    const { live, liveCount, finished } = await observed.standing()
+    return c.json({ live, liveCount, finished } satisfies TransfersView)
   })
-  app.get('/api/sessions', c => c.json(sessionsView(proxy)))
+  app.get('/api/sessions', async c => {
+    const { sessions, count } = await observed.standing()
+    return c.json({ sessions, count } satisfies SessionsView)
+  })
   app.get('/api/accounts', async c => c.json(await lookups.accounts()))
   app.get('/api/checks', async c => c.json(await lookups.checks()))
   if (browser) addBrowser(app, browser)
   app.get('/api/events', c => events.listen(c))
   app.post('/api/transfers/:id{\\d{1,15}}/cancel', token.required, async c => {
     const id = Number(c.req.param('id'))
-    const transfer = proxy.transfers.live.find(each => each.id === id)
-    if (transfer === undefined) return c.json({ error: 'it has ended' }, 404)
-    const session = proxy.sessions.get(transfer.facts.session ?? 0)
-    if (session === undefined) return c.json({ error: 'its session is none of this proxy' }, 409)
-    log.info({ transfer: id, session: session.facts.id }, 'cancelled on the status page')
-    await session.cancel()
+    const session = await observed.cancel(id)
+    if (session === 'ended') return c.json({ error: 'it has ended' }, 404)
+    if (session === 'elsewhere') return c.json({ error: 'its session is none of this proxy' }, 409)
+    log.info({ transfer: id, session }, 'cancelled on the status page')
     return c.json({ cancelled: id }, 202)
   })
   for (const [path, { type, content }] of files) {

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
-import type { RunningProxy } from '../proxy.ts'
 import type { Activity } from './api.ts'
-import { finishedView, liveView, sessionsView } from './views.ts'
+import type { Observed } from './observed.ts'
 
 const MAX_LISTENERS = 32
 const INTERVAL_MS = 500
@@ -12,11 +11,10 @@ const SILENT_INTERVALS = 20
 
 /** How things stand, as all hear it who listen. */
 interface State {
-  readonly at: number
   /** An Activity without what has finished. */
   readonly text: string
-  /** Of the last transfer that has finished. */
-  readonly lastId: number | undefined
+  /** That, as JSON. */
+  readonly finished: string
   /** With what has finished, or without; made when somebody wants it. */
   readonly events: Map<boolean, Buffer>
 }
@@ -26,12 +24,13 @@ interface State {
  * before: whoever reads slowly hears of less, and nothing piles up. An event is the same bytes for all.
  */
 export class Events {
-  readonly #proxy: RunningProxy
+  readonly #proxy: Observed
   readonly #closed = new AbortController()
   #listeners = 0
-  #state: State | undefined
+  #lookedAt = Number.NEGATIVE_INFINITY
+  #look: Promise<State> | undefined
 
-  constructor(proxy: RunningProxy) {
+  constructor(proxy: Observed) {
     this.#proxy = proxy
   }
 
@@ -59,10 +58,10 @@ export class Events {
   async *#events(signal: AbortSignal): AsyncGenerator<Buffer> {
     let seen: State | undefined
     for (let silent = 0; !signal.aborted; silent++) {
-      const state = this.#now()
-      const isNew = seen === undefined || state.lastId !== seen.lastId
+      const state = await this.#now()
+      const isNew = state.finished !== seen?.finished
       if (isNew || state.text !== seen?.text || silent >= SILENT_INTERVALS) {
-        yield this.#event(state, isNew)
+        yield eventOf(state, isNew)
         silent = 0
         seen = state
       }
@@ -70,22 +69,29 @@ export class Events {
     }
   }
 
-  #now(): State {
-    const at = performance.now()
-    if (this.#state === undefined || at - this.#state.at > INTERVAL_MS / 2) {
-      const { isDraining, transfers } = this.#proxy
-      const activity: Activity = { ...liveView(this.#proxy), ...sessionsView(this.#proxy), isDraining }
-      this.#state = { at, text: JSON.stringify(activity), lastId: transfers.finished.at(-1)?.id, events: new Map() }
+  /** One look for all who listen. */
+  #now(): Promise<State> {
+    const now = performance.now()
+    if (this.#look === undefined || now - this.#lookedAt > INTERVAL_MS / 2) {
+      this.#lookedAt = now
+      this.#look = this.#state()
     }
-    return this.#state
+    return this.#look
   }
 
-  #event({ text, events }: State, hasFinished: boolean): Buffer {
-    const known = events.get(hasFinished)
-    if (known !== undefined) return known
-    const finished = hasFinished ? `,"finished":${JSON.stringify(finishedView(this.#proxy))}` : ''
-    const event = Buffer.from(`event: activity\ndata: ${text.slice(0, -1)}${finished}}\n\n`)
-    events.set(hasFinished, event)
-    return event
+  async #state(): Promise<State> {
+    const { isDraining } = this.#proxy
+    const { finished, ...standing } = await this.#proxy.standing()
+    const activity: Activity = { ...standing, isDraining }
+    return { text: JSON.stringify(activity), finished: JSON.stringify(finished), events: new Map() }
   }
+}
+
+function eventOf({ text, finished, events }: State, hasFinished: boolean): Buffer {
+  const known = events.get(hasFinished)
+  if (known !== undefined) return known
+  const added = hasFinished ? `,"finished":${finished}` : ''
+  const event = Buffer.from(`event: activity\ndata: ${text.slice(0, -1)}${added}}\n\n`)
+  events.set(hasFinished, event)
+  return event
 }

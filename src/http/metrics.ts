@@ -1,10 +1,19 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client'
 import type { Transfer } from '../activity/transfer.ts'
 import { isKnownSqlState } from '../protocol/known-sqlstates.ts'
 import type { RunningProxy } from '../proxy.ts'
 import type { StorageAnswer } from '../storage/answers.ts'
 
-const PREFIX = 'blobgres_'
+export const PREFIX = 'blobgres_'
 const DIRECTIONS = ['import', 'export'] as const
 const SECONDS = [0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600]
 /** Gauges whose names say that they were counters. */
@@ -37,13 +46,13 @@ export class Metrics {
     this.#forget = [countTransfers(proxy, named), countOccurrences(proxy, named)]
   }
 
-  get contentType(): string {
-    return this.#registry.contentType
-  }
-
   /** In Prometheus's text format. */
   text(): Promise<string> {
     return this.#registry.metrics()
+  }
+
+  samples(): Promise<Sample[]> {
+    return this.#registry.getMetricsAsJSON()
   }
 
   close(): void {
@@ -51,6 +60,22 @@ export class Metrics {
     this.#registry.clear()
   }
 }
+
+/** A metric with its values, as plain data. */
+export type Sample = MetricObjectWithValues<MetricValue<string>>
+
+export const METRICS_CONTENT_TYPE = Registry.PROMETHEUS_CONTENT_TYPE
+
+/** Of several processes, whose figures are added up or whatever suits them; in Prometheus's text format. */
+export const textOf = (samples: Sample[][]): Promise<string> => AggregatorRegistry.aggregate(samples).metrics()
+
+/** What of a process's figures stays when it has ended: what it has counted, or else the sums of all would shrink. */
+export const lastingOf = (samples: Sample[][]): Promise<Sample[]> =>
+  AggregatorRegistry.aggregate(
+    samples.map(each => each.filter(({ type }) => LASTING.has(String(type)))),
+  ).getMetricsAsJSON()
+
+const LASTING: ReadonlySet<string> = new Set(['counter', 'histogram'])
 
 type Named = (name: string, help: string) => { name: string; help: string; registers: Registry[] }
 

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import { reachableHost } from '../config/values.ts'
 import { isAnswering } from '../healthcheck.ts'
-import type { RunningProxy } from '../proxy.ts'
 import type { CheckView, ReadyView } from './api.ts'
+import type { Observed } from './observed.ts'
 
 const LIMIT_MS = 3000
 /** A good answer holds so long, for whoever asks often; a bad one is looked into again after a second. */
@@ -12,19 +12,19 @@ const BACKEND_HOLDS_MS = 1000
 const LOOPBACK_HOLDS_MS = 60_000
 const FAILURE_HOLDS_MS = 1000
 /** A server that has vanished in the middle answers nothing more, however long one waits: another look may find it back. */
-const GIVEN_UP_MS = 15_000
+export const GIVEN_UP_MS = 15_000
 
 const OK: CheckView = { ok: true }
 const failed = (reason: string): CheckView => ({ ok: false, reason })
 
 /** Whether a proxy can serve clients: what /readyz answers. */
 export class Readiness {
-  readonly #proxy: Pick<RunningProxy, 'isDraining'>
+  readonly #proxy: Pick<Observed, 'isDraining'>
   readonly #backend: Check
   readonly #loopback: Check
 
   constructor(
-    proxy: Pick<RunningProxy, 'address' | 'isDraining' | 'isReachable'>,
+    proxy: Pick<Observed, 'address' | 'isDraining' | 'isReachable'>,
     { backend }: Pick<Config, 'backend'>,
     givenUpMs = GIVEN_UP_MS,
   ) {

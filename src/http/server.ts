@@ -11,7 +11,7 @@ import { createApp } from './app.ts'
 import { Events } from './events.ts'
 import { Token } from './guard.ts'
 import { Lookups } from './lookups.ts'
-import { Metrics } from './metrics.ts'
+import { type Observed, ObservedProxy } from './observed.ts'
 import { readPageFiles } from './page-files.ts'
 import { Readiness } from './readiness.ts'
 import type { StorageBrowser } from './storage-browser.ts'
@@ -23,7 +23,7 @@ export interface HttpServer {
 
 export interface HttpOptions {
   readonly listen: Address
-  readonly proxy: RunningProxy
+  readonly proxy: RunningProxy | Observed
   readonly config: Config
   readonly log: Logger
   /** Of a stack to develop with: it shows rows. */
@@ -46,19 +46,19 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   const version = packageVersion()
   const token = new Token()
   const files = await readPageFiles(pageFolder, token.value)
-  const metrics = new Metrics(proxy, version)
-  const events = new Events(proxy)
-  const readiness = new Readiness(proxy, config)
+  const observed = 'standing' in proxy ? proxy : new ObservedProxy(proxy, version)
+  const events = new Events(observed)
+  const readiness = new Readiness(observed, config)
   const lookups = new Lookups(running(config, proxy.address))
   const app = createApp({
-    ...{ host: listen.host, version, proxy, token, files, metrics, events, readiness, lookups, browser, log },
+    ...{ host: listen.host, version, observed, token, files, events, readiness, lookups, browser, log },
   })
   const server = createServer(getRequestListener(app.fetch, { overrideGlobalObjects: false }))
   server.maxConnections = MAX_CONNECTIONS
   server.timeout = SILENCE_LIMIT_MS
   const close = async (): Promise<void> => {
     events.close()
-    metrics.close()
+    observed.close()
     server.closeAllConnections()
     if (!server.listening) return
     server.close()

@@ -3,7 +3,7 @@ import type { Transfer } from '../activity/transfer.ts'
 import type { RunningProxy } from '../proxy.ts'
 import type { SessionsView, SessionView, TransfersView, TransferView } from './api.ts'
 
-const MAX_SHOWN = 1000
+export const MAX_SHOWN = 1000
 /** Of the names in one answer together, which are others' to choose, and may be six times as long in JSON. */
 const MAX_NAMES_CHARS = 100_000
 

@@ -54,6 +54,11 @@ export class Cancels {
     return [found.backend]
   }
 
+  /** It is a session of this process. */
+  has(key: Buffer): boolean {
+    return this.#sessions.has(this.#tokenOf(key))
+  }
+
   remove(key: Buffer): void {
     this.#sessions.delete(this.#tokenOf(key))
   }

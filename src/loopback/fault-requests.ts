@@ -1,6 +1,6 @@
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
-import { checkFault, type Fault, type Faults, type InjectedFault } from '../storage/faults.ts'
+import { checkFault, type Fault, type FaultStore, type InjectedFault } from '../storage/faults.ts'
 
 /** Of the functions in the schema blobgres. */
 export type FaultRequest =
@@ -25,17 +25,18 @@ export function readFaultRequest(
   return { verb, database, fault }
 }
 
-/** Does what it asks for, and tells the faults that are there then. @throws PgError */
-export function answerFaults(request: FaultRequest, faults: Faults | undefined): string[][] {
+/** Does what it asks for, and tells the faults that are there then. Rejects with a PgError. */
+export async function answerFaults(request: FaultRequest, faults: FaultStore | undefined): Promise<string[][]> {
   if (faults === undefined) throw off()
   const { verb, database } = request
   if (verb === 'INJECT') {
     checkFault(request.fault)
-    faults.inject(database, request.fault)
-  } else if (verb === 'CLEAR') faults.clear(database)
-  return faults
-    .of(database)
-    .map(({ fault, account, container, pathPattern, times }) => [fault, account, container, pathPattern, String(times)])
+    await faults.inject(database, request.fault)
+  } else if (verb === 'CLEAR') await faults.clear(database)
+  const left = await faults.of(database)
+  return left.map(({ fault, account, container, pathPattern, times }) => {
+    return [fault, account, container, pathPattern, String(times)]
+  })
 }
 
 function off(): PgError {

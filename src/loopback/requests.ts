@@ -203,7 +203,7 @@ export class Requests {
       case 'CLEAR':
       case 'FAULTS':
         yield rowDescription(FAULT_COLUMNS)
-        yield await this.#rows(answerFaults(request, this.#services.faults))
+        yield await this.#rows(await answerFaults(request, this.#services.faults))
         break
       default:
         request satisfies never

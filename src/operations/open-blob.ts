@@ -3,12 +3,12 @@ import { type CredentialAccess, credentialOf, type Grant } from '../credentials/
 import { parseCredential } from '../credentials/credential.ts'
 import { type Blob, type ListedBlob, listBlobs, openBlob, type RequestHooks } from '../storage/blob-client.ts'
 import type { StorageEndpoints } from '../storage/endpoints.ts'
-import type { Faults } from '../storage/faults.ts'
+import type { FaultStore } from '../storage/faults.ts'
 
 /** What credentials are opened with, and where blobs are. */
 export interface BlobAccess extends CredentialAccess {
   readonly config: { readonly storageEndpoints: StorageEndpoints; readonly extras?: boolean }
-  readonly faults?: Faults | undefined
+  readonly faults?: FaultStore | undefined
   readonly occurrences?: Occurrences | undefined
 }
 

@@ -22,7 +22,7 @@ interface Means {
   ) => Promise<void>
   readonly context: (replies: number | undefined) => ScriptContext
   /** Those asked for in the session's database: they are to be the statement's, not a try's before it. */
-  readonly faults: () => readonly unknown[]
+  readonly faults: () => Promise<readonly unknown[]>
 }
 
 /** The INSERTs of a session that may run as COPY. */
@@ -65,7 +65,7 @@ export class Inserts {
     const isInBlock = pending.status === STATUS.inTransaction
     const isFresh = bound ? pending.pipelineIsFresh : !pending.inPipeline
     const mayRun =
-      isQuiet && pending.status !== STATUS.failed && (isInBlock || isFresh) && this.#means.faults().length === 0
+      isQuiet && pending.status !== STATUS.failed && (isInBlock || isFresh) && (await this.#means.faults()).length === 0
     let isDone = false
     if (mayRun) {
       let isCancelled = false

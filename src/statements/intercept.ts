@@ -81,7 +81,7 @@ export class StatementInterceptor implements Interceptor {
     this.#inserts = new Inserts(session, {
       withBackend: (message, work) => this.#withBackend(message, ['insert'], work),
       context: replies => this.#context(new Rewrite(''), '', new Map(), replies),
-      faults: () => services.faults?.of(databaseName(Buffer.from(login.database))) ?? [],
+      faults: async () => (await services.faults?.of(databaseName(Buffer.from(login.database)))) ?? [],
     })
   }
 

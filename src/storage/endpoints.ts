@@ -14,11 +14,13 @@ export interface StorageEndpoints {
 /** Whose certificates are good. One object for all requests: connections are shared by it. */
 export interface Trust {
   readonly secureContext: SecureContext
+  /** What it was made of. */
+  readonly ca: Buffer
 }
 
 /** Trusts the certificates of a PEM file besides the well-known authorities. */
 export function trusting(ca: Buffer): Trust {
-  return Object.freeze({ secureContext: createSecureContext({ ca: [...rootCertificates, ca] }) })
+  return Object.freeze({ secureContext: createSecureContext({ ca: [...rootCertificates, ca] }), ca })
 }
 
 export const ACCOUNT_PLACEHOLDER = '{account}'

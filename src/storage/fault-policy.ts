@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { RestError } from '@azure/storage-blob'
 import { operationOf } from './answers.ts'
 import type { RequestContext } from './errors.ts'
-import type { Fault } from './faults.ts'
+import type { Fault, TakeFault } from './faults.ts'
 
 type Operation = RequestContext['operation']
 
@@ -30,16 +30,17 @@ const REFUSALS = {
  * whole upload, listing or reading, whatever number of requests that takes. Nothing is tried again, so what users see is what
  * is left when the SDK has given up, only sooner.
  */
-export function faultPolicy(isListing: boolean, take: (operation: Operation) => Fault | undefined) {
-  let fault: Fault | null | undefined
+export function faultPolicy(isListing: boolean, take: (operation: Operation) => ReturnType<TakeFault>) {
+  let fault: Promise<Fault | undefined> | undefined
   let answers = 0
   return {
     name: 'injectedFaults',
     async sendRequest<R extends Request, A extends Answer>(request: R, next: (request: R) => Promise<A>): Promise<A> {
       const operation = operationOf(isListing, request.method)
-      if (fault === undefined) fault = take(operation) ?? null
-      switch (fault) {
-        case null:
+      fault ??= Promise.resolve(take(operation))
+      const taken = await fault
+      switch (taken) {
+        case undefined:
           return next(request)
         case 'slow':
           return silence(request.abortSignal)
@@ -51,7 +52,7 @@ export function faultPolicy(isListing: boolean, take: (operation: Operation) => 
           return answer
         }
         default:
-          throw refusal(request, ...REFUSALS[fault](operation))
+          throw refusal(request, ...REFUSALS[taken](operation))
       }
     },
   }

@@ -26,7 +26,18 @@ export interface Use {
 }
 
 /** The fault that a use is to have, which is one less from then on. */
-export type TakeFault = (use: Use) => Fault | undefined
+export type TakeFault = (use: Use) => Fault | undefined | Promise<Fault | undefined>
+
+/** Where faults are kept: here, or where the workers of a proxy have them together. */
+export interface FaultStore {
+  /** Throws, or rejects with, a PgError. */
+  inject(database: string, fault: InjectedFault): void | Promise<void>
+  clear(database: string): void | Promise<void>
+  /** In the order in which they come. */
+  of(database: string): readonly InjectedFault[] | Promise<readonly InjectedFault[]>
+  /** For uses by sessions of a database. */
+  takerFor(database: string): TakeFault
+}
 
 const MAX_PATTERN_LENGTH = 1024
 /** All of them are looked at before each use. */
@@ -36,7 +47,7 @@ const MAX_FAULTS = 100
  * The faults that are to come, for each database by its name. They are the process's, and no part of any transaction: one
  * that has failed because of a fault must not bring it back.
  */
-export class Faults {
+export class Faults implements FaultStore {
   readonly #log: Logger
   readonly #byDatabase = new Map<string, InjectedFault[]>()
 
@@ -67,7 +78,7 @@ export class Faults {
   }
 
   /** For uses by sessions of a database. */
-  takerFor(database: string): TakeFault {
+  takerFor(database: string): (use: Use) => Fault | undefined {
     return use => {
       const faults = this.of(database)
       const found = faults.find(fault => matches(fault, use))

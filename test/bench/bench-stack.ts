@@ -9,6 +9,7 @@ import { embeddedBinaries } from '../../src/dev/embedded-postgres.ts'
 import { freePort } from '../../src/dev/free-port.ts'
 import { postgresOsUser } from '../../src/dev/os-user.ts'
 import { initCluster, startPostgres } from '../../src/dev/postgres.ts'
+import { childrenOf } from '../support/processes.ts'
 
 /** For 1,500 sessions, and some. */
 const MAX_CONNECTIONS = 1700
@@ -23,6 +24,10 @@ export interface BenchStack {
   readonly pgbouncerPort: number | undefined
   /** Another one after restartProxy(). */
   readonly proxyPid: number
+  /** That, and its workers. */
+  proxyPids(): number[]
+  /** The port of another proxy, of so many workers, which is there from then on. */
+  workersPort(workers: number): Promise<number>
   readonly account: string
   readonly container: ContainerClient
   /** A blob's URL as COPY takes it. */
@@ -86,6 +91,12 @@ export async function startBenchStack(
     return startProxyProcess(root, directPort, all, onProxyOutput)
   }
   const startProxy = (): Promise<Child> => startProxyAt(proxyPort, proxyArgs)
+  const otherProxies = new Map<number, Promise<number>>()
+  const startOther = async (count: number): Promise<number> => {
+    const port = await freePort()
+    running.push(await startProxyAt(port, ['--workers', String(count)]))
+    return port
+  }
   let proxy = await startProxy()
   const pgbouncer = await startPgbouncer(dir, directPort, osUser)
   if (pgbouncer) running.push(pgbouncer.child)
@@ -102,6 +113,12 @@ export async function startBenchStack(
     pgbouncerPort: pgbouncer?.port,
     get proxyPid() {
       return proxy.pid
+    },
+    proxyPids: () => [proxy.pid, ...workersOf(proxy.pid)],
+    workersPort(count) {
+      const port = otherProxies.get(count) ?? startOther(count)
+      otherProxies.set(count, port)
+      return port
     },
     account: ACCOUNT.name,
     container,
@@ -147,6 +164,11 @@ export const psqlCommand = (port: number): string =>
 
 export const sql = (port: number, text: string): Promise<string> =>
   shell(`${psqlCommand(port)} -A -t -c "${text.replaceAll('"', '\\"').replaceAll('$', '\\$')}"`)
+
+const workersOf = (pid: number): number[] =>
+  childrenOf(pid)
+    .filter(({ command }) => command.includes('workers/worker.'))
+    .map(each => each.pid)
 
 /** Peak resident memory of a process so far, in MiB. */
 export async function peakRss(pid: number): Promise<number> {

@@ -3,6 +3,8 @@ import { type Pair, seconds } from './measure.ts'
 
 const PGBENCH_SECONDS = 4
 const CLIENTS = [1, 8, 32]
+const WORKERS = 2
+const CLIENTS_OF_WORKERS = [8, 32]
 const BIG_RESULT = "SELECT repeat('x', 1000) FROM generate_series(1, 300000)"
 
 /** Pass-through: select-only pgbench (transactions per second, more is better) and one result of 300 MB. */
@@ -26,6 +28,15 @@ export async function relayLines(stack: BenchStack): Promise<Pair[]> {
         against,
         unit: 'tps',
         ours: () => tps(stack.proxyPort, clients),
+        theirs: () => tps(port, clients),
+      })
+    }
+    for (const clients of CLIENTS_OF_WORKERS) {
+      lines.push({
+        name: `pgbench -S, ${clients} clients, ${WORKERS} workers`,
+        against,
+        unit: 'tps',
+        ours: async () => tps(await stack.workersPort(WORKERS), clients),
         theirs: () => tps(port, clients),
       })
     }

@@ -50,7 +50,7 @@ describe.each(servers)(
     async function inDatabase(encoding: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
       const name = uniqueName('encoding')
       await adminQuery(server, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}' LOCALE 'C'`)
-      await callProxyFrom(server, name, stack.proxy)
+      await callProxyFrom(server, name, ...stack.loopbacks)
       const client = new pg.Client({ connectionString: stack.url().replace(stack.database.name, name) })
       try {
         await client.connect()

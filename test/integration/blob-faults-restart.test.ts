@@ -13,7 +13,7 @@ describe.each(servers)('a proxy that is restarted beneath a session, on PostgreS
   let args: string
   beforeEach(async () => {
     next = undefined
-    stack = await startCopyStack(server)
+    stack = await startCopyStack(server, { workers: 1 })
     args = `'${account.name}', '${stack.container.containerName}'`
     session = new pg.Client({ connectionString: stack.database.url })
     await session.connect()
@@ -38,7 +38,7 @@ describe.each(servers)('a proxy that is restarted beneath a session, on PostgreS
   const restart = async (): Promise<void> => {
     await stack.proxy.close(0)
     expect(await announced()).not.toContain(addressOf(stack))
-    next = await startStack(server)
+    next = await startStack(server, { workers: 1 })
     expect(await announced()).toContain(addressOf(next))
     await adminQuery(
       server,

@@ -50,7 +50,7 @@ describe.each(servers)('the schema blobgres on PostgreSQL $version', server => {
     await callProxyFrom(server, stack.database.name, other)
     const injected = `blobgres.inject('denied', '${account.name}', '${stack.container.containerName}', '*')`
     await client.query(`SELECT ${injected}`)
-    await callProxyFrom(server, stack.database.name, stack.proxy)
+    await callProxyFrom(server, stack.database.name, ...stack.loopbacks)
     await stack.client.query('ALTER EXTENSION azure_storage UPDATE')
     expect(await there()).toBe('blobgres')
     for (const call of [injected, 'blobgres.clear()', 'blobgres.faults()']) {

@@ -61,7 +61,7 @@ describe.each(servers.slice(-1))('Sockets that do nothing on PostgreSQL $version
     sockets = []
   }
 
-  const descriptors = async (): Promise<number> => (await readVitals(proxy.pid)).descriptors
+  const descriptors = async (): Promise<number> => (await readVitals([proxy.pid])).descriptors
 
   /** Descriptors that the proxy may still open: what it was started with may be above the limit. */
   const room = async (): Promise<number> =>
@@ -70,10 +70,10 @@ describe.each(servers.slice(-1))('Sockets that do nothing on PostgreSQL $version
   it(`${MOST} of them take little memory and nobody's turn, and leave nothing behind`, async () => {
     await start()
     const honest = await WireClient.connect(url)
-    const before = await readVitals(proxy.pid)
+    const before = await readVitals([proxy.pid])
     await openIdle(MOST)
     await expect.poll(descriptors, { timeout: 10_000 }).toBe(before.descriptors + MOST)
-    const during = await readVitals(proxy.pid)
+    const during = await readVitals([proxy.pid])
     expect((during.rssMiB - before.rssMiB) / MOST).toBeLessThan(0.02)
     for (let i = 0; i < 20; i++) expect(await honest.value('SELECT 1')).toBe('1')
     await (await WireClient.connect(url)).close()

@@ -43,7 +43,7 @@ describe.each(servers)('where a proxy has died, on PostgreSQL $version', server 
   let direct: pg.Client
   let list: string
   beforeAll(async () => {
-    stack = await startCopyStack(server)
+    stack = await startCopyStack(server, { workers: 1 })
     await stack.put('a.txt', 'x')
     list = `SELECT path FROM azure_storage.blob_list('${account.name}', '${stack.container.containerName}')`
     direct = new pg.Client({ connectionString: stack.database.url })
@@ -139,7 +139,7 @@ describe.each(servers)('where a proxy has died, on PostgreSQL $version', server 
     const dead = `127.0.0.1:${impostor.address.port}`
     const admin = await connectAdmin(testConfig(server).backend)
     await announceAddress(admin, dead, 'first')
-    const next = await startStack(server)
+    const next = await startStack(server, { workers: 1 })
     await expect.poll(() => loopbackAddresses(admin)).not.toContain(dead)
     const { host, port } = next.proxy.address
     expect(await loopbackAddresses(admin)).toContain(`${host}:${port}`)

@@ -39,7 +39,7 @@ describe.each(servers)('proofs that are carried elsewhere, on PostgreSQL $versio
   let attacker: pg.Client
   let ownAdmin: pg.Client
   beforeAll(async () => {
-    stack = await startCopyStack(server)
+    stack = await startCopyStack(server, { workers: 1 })
     await stack.put('a.csv', '1\n')
     await stack.client.query(
       "SELECT azure_storage.account_add(azure_storage.account_options_managed_identity('robot', 'blob'))",

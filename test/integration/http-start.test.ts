@@ -17,7 +17,7 @@ describe('The address of --http', () => {
   }
 
   beforeAll(async () => {
-    stack = await startHttpStack(server)
+    stack = await startHttpStack(server, { workers: 1 })
   })
   afterAll(() => stack.close())
 

@@ -169,7 +169,7 @@ describe.each(servers)('Parquet in the statements of a session on PostgreSQL $ve
   ])('in a database in %s', async (encoding, text) => {
     const name = uniqueName('encoding')
     await adminQuery(server, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING '${encoding}' LOCALE 'C'`)
-    await callProxyFrom(server, name, stack.proxy)
+    await callProxyFrom(server, name, ...stack.loopbacks)
     const client = new pg.Client({ connectionString: stack.url().replace(stack.database.name, name) })
     try {
       await client.connect()

@@ -172,7 +172,7 @@ describeWith('psql').each(servers)(
       admin = await stack.createRole('adm', 'CREATEROLE CREATEDB IN ROLE azure_pg_admin')
       user = await stack.createRole('regular')
       await (await stack.connect(admin)).query(`CREATE DATABASE ${database}`)
-      await callProxyFrom(server, database, stack.proxy)
+      await callProxyFrom(server, database, ...stack.loopbacks)
     })
     afterAll(async () => {
       await adminQuery(server, `DROP DATABASE ${database} WITH (FORCE)`)

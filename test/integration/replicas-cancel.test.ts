@@ -20,7 +20,7 @@ describe.each(servers)('A CancelRequest that gets to another proxy on PostgreSQL
   beforeAll(async () => {
     storage = await startStalledStorage()
     const endpoints = { storageEndpoints: { defaultTemplate: storage.endpointTemplate, accounts: new Map() } }
-    stack = await startCopyStack(server, endpoints)
+    stack = await startCopyStack(server, { ...endpoints, workers: 1 })
     other = await startProxy(testConfig(server, endpoints), createLogger('silent'))
     await stack.client.query('CREATE TABLE source AS SELECT 1 AS a; CREATE TABLE log (a int)')
   })

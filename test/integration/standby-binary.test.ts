@@ -63,7 +63,7 @@ describe.each([15, 18] as const)('Binary files on a standby of PostgreSQL %i', v
   let args: string
   beforeAll(async () => {
     primary = await startOwnServer(version)
-    stack = await startCopyStack(primary)
+    stack = await startCopyStack(primary, { workers: 1 })
     await stack.client.query(`
       CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN positive AS int CHECK (VALUE > 0);
       CREATE DOMAIN given AS text NOT NULL; CREATE DOMAIN price AS numeric(5,2); CREATE DOMAIN positives AS positive[];

@@ -20,7 +20,7 @@ describe.each([15, 18] as const)('A proxy in front of a standby of PostgreSQL %i
   let args: string
   beforeAll(async () => {
     primary = await startOwnServer(version)
-    stack = await startCopyStack(primary)
+    stack = await startCopyStack(primary, { workers: 1 })
     await adminQuery(
       primary,
       `ALTER ROLE azure_storage_key IN DATABASE ${stack.database.name} RESET azure_storage.loopback_addresses;

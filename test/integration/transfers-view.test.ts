@@ -13,7 +13,7 @@ describe.each(servers)('blobgres.transfers, on PostgreSQL $version', server => {
   let query: string
   let own: string
   beforeAll(async () => {
-    stack = await startCopyStack(server, { extras: true })
+    stack = await startCopyStack(server, { extras: true, workers: 1 })
     // Other tests have proxies of the same server.
     own = `FROM blobgres.transfers WHERE container = '${stack.container.containerName}'`
     query = `SELECT path, usename, direction, statement, state, rows::int, bytes::int, sqlstate ${own} ORDER BY path`

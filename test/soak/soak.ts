@@ -1,6 +1,7 @@
 /**
  * Mixed load on PostgreSQL 15 and 18, half of the time each, while the storage drops a connection now and then; ends with
- * an error as soon as something is wrong: npm run soak [-- --minutes 10] [--seed n] [--postgres 15|18]. With --transfers [--rows n], see watched.ts.
+ * an error as soon as something is wrong: npm run soak [-- --minutes 10] [--seed n] [--postgres 15|18] [--workers 1]. With
+ * --transfers [--rows n], see watched.ts.
  */
 import { cpus, totalmem } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     transfers: { type: 'boolean', default: false },
     postgres: { type: 'string', default: '15,18' },
     seed: { type: 'string', default: String((Date.now() % 1e9) | 1) },
+    workers: { type: 'string', default: '1' },
   },
 })
 
@@ -38,6 +40,7 @@ async function soak(version: 15 | 18, milliseconds: number, random: Random): Pro
   let storage: FaultyStorage | undefined
   const complaints: string[] = []
   const stack = await startBenchStack(version, {
+    proxyArgs: ['--workers', values.workers],
     storageBefore: async azurite => {
       storage = await startFaultyStorage(azurite, () =>
         random.below(CUT_EVERY) === 0 ? random.below(CUT_WITHIN_BYTES) : Number.POSITIVE_INFINITY,
@@ -53,20 +56,22 @@ async function soak(version: 15 | 18, milliseconds: number, random: Random): Pro
     const run: Soak = { stack, random, end, counts: new Map(), formats: FORMATS, sessions: [] }
     await prepare(run)
     await sleep(SETTLE_MS)
-    const idle = await readVitals(stack.proxyPid)
+    const pids = stack.proxyPids()
+    const idle = await readVitals(pids)
     const load = runLoad(run)
     load.catch(() => {})
     await Promise.race([sleep(WARM_UP_MS), load])
-    const watch = watchVitals(stack.proxyPid)
+    const watch = watchVitals(pids)
     await load
     const { first, last } = watch.stop()
     await sleep(SETTLE_MS)
-    const after = await readVitals(stack.proxyPid)
+    const after = await readVitals(pids)
+    const peak = (await Promise.all(pids.map(peakRss))).reduce((sum, each) => sum + each)
     const counts = [...run.counts].map(([what, times]) => `${times} ${what}`).join(', ')
     console.log(`PostgreSQL ${version}, ${milliseconds / 60_000} minutes: ${counts}.`)
     console.log(
       `Proxy, medians of the first third of the time, the last, and idle in the end: ${show(first)}; ${show(last)}; ` +
-        `${show(after)} (${show(idle)} before); at most ${Math.round(await peakRss(stack.proxyPid))} MiB.`,
+        `${show(after)} (${show(idle)} before); at most ${Math.round(peak)} MiB.`,
     )
     await checkInvariants(run)
     if (last.rssMiB > first.rssMiB * RSS_SLACK.ratio + RSS_SLACK.mebibytes) throw new Error('the memory grows')

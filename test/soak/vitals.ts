@@ -3,14 +3,20 @@ import { median } from '../bench/measure.ts'
 
 const SAMPLE_INTERVAL_MS = 1000
 
-/** What a process holds at a moment. */
+/** What processes hold at a moment. */
 export interface Vitals {
   readonly rssMiB: number
   readonly descriptors: number
   readonly threads: number
 }
 
-export async function readVitals(pid: number): Promise<Vitals> {
+export async function readVitals(pids: readonly number[]): Promise<Vitals> {
+  const all = await Promise.all(pids.map(vitalsOf))
+  const sum = (field: keyof Vitals): number => all.reduce((total, each) => total + each[field], 0)
+  return { rssMiB: sum('rssMiB'), descriptors: sum('descriptors'), threads: sum('threads') }
+}
+
+async function vitalsOf(pid: number): Promise<Vitals> {
   const [status, descriptors] = await Promise.all([readFile(`/proc/${pid}/status`, 'utf8'), readdir(`/proc/${pid}/fd`)])
   const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1])
   return { rssMiB: field('VmRSS') / 1024, descriptors: descriptors.length, threads: field('Threads') }
@@ -21,11 +27,11 @@ export interface Watch {
   stop(): { readonly first: Vitals; readonly last: Vitals }
 }
 
-/** Looks at a process each second. */
-export function watchVitals(pid: number): Watch {
+/** Looks at processes each second. */
+export function watchVitals(pids: readonly number[]): Watch {
   const samples: Vitals[] = []
   const timer = setInterval(() => {
-    readVitals(pid).then(
+    readVitals(pids).then(
       vitals => samples.push(vitals),
       () => {},
     )

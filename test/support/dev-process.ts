@@ -40,7 +40,13 @@ export function startCli(
   const command = [...CLI, ...args]
   const limited =
     descriptors === undefined ? command : ['sh', '-c', `ulimit -n ${descriptors}; exec "$@"`, 'sh', ...command]
-  return startProgram(limited, { env })
+  return startProgram(limited, { env: { ...workersFor(args), ...env } })
+}
+
+/** As the stacks of tests have them: see TEST_WORKERS. */
+const workersFor = ([command]: readonly string[]): Record<string, string> => {
+  const workers = process.env.BLOBGRES_TEST_WORKERS
+  return command === 'serve' && workers !== undefined ? { BLOBGRES_WORKERS: workers } : {}
 }
 
 /** Runs a command that is `blobgres` in the end. */

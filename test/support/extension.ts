@@ -28,7 +28,7 @@ afterAll(async () => {
 export async function provideProxy(server: TestServer, database: string): Promise<void> {
   const stack = stacks.get(server) ?? startStack(server)
   stacks.set(server, stack)
-  await callProxyFrom(server, database, (await stack).proxy)
+  await callProxyFrom(server, database, ...(await stack).loopbacks)
 }
 
 export async function createExtensionDatabase(server: TestServer): Promise<ExtensionDatabase> {

@@ -1,6 +1,7 @@
 import type { Config } from '../../src/config/config.ts'
 import { type HttpOptions, type HttpServer, startHttp } from '../../src/http/server.ts'
 import { createLogger } from '../../src/log.ts'
+import { ObservedWorkers } from '../../src/workers/observed-workers.ts'
 import { type CopyStack, startCopyStack } from './copy-stack.ts'
 import type { PostgresServer } from './servers.ts'
 import { testConfig } from './stack.ts'
@@ -16,10 +17,11 @@ export async function startHttpStack(
   overrides: Partial<Config> = {},
   options: Partial<HttpOptions> = {},
 ): Promise<HttpStack> {
-  const stack = await startCopyStack(server, overrides, options.log)
   const listen = { host: '127.0.0.1', port: 0 }
+  const stack = await startCopyStack(server, { http: listen, ...overrides }, options.log)
+  const proxy = stack.workers ? new ObservedWorkers(stack.workers) : stack.proxy
   const config = testConfig(server, overrides)
-  const http = await startHttp({ listen, proxy: stack.proxy, config, log: createLogger('silent'), ...options })
+  const http = await startHttp({ listen, proxy, config, log: createLogger('silent'), ...options })
   return {
     ...stack,
     http,

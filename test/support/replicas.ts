@@ -19,6 +19,7 @@ export async function startReplica(server: TestServer): Promise<Replica> {
     BLOBGRES_BACKEND: `postgres://${server.superuser}@${server.host}:${server.port}/postgres`,
     BLOBGRES_STORAGE_ENDPOINT: azurite.endpointTemplate,
     BLOBGRES_LOG_LEVEL: 'silent',
+    BLOBGRES_WORKERS: '1', // its sessions' functions are to call this address
   })
   const failed = cli.ended.then(({ stderr }) => Promise.reject(new Error(stderr)))
   failed.catch(() => {})

@@ -2,11 +2,20 @@ import { backendConfig } from '../../src/config/backend-url.ts'
 import type { Config } from '../../src/config/config.ts'
 import { createLogger, type Logger } from '../../src/log.ts'
 import { type RunningProxy, startProxy } from '../../src/proxy.ts'
+import { Workers } from '../../src/workers/workers.ts'
 import { adminQuery, createDatabase, type TestDatabase } from './database.ts'
 import { azurite, type PostgresServer } from './servers.ts'
 
+/** How many processes a stack's proxy is made of: `BLOBGRES_TEST_WORKERS=2 npm test` runs what can so through two. */
+export const TEST_WORKERS = Number(process.env.BLOBGRES_TEST_WORKERS ?? '1')
+
 export interface TestStack {
+  /** One that is this process, for a test that looks into it, is asked for with a log of its own. */
   readonly proxy: RunningProxy
+  /** What it is where it is several processes. */
+  readonly workers: Workers | undefined
+  /** Where the server's functions reach it: see callProxyFrom(). */
+  readonly loopbacks: readonly Pick<RunningProxy, 'address'>[]
   readonly database: TestDatabase
   /** The stack's database through the proxy, as superuser unless told otherwise. */
   url(user?: string): string
@@ -31,7 +40,7 @@ export function testConfig(server: PostgresServer, overrides: Partial<Config> = 
   }
 }
 
-/** A proxy in this process, in front of a server and the shared Azurite, with a database of its own. */
+/** A proxy in front of a server and the shared Azurite, with a database of its own; in this process unless there are workers. */
 export async function startStack(
   server: PostgresServer,
   overrides: Partial<Config> = {},
@@ -39,10 +48,17 @@ export async function startStack(
 ): Promise<TestStack> {
   const config = testConfig(server, overrides)
   const database = await createDatabase(server)
-  const proxy = await startProxy(config, log ?? createLogger(config.logLevel))
-  await callProxyFrom(server, database.name, { address: config.loopback ?? proxy.address })
+  // What a test has told the server to dial is one process's.
+  const count = config.workers ?? (log || config.loopback ? 1 : TEST_WORKERS)
+  const workers = count > 1 ? await Workers.start({ ...config, workers: count }, createLogger('silent')) : undefined
+  const proxy = workers ? asProxy(workers) : await startProxy(config, log ?? createLogger(config.logLevel))
+  const addresses = workers?.loopbackAddresses ?? [config.loopback ?? proxy.address]
+  const loopbacks = addresses.map(address => ({ address }))
+  await callProxyFrom(server, database.name, ...loopbacks)
   return {
     proxy,
+    workers,
+    loopbacks,
     database,
     url: (user = server.superuser) => `postgres://${user}@${proxy.address.host}:${proxy.address.port}/${database.name}`,
     close: async () => {
@@ -50,6 +66,20 @@ export async function startStack(
       await database.drop()
     },
   }
+}
+
+/** What a test needs of one: nobody can look into it. */
+function asProxy(workers: Workers): RunningProxy {
+  const { address } = workers
+  const proxy: Pick<RunningProxy, 'address' | 'isDraining' | 'isReachable' | 'close'> = {
+    address,
+    get isDraining() {
+      return workers.isDraining
+    },
+    isReachable: () => workers.isReachable(),
+    close: drainMs => workers.close(drainMs),
+  }
+  return proxy as RunningProxy
 }
 
 /** Several stacks share a server: the functions in a database are to call its stack's proxy, or proxies, where these know themselves. */

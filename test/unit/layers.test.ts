@@ -9,6 +9,7 @@ const LAYERS = [
   'index.ts',
   'testcontainers.ts',
   'dev',
+  'workers',
   'http',
   'healthcheck.ts',
   'console',
@@ -83,10 +84,15 @@ test('no files import each other in a circle', () => {
   expect(circles).toEqual([])
 })
 
+/** As a part of it: what is loaded with it alone. */
+const OF_HTTP = 'workers/observed-workers.ts'
+
 test('a proxy without --http loads nothing of it', () => {
   const loading = FILES.filter(
     file =>
-      !file.startsWith('http/') && /^import (?!type )[^']*'[./]*\/http\//m.test(readFileSync(join(SRC, file), 'utf8')),
+      !file.startsWith('http/') &&
+      file !== OF_HTTP &&
+      /^import (?!type )[^']*'[./]*\/(?:http|workers\/observed)[-/]/m.test(readFileSync(join(SRC, file), 'utf8')),
   )
   expect(loading).toEqual([])
 })

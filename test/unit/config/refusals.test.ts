@@ -23,6 +23,8 @@ it.each([
   ['--azure-credential me', '--azure-credential: "me" is not one of managed-identity, default, emulated'],
   ['--drain-timeout -1x', '--drain-timeout: "-1x" is not a number of seconds'],
   ['--drain-timeout soon', '--drain-timeout: "soon" is not a number of seconds'],
+  ['--workers 0', '--workers: "0" is not a number from 1 to 256, or auto'],
+  ['--workers many', '--workers: "many" is not a number from 1 to 256, or auto'],
   ['--colour red', "unknown option '--colour'"],
   ['--bakend=postgres://u:s3cret@h', "unknown option '--bakend' (Did you mean --backend?)"],
   ['--credential-key s3cret', "unknown option '--credential-key'"],
