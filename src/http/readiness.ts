@@ -12,7 +12,7 @@ const BACKEND_HOLDS_MS = 1000
 const LOOPBACK_HOLDS_MS = 60_000
 const FAILURE_HOLDS_MS = 1000
 /** A server that has vanished in the middle answers nothing more, however long one waits: another look may find it back. */
-export const GIVEN_UP_MS = 15_000
+const GIVEN_UP_MS = 15_000
 
 const OK: CheckView = { ok: true }
 const failed = (reason: string): CheckView => ({ ok: false, reason })

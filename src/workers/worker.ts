@@ -6,7 +6,6 @@ import type { Socket } from 'node:net'
 import { Numbers } from '../activity/numbers.ts'
 import { unpackConfig } from '../config/workers.ts'
 import type { ObservedProxy } from '../http/observed.ts'
-import { GIVEN_UP_MS } from '../http/readiness.ts'
 import { createLogger } from '../log.ts'
 import { type RunningProxy, startProxy } from '../proxy.ts'
 import type { FaultStore, InjectedFault, Use } from '../storage/faults.ts'
@@ -17,6 +16,9 @@ import { Channel } from './channel.ts'
 // Ctrl-C, and a supervisor's SIGTERM, come to all processes: the primary has the say.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {})
 process.on('disconnect', () => process.exit(0))
+
+/** A server that has vanished in the middle answers nothing more. */
+const LOOK_LIMIT_MS = 15_000
 
 let proxy: RunningProxy
 let observed: ObservedProxy | undefined
@@ -45,7 +47,7 @@ const handlers: WorkerCalls = {
     }
     return { listen: proxy.address, loopback: config.loopback ?? proxy.address }
   },
-  isReachable: () => proxy.isReachable(AbortSignal.timeout(GIVEN_UP_MS)),
+  isReachable: () => proxy.isReachable(AbortSignal.timeout(LOOK_LIMIT_MS)),
   cancel: key => proxy.listener.cancelOwn(key),
   shown: async what => [...(await proxy.shown(what))],
   standing: async () => looked().standing(),
