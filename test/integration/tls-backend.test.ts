@@ -28,7 +28,7 @@ describe.each(servers)('a server behind TLS, PostgreSQL $version', server => {
       `CREATE TABLE t AS SELECT g AS a, repeat('x', 100) AS b FROM generate_series(1, ${ROWS}) g`,
     )
     const own = `SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
-      WHERE datname = '${stack.database.name}' AND application_name = 'blobgres'`
+      WHERE datname = '${stack.database.name}' AND application_name = 'blobgres' AND backend_type = 'client backend'`
     const seen = new Set<boolean>()
     let exported = false
     const exporting = stack.client.query(`COPY t TO '${stack.blobUrl('t.csv')}'`).finally(() => {
