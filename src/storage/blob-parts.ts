@@ -46,6 +46,8 @@ export class BlobParts {
   readonly #first: PrivateFile
   readonly #begin: Promise<void>
   readonly #beginBytes: number
+  /** What came with the end, and where that begins: it is not asked for again. */
+  #end = { from: 0, bytes: Buffer.alloc(0) }
   #ends: readonly number[] = []
   #started = 0
   #coming: Part[] = []
@@ -115,12 +117,13 @@ export class BlobParts {
 
   async #fetchEnd(blobSize: number, endBytes: EndBytes): Promise<void> {
     const { fd } = this.#first.handle
-    const last = Math.min(LAST_BYTES, blobSize)
-    const from = Math.max(this.#beginBytes, blobSize - last)
+    const from = Math.max(this.#beginBytes, blobSize - LAST_BYTES)
     await this.#downloads.fill(fd, from, blobSize)
-    if (from > blobSize - last) return this.#begin
-    const { buffer } = await this.#first.handle.read(Buffer.alloc(last), 0, last, blobSize - last)
-    const wanted = blobSize - (endBytes(buffer, blobSize) ?? blobSize)
+    const bytes = Buffer.alloc(blobSize - from)
+    if (bytes.length > 0) await this.#first.handle.read(bytes, 0, bytes.length, from)
+    this.#end = { from, bytes }
+    if (bytes.length < LAST_BYTES) return this.#begin
+    const wanted = blobSize - (endBytes(bytes, blobSize) ?? blobSize)
     if (wanted < this.#beginBytes) await this.#begin
     if (wanted > 0) await this.#downloads.fill(fd, Math.max(this.#beginBytes, wanted), from)
   }
@@ -140,14 +143,23 @@ export class BlobParts {
   }
 
   async #completeFirst(end: number): Promise<PrivateFile> {
-    await Promise.all([this.#begin, this.#downloads.fill(this.#first.handle.fd, this.#beginBytes, end)])
+    const known = Math.min(end, this.#end.from)
+    await Promise.all([this.#begin, this.#downloads.fill(this.#first.handle.fd, this.#beginBytes, known)])
     return this.#first
   }
 
   async #fetch(from: number, end: number): Promise<PrivateFile> {
     const file = await createFile(this.#tempDir, WHAT)
     this.#files.add(file)
-    await this.#downloads.fill(file.handle.fd, from, end)
+    const known = Math.min(end, this.#end.from)
+    await this.#downloads.fill(file.handle.fd, from, known)
+    const at = Math.max(from, this.#end.from)
+    const rest = this.#end.bytes.subarray(at - this.#end.from, Math.max(0, end - this.#end.from))
+    if (rest.length > 0) {
+      await file.handle.write(rest, 0, rest.length, at).catch(error => {
+        throw cannotWrite(error, WHAT)
+      })
+    }
     return file
   }
 

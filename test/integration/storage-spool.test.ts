@@ -81,6 +81,24 @@ describe('a temporary copy of a blob', () => {
     expect(namesIn(tempDir)).toEqual([])
   })
 
+  it.each([
+    [[9 * MEBIBYTE, LARGE.length - 1000]],
+    [[LARGE.length - 1000]],
+    [[9 * MEBIBYTE, LARGE.length - 100_000, LARGE.length - 1000]],
+  ])('is downloaded once: %j', async ends => {
+    const blob = blobIn(container, 'large')
+    let bytes = 0
+    const onBytes = (count: number): void => {
+      bytes += count
+    }
+    const counted: Blob = { ...blob, download: options => blob.download({ ...options, onBytes }) }
+    const parts = await BlobParts.open(counted, { tempDir }, signal, () => 1000)
+    parts.cut(ends)
+    while (await parts.next());
+    await parts.close()
+    expect(bytes).toBe(LARGE.length)
+  })
+
   it('has few parts at a time', async () => {
     const parts = await open(blobIn(container, 'large'))
     parts.cut(Array.from({ length: 100 }, (_, i) => Math.min(i * MEBIBYTE, LARGE.length)))

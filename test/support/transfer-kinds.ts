@@ -56,6 +56,8 @@ export const makeTables = (rows: number): string => `
 export const contentsOf = (table: string): string =>
   `SELECT concat(count(*), ' ', sum(hashtextextended(e::text, 0))) AS contents FROM ${table} AS e`
 
+const FIRST_PART_BYTES = 8 * 1024 * 1024
+
 /** What was not seen of a transfer as it should be. */
 export function shortcomings(
   { direction, format, path }: TransferKind,
@@ -63,7 +65,8 @@ export function shortcomings(
   { bytes, rows }: { readonly bytes: number; readonly rows: number },
 ): string[] {
   const { notices, bar, words, api, events, metric, finished } = seen
-  const isSpooled = direction === 'import' && format === 'parquet'
+  // A longer one is read part by part, and its rows come soon.
+  const isSpooled = direction === 'import' && format === 'parquet' && bytes < FIRST_PART_BYTES
   const moved = (views: Sightings['api']): number => growth(views.map(each => each.bytes + (each.rows ?? 0)))
   const found: Record<string, boolean> = {
     [`psql ended with ${seen.status}: ${seen.stderr}`]: seen.status !== 0,
