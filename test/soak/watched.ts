@@ -2,6 +2,7 @@
  * npm run soak -- --transfers: transfers of 200 MB, each seen to move everywhere and to end as what it was; then 200 at a time, of all
  * kinds, some of which fail or are cancelled.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { freePort } from '../../src/dev/free-port.ts'
 import type { TransfersView } from '../../src/http/api.ts'
@@ -220,16 +221,15 @@ async function manyOnes(stack: BenchStack, admin: pg.Client, origin: string, log
   const token = { 'x-blobgres-token': await tokenOf(origin) }
   const running = clients.map(async (client, i) => {
     const { sql, sqlstate } = expected[i] as Expected
-    const code = await client.query(sql).then(
+    const error: pg.DatabaseError | undefined = await client.query(sql).then(
       () => undefined,
-      error => error.code,
+      error => error,
     )
-    if (code !== sqlstate) throw new Error(`${sql}: ${code}`)
+    if (error?.code !== sqlstate) throw new Error(`${sql}: ${error?.message}, ${error?.detail}`, { cause: error })
   })
   const all = Promise.all(running)
-  all.catch(() => {})
-  await cancelAll(origin, token, expected.filter(({ outcome }) => outcome === 'cancelled').length)
-  await all
+  const cancelled = cancelAll(origin, token, expected.filter(({ outcome }) => outcome === 'cancelled').length)
+  await Promise.all([all, cancelled])
   const seconds = (performance.now() - start) / 1000
   await check(stack, { origin, clients, expected, before, ended: () => logged.slice(first) })
   const distinct = new Set(clients.map(({ processID }: pg.Client & { processID?: number }) => processID)).size
@@ -250,6 +250,7 @@ async function uploadLong({ container }: BenchStack): Promise<void> {
 async function cancelAll(origin: string, token: Readonly<Record<string, string>>, count: number): Promise<void> {
   const cancelled = new Set<number>()
   while (cancelled.size < count) {
+    await sleep(200) // as a page that looks now and then
     const { live } = (await askJson(`${origin}/api/transfers`)) as TransfersView
     const found = live.filter(each => each.path === 'long.csv' && each.bytes > 0 && !cancelled.has(each.id))
     await Promise.all(
