@@ -1,4 +1,5 @@
 import type { Transform } from 'node:stream'
+import { bulkTurns } from '../bulk-turns.ts'
 import { decodeCopyText } from '../formats/copy-text.ts'
 import type { Format } from '../formats/format.ts'
 import { asPgError, type PgError, queryCanceled } from '../protocol/pg-error.ts'
@@ -65,19 +66,24 @@ export class BlobExport {
     if (this.failure !== undefined || writer === undefined) return
     try {
       this.#onRows?.(rows)
-      if (writer.write(rows) || this.#waiting) return
+      const isFull = !writer.write(rows)
+      if (this.#waiting) return
+      if (isFull) {
+        // A failure in the meantime lets the backend go on as well: it must get to where it is cancelled.
+        const drained = Promise.race([writer.drained(), this.#stopped])
+        drained.catch(error => this.#fail(error)).finally(this.#goOn)
+      } else if (bulkTurns.mayGoOn(this.#goOn)) return
       this.#waiting = true
       this.#wire.pauseBackend()
-      // A failure in the meantime lets the backend go on as well: it must get to where it is cancelled.
-      Promise.race([writer.drained(), this.#stopped])
-        .catch(error => this.#fail(error))
-        .finally(() => {
-          this.#waiting = false
-          this.#wire.resumeBackend()
-        })
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  readonly #goOn = (): void => {
+    if (!this.#waiting) return
+    this.#waiting = false
+    this.#wire.resumeBackend()
   }
 
   /** All rows have come. @throws PgError when the blob was not committed; the backend has been told then. */
@@ -118,5 +124,6 @@ export class BlobExport {
   #release(): void {
     clearTimeout(this.#timer)
     this.#wire.onCancel(undefined)
+    this.#goOn()
   }
 }

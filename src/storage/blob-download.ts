@@ -1,4 +1,5 @@
 import { finished, Readable } from 'node:stream'
+import { bulkTurns } from '../bulk-turns.ts'
 import type { RequestGuard } from './request-guard.ts'
 
 /** Bytes of a blob, to its end or that of a range; they may break off. */
@@ -33,6 +34,8 @@ export class ResumingDownload extends Readable {
   readonly #onBytes: OnBytes | undefined
   #source: Readable
   #offset = 0
+  #isFull = false
+  #waitsForTurn = false
   #resumesWithoutProgress = 0
 
   constructor(
@@ -56,8 +59,8 @@ export class ResumingDownload extends Readable {
   }
 
   override _read(): void {
-    this.#guard.expectProgress()
-    this.#source.resume()
+    this.#isFull = false
+    if (!this.#waitsForTurn) this.#goOn()
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
@@ -82,12 +85,24 @@ export class ResumingDownload extends Readable {
     this.#offset += chunk.length
     this.#onBytes?.(chunk.length)
     this.#resumesWithoutProgress = 0
-    if (this.push(chunk)) {
+    this.#isFull = !this.push(chunk)
+    this.#waitsForTurn ||= !bulkTurns.mayGoOn(this.#haveTurn)
+    if (!this.#isFull && !this.#waitsForTurn) {
       this.#guard.expectProgress()
-    } else {
-      this.#guard.pause()
-      this.#source.pause()
+      return
     }
+    this.#guard.pause()
+    this.#source.pause()
+  }
+
+  readonly #haveTurn = (): void => {
+    this.#waitsForTurn = false
+    if (!this.#isFull && !this.destroyed) this.#goOn()
+  }
+
+  #goOn(): void {
+    this.#guard.expectProgress()
+    this.#source.resume()
   }
 
   async #sourceEnded(): Promise<void> {

@@ -1,7 +1,7 @@
 import { PassThrough, type Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { type BlobRange, ResumingDownload } from '../../../src/storage/blob-download.ts'
 import { RequestGuard } from '../../../src/storage/request-guard.ts'
 
@@ -65,4 +65,26 @@ it('closes the connection when its consumer is gone', async () => {
   body.destroy()
   await sleep(1)
   expect(source.destroyed).toBe(true)
+})
+
+it('reads no more in a turn of the event loop than it has time for', async () => {
+  let now = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now)
+  onTestFinished(() => clock.mockRestore())
+  const source = new PassThrough()
+  const { body } = startDownload([source])
+  const read: string[] = []
+  body.on('data', chunk => {
+    read.push(String(chunk))
+    now += 10
+  })
+  for (const byte of 'abcdef') source.write(byte)
+  source.end()
+  const readByTurn: number[] = []
+  while (!body.readableEnded) {
+    await new Promise<void>(resolve => setImmediate(resolve))
+    readByTurn.push(read.length)
+  }
+  expect(read.join('')).toBe('abcdef')
+  expect(Math.max(...readByTurn.map((length, i) => length - (readByTurn[i - 1] ?? 0)))).toBeLessThanOrEqual(2)
 })
