@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { bulkBegins, bulkEnds } from '../bulk-heap.ts'
 import type { Logger } from '../log.ts'
 import { Numbers } from './numbers.ts'
 import type { Sessions } from './sessions.ts'
@@ -32,6 +33,7 @@ export class Transfers {
     const facts = { ...given, session: session?.facts.id }
     const transfer = new Transfer(this.#numbers.next(), facts, ended => this.#ended(ended), session?.errors)
     this.#live.add(transfer)
+    bulkBegins()
     this.#log.info(logged(transfer), 'transfer begun')
     this.events.emit('begin', transfer)
     return transfer
@@ -49,6 +51,7 @@ export class Transfers {
 
   #ended(transfer: Transfer): void {
     this.#live.delete(transfer)
+    bulkEnds()
     addTo(this.totals[transfer.facts.direction], transfer)
     this.#finished = [...this.#finished.slice(-(KEPT - 1)), transfer]
     const { bytes, rows, ms, end } = transfer

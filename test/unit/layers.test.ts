@@ -37,6 +37,7 @@ const LAYERS = [
   'log.ts',
   'memory-budget.ts',
   'thread.ts',
+  'bulk-heap.ts',
   'bulk-turns.ts',
   'turns.ts',
   'protocol',

@@ -18,3 +18,29 @@ export class ChunkPool {
     if (chunk !== undefined && this.#taken.delete(buffer)) this.#free.push(chunk)
   }
 }
+
+/** Chunks that wait until there are enough of them. */
+export class HeldChunks {
+  readonly #pool: ChunkPool | undefined
+  #chunks: Buffer[] = []
+  bytes = 0
+
+  /** `pool` gets its chunks back. */
+  constructor(pool?: ChunkPool) {
+    this.#pool = pool
+  }
+
+  push(chunk: Buffer): void {
+    this.#chunks.push(chunk)
+    this.bytes += chunk.length
+  }
+
+  /** All of them, as one. */
+  take(): Buffer {
+    const all = Buffer.concat(this.#chunks)
+    for (const chunk of this.#chunks) this.#pool?.giveBack(chunk)
+    this.#chunks = []
+    this.bytes = 0
+    return all
+  }
+}

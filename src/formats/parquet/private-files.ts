@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, constants, openSync, rmSync } from 'node:fs'
+import { closeSync, constants, linkSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PgError } from '../../protocol/pg-error.ts'
 import { SQLSTATE } from '../../protocol/sqlstate.ts'
-import { makeFifo, privateFolder } from './private-folder.ts'
+import { makeFifos, privateFolder } from './private-folder.ts'
 
 /** Both ends of a pipe. Whoever reads gets an end of file when all writers have closed. */
 export interface Fifo {
@@ -26,20 +26,35 @@ const DISK_FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 
  * to remove when the other process has opened it. @throws PgError
  */
 export async function createFifo(folder: string): Promise<Fifo> {
+  const [path] = (await createFifoNames(folder, 1)) as [string]
   try {
-    const path = await privatePath(folder)
-    await makeFifo(path)
+    return openFifo(path)
+  } catch (error) {
+    removeName(path)
+    throw error
+  }
+}
+
+/** Pipes that nobody has open: to make several takes no longer than to make one. @throws PgError */
+export async function createFifoNames(folder: string, count: number): Promise<string[]> {
+  try {
+    const paths = await Promise.all(Array.from({ length: count }, () => privatePath(folder)))
+    await makeFifos(paths)
+    return paths
+  } catch (error) {
+    throw cannotWrite(error)
+  }
+}
+
+/** @throws PgError */
+export function openFifo(path: string): Fifo {
+  try {
+    // In this order: a writer that does not block is refused where there is no reader.
+    const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
-      // In this order: a writer that does not block is refused where there is no reader.
-      const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
-      try {
-        return { path, readEnd, writeEnd: openSync(path, constants.O_WRONLY | constants.O_NONBLOCK) }
-      } catch (error) {
-        closeSync(readEnd)
-        throw error
-      }
+      return { path, readEnd, writeEnd: openSync(path, constants.O_WRONLY | constants.O_NONBLOCK) }
     } catch (error) {
-      removeName(path)
+      closeSync(readEnd)
       throw error
     }
   } catch (error) {
@@ -76,6 +91,18 @@ export async function writeFully(file: FileHandle, contents: Uint8Array): Promis
 
 const privatePath = async (folder: string): Promise<string> =>
   join(await privateFolder(folder), randomBytes(12).toString('hex'))
+
+/** Whoever opens `path` finds what is called `existing`, or an empty file, from now on, and till then what was there. @throws PgError */
+export function placeAt(path: string, existing?: string): void {
+  const unplaced = `${path}-next`
+  try {
+    if (existing === undefined) writeFileSync(unplaced, '', { flag: 'wx', mode: 0o600 })
+    else linkSync(existing, unplaced)
+    renameSync(unplaced, path)
+  } catch (error) {
+    throw cannotWrite(error)
+  }
+}
 
 /** The error for a place that cannot be written to. */
 export function cannotWrite(error: unknown, what = 'temporary file'): PgError {

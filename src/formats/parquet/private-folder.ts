@@ -27,8 +27,8 @@ export async function privateFolder(tempDir: string): Promise<string> {
 }
 
 /** In a folder that nobody else can enter. Any user may run the program, and every system has it. */
-export async function makeFifo(path: string): Promise<void> {
-  await promisify(execFile)('mkfifo', [path])
+export async function makeFifos(paths: readonly string[]): Promise<void> {
+  await promisify(execFile)('mkfifo', paths)
 }
 
 const isThere = (folder: Promise<string>): Promise<boolean> =>
@@ -43,7 +43,7 @@ async function createFolder(tempDir: string): Promise<string> {
   const unfinished = await mkdtemp(join(tempDir, UNFINISHED))
   try {
     const alive = join(unfinished, ALIVE)
-    await makeFifo(alive)
+    await makeFifos([alive])
     openSync(alive, constants.O_RDONLY | constants.O_NONBLOCK) // for as long as this process lives
     const folder = join(tempDir, PREFIX + unfinished.slice(-6))
     await rename(unfinished, folder)

@@ -30,13 +30,17 @@ export class RowPipe {
     })
   }
 
+  /** Resolves when all that was sent has been written. */
+  async written(): Promise<void> {
+    if (this.#bytes === 0) return
+    await new Promise<void>(resolve => {
+      this.#onWritten = resolve
+    })
+  }
+
   /** Resolves when all has been written, and the pipe is closed. */
   async end(): Promise<void> {
-    if (this.#bytes > 0) {
-      await new Promise<void>(resolve => {
-        this.#onWritten = resolve
-      })
-    }
+    await this.written()
     await new Promise<void>(resolve => this.#socket.end((error?: Error | null) => error ?? resolve()))
   }
 

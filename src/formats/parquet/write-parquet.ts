@@ -3,13 +3,13 @@ import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { Duplex } from 'node:stream'
 import type { Compression, ParquetSettings } from '../format.ts'
-import type { ChunkPool } from './chunk-pool.ts'
+import { type ChunkPool, HeldChunks } from './chunk-pool.ts'
 import { Engine } from './engine.ts'
 import { hasPlace, takePlace } from './engine-places.ts'
 import { noColumns, noFields, unwritable } from './parquet-errors.ts'
 import { createFifo, type Fifo, removeName } from './private-files.ts'
 import { createRowLines, type RowLines } from './row-lines.ts'
-import { RowPipe } from './row-pipe.ts'
+import { HELD_BYTES, PIECES, RowPieces } from './row-pieces.ts'
 import { RowSpool } from './row-spool.ts'
 import { isPartlyEmpty, type ParquetColumn } from './shape.ts'
 import { columnAt, identifier, literal, MACROS } from './sql-text.ts'
@@ -25,12 +25,8 @@ const CODECS: Readonly<Record<Compression, string>> = {
   lz4: 'lz4_raw',
 }
 
-/** The longest row that the engine takes; it reads the rows in pieces of this size. */
+/** The longest row that the engine takes: it reads as much of a file before it looks at the rows. */
 const MAX_ROW_BYTES = 64 * 1024 * 1024
-/** More than a pipe holds: 16 pages, of up to 64 KiB. */
-const HELD_BYTES = 2 * 1024 * 1024
-/** The engine takes no rows while it reads those of one piece: they wait here, so that the server need not. */
-const WAITING_BYTES = MAX_ROW_BYTES
 const ROW_GROUP_ROWS = 122_880
 const ROW_GROUP_BYTES = 64 * 1024 * 1024
 
@@ -66,21 +62,21 @@ class ParquetEncoder extends Duplex {
   readonly #names = new WrittenNames()
   readonly #destroyed = new AbortController()
   /** The first rows, until the engine gets them. */
-  #held: Buffer[] = []
-  #heldBytes = 0
+  readonly #held: HeldChunks
   /** All rows, where the engine gets none before the last has come. */
   #spool: RowSpool | undefined
   #starting: Promise<unknown> | undefined
   #leavePlace: (() => void) | undefined
   #engine: Engine | undefined
-  #rows: RowPipe | undefined
+  #rows: RowPieces | undefined
   #file: Socket | undefined
-  #pipes: Fifo[] = []
+  #target: Fifo | undefined
 
   constructor(columns: readonly ParquetColumn[], compression: Compression, options: ParquetOptions) {
     super()
     this.#tempDir = options.tempDir ?? tmpdir()
     this.#options = options
+    this.#held = new HeldChunks(options.pool)
     this.#columns = columns
     this.#compression = compression
     this.#rowLines = createRowLines(columns)
@@ -131,13 +127,8 @@ class ParquetEncoder extends Duplex {
   }
 
   #removeNames(): void {
-    for (const { path } of this.#pipes) removeName(path)
-  }
-
-  async #createPipe(): Promise<Fifo> {
-    const fifo = await createFifo(this.#tempDir)
-    this.#pipes.push(fifo)
-    return fifo
+    this.#rows?.destroy()
+    if (this.#target !== undefined) removeName(this.#target.path)
   }
 
   async #take(chunk: Buffer): Promise<void> {
@@ -146,8 +137,7 @@ class ParquetEncoder extends Duplex {
     if (this.#rows !== undefined) return this.#rows.send(lines)
     if (this.#spool !== undefined) return this.#spool.write(lines).then(() => this.#options.pool?.giveBack(lines))
     this.#held.push(lines)
-    this.#heldBytes += lines.length
-    if (this.#heldBytes < HELD_BYTES) return
+    if (this.#held.bytes < HELD_BYTES) return
     // The statement's other file, which has the place, may be complete only after this one is.
     if (hasPlace(this.#options.backendPid)) {
       this.#starting = this.#startSpool()
@@ -156,7 +146,7 @@ class ParquetEncoder extends Duplex {
     }
     const starting = this.#startWithPipe()
     this.#starting = starting
-    await (await starting).send(this.#takeHeld())
+    await (await starting).send(this.#held.take())
   }
 
   async #end(): Promise<void> {
@@ -170,25 +160,17 @@ class ParquetEncoder extends Duplex {
     return parts.map(part => part.length === 0 || this.push(part)).every(Boolean)
   }
 
-  #takeHeld(): Buffer {
-    const held = Buffer.concat(this.#held)
-    for (const chunk of this.#held) this.#options.pool?.giveBack(chunk)
-    this.#held = []
-    return held
-  }
-
   async #startSpool(): Promise<void> {
     this.#spool = await RowSpool.create(this.#tempDir, this.#options.spoolLimitBytes)
-    await this.#spool.write(this.#takeHeld())
+    await this.#spool.write(this.#held.take())
   }
 
   /** Rows wait in front of the pipe while the engine starts. */
-  async #startWithPipe(): Promise<RowPipe> {
+  async #startWithPipe(): Promise<RowPieces> {
     await this.#takePlace()
-    const fifo = await this.#createPipe()
-    const rows = new RowPipe(fifo.writeEnd, WAITING_BYTES, this.#options.pool)
+    const rows = await RowPieces.create(this.#tempDir, this.#options.pool)
     this.#rows = rows
-    const starting = this.#start(fifo.path).finally(() => closeSync(fifo.readEnd))
+    const starting = this.#start(rows.path, PIECES)
     this.#starting = starting
     starting.catch(error => this.destroy(unwritable(error) as Error))
     return rows
@@ -202,7 +184,7 @@ class ParquetEncoder extends Duplex {
     await this.#takePlace()
     if (this.#spool === undefined) await this.#startSpool()
     const spool = this.#spool as RowSpool
-    await this.#start(spool.path)
+    await this.#start(spool.path, 1)
   }
 
   /** Nobody waits for a place to be told what cannot be written. */
@@ -216,8 +198,9 @@ class ParquetEncoder extends Duplex {
     throw this.#destroyed.signal.reason
   }
 
-  async #start(source: string): Promise<void> {
-    const fifo = await this.#createPipe()
+  async #start(source: string, times: number): Promise<void> {
+    const fifo = await createFifo(this.#tempDir)
+    this.#target = fifo
     const file = new Socket({ fd: fifo.readEnd, readable: true, writable: false })
     this.#file = file
     file.on('data', chunk => this.#give(this.#names.restore(chunk)) || file.pause())
@@ -227,7 +210,7 @@ class ParquetEncoder extends Duplex {
     this.#engine = engine
     const paths = await engine.open(source, fifo.path).finally(() => closeSync(fifo.writeEnd))
     await engine.run(MACROS)
-    this.#finish(engine.run(this.#copyStatement(paths.source, paths.target)), ended)
+    this.#finish(engine.run(this.#copyStatement(Array(times).fill(literal(paths.source)), paths.target)), ended)
   }
 
   async #finish(done: Promise<unknown>, ended: Promise<unknown>): Promise<void> {
@@ -247,7 +230,7 @@ class ParquetEncoder extends Duplex {
     }
   }
 
-  #copyStatement(source: string, target: string): string {
+  #copyStatement(sources: readonly string[], target: string): string {
     const { rowGroupSize = ROW_GROUP_ROWS, compressionLevel } = this.#options
     const level = compressionLevel === undefined ? '' : `, COMPRESSION_LEVEL ${compressionLevel}`
     const texts = this.#columns.map((_, i) => `${columnAt(i)}: 'VARCHAR'`)
@@ -257,7 +240,7 @@ class ParquetEncoder extends Duplex {
       const token = this.#names.tokenOf(names[i] as string)
       return `${valueOfCopyText(columnAt(i), column, this.#names)} AS ${identifier(token)}`
     })
-    return `COPY (SELECT ${values.join(', ')} FROM read_csv(${literal(source)}, auto_detect = false, header = false,
+    return `COPY (SELECT ${values.join(', ')} FROM read_csv([${sources}], auto_detect = false, header = false,
         delim = '\t', quote = '', escape = '', new_line = '\\n', nullstr = '\\N', columns = {${texts.join(', ')}},
         parallel = true, max_line_size = ${MAX_ROW_BYTES}, buffer_size = ${MAX_ROW_BYTES}))
       TO ${literal(target)} (FORMAT parquet, COMPRESSION ${CODECS[this.#compression]}, USE_TMP_FILE false,

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { makeFifo, privateFolder, sweepPrivateFolders } from '../../../../src/formats/parquet/private-folder.ts'
+import { makeFifos, privateFolder, sweepPrivateFolders } from '../../../../src/formats/parquet/private-folder.ts'
 
 let temp: string
 beforeEach(() => {
@@ -59,7 +59,7 @@ test('a sweep removes what the dead left, and nothing else', async () => {
   // As when the machine loses its power: nobody was left to remove it.
   const dead = join(temp, 'blobgres-parquet-dead42')
   await mkdir(dead)
-  await makeFifo(join(dead, 'alive'))
+  await makeFifos([join(dead, 'alive')])
   const foreign = join(temp, 'blobgres-parquet-foreign')
   await mkdir(foreign)
   await sweepPrivateFolders(temp)

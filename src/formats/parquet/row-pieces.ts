@@ -1,0 +1,116 @@
+import { closeSync } from 'node:fs'
+import { type ChunkPool, HeldChunks } from './chunk-pool.ts'
+import { createFifoNames, openFifo, placeAt, removeName } from './private-files.ts'
+import { RowPipe } from './row-pipe.ts'
+
+const NEWLINE = 0x0a
+/** More than a pipe holds: 16 pages, of up to 64 KiB. */
+export const HELD_BYTES = 2 * 1024 * 1024
+/** A piece ends with the first row that ends behind so many bytes. So many wait for their turn, too. */
+const PIECE_BYTES = 8 * 1024 * 1024
+
+/** How often the engine is to read the file: a piece each time, and the last time all that is left. */
+export const PIECES = 256
+
+/**
+ * Rows on their way into the engine. It reads as much of a file as the longest row may have before it looks at the first: so
+ * it is given many files, one after the other, that are small. They are two pipes that take turns under one name: before
+ * the one ends the other is there.
+ */
+export class RowPieces {
+  /** What the engine is to read. */
+  readonly path: string
+  readonly #pipePaths: readonly [string, string]
+  readonly #pool: ChunkPool | undefined
+  readonly #held: HeldChunks
+  #readEnd: number | undefined
+  #pipe: RowPipe
+  #pieces = 1
+  #pieceBytes = 0
+  /** Rows that come are the next piece's, and held until there are enough for it. */
+  #isHolding = false
+  #isDestroyed = false
+
+  private constructor([path, ...pipePaths]: readonly [string, string, string], pool: ChunkPool | undefined) {
+    this.path = path
+    this.#pipePaths = pipePaths
+    this.#pool = pool
+    this.#held = new HeldChunks(pool)
+    this.#pipe = this.#open()
+  }
+
+  /** `pool` gets its chunks back. @throws PgError */
+  static async create(folder: string, pool?: ChunkPool): Promise<RowPieces> {
+    const paths = (await createFifoNames(folder, 3)) as [string, string, string]
+    try {
+      placeAt(paths[0], paths[1])
+      return new RowPieces(paths, pool)
+    } catch (error) {
+      for (const path of paths) removeName(path)
+      throw error
+    }
+  }
+
+  /** Resolves when more may come. Never, when nobody reads any more: who does has its own reasons to tell. @throws PgError */
+  async send(rows: Buffer): Promise<void> {
+    if (this.#isHolding) return this.#hold(rows)
+    const end = this.#pieceBytes < PIECE_BYTES || this.#pieces === PIECES ? 0 : rows.indexOf(NEWLINE) + 1
+    if (end === 0) {
+      this.#pieceBytes += rows.length
+      return this.#pipe.send(rows)
+    }
+    this.#isHolding = true
+    // A copy: the pool gets the whole chunk back when its first rows are written.
+    this.#held.push(Buffer.from(rows.subarray(end)))
+    return this.#pipe.send(rows.subarray(0, end))
+  }
+
+  /** Resolves when all has been written, and the pipe is closed. @throws PgError */
+  async end(): Promise<void> {
+    // No piece of their own: the engine might open its pipe after that is closed, and would wait for ever.
+    if (this.#held.bytes > 0) void this.#pipe.send(this.#held.take())
+    await this.#close()
+  }
+
+  /** Nothing is left of it. */
+  destroy(): void {
+    this.#isDestroyed = true
+    this.#pipe.destroy()
+    this.#closeReadEnd()
+    for (const path of [this.path, ...this.#pipePaths]) removeName(path)
+  }
+
+  async #hold(rows: Buffer): Promise<void> {
+    this.#held.push(rows)
+    if (this.#held.bytes < HELD_BYTES) return
+    await this.#close(this.#pipePaths[this.#pieces % 2])
+    if (this.#isDestroyed) return
+    this.#pieces++
+    this.#pipe = this.#open()
+    this.#isHolding = false
+    const first = this.#held.take()
+    this.#pieceBytes = first.length
+    return this.#pipe.send(first)
+  }
+
+  /** Ends the piece; then comes what is at `next`, or nothing. */
+  async #close(next?: string): Promise<void> {
+    // More than a pipe holds: so the engine has opened it, and is done with the one before, which may be `next`.
+    await this.#pipe.written()
+    if (this.#isDestroyed) return
+    placeAt(this.path, next)
+    await this.#pipe.end()
+    this.#closeReadEnd()
+  }
+
+  #open(): RowPipe {
+    const { readEnd, writeEnd } = openFifo(this.#pipePaths[(this.#pieces - 1) % 2] as string)
+    this.#readEnd = readEnd
+    return new RowPipe(writeEnd, PIECE_BYTES, this.#pool)
+  }
+
+  #closeReadEnd(): void {
+    if (this.#readEnd !== undefined) closeSync(this.#readEnd)
+    this.#readEnd = undefined
+  }
+}
