@@ -16,9 +16,9 @@ test('row groups are written while rows still come, long before as much has come
   encoder.on('data', chunk => {
     written += chunk.length
   })
-  const row = noise.slice(0, 2048)
-  for (let i = 0; i < 768; i++) {
-    const more = encoder.write(`${i}\t${i}${row}\n`.repeat(16))
+  const value = noise.slice(0, 2048)
+  for (let i = 0; i < 24 * 512; i++) {
+    const more = encoder.write(`${i}\t${i}${value}\n`)
     if (!more) await new Promise(resolve => encoder.once('drain', resolve))
   }
   await expect.poll(() => written, { timeout: 20_000 }).toBeGreaterThan(8 * MEBIBYTE)
