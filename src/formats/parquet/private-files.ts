@@ -4,7 +4,8 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PgError } from '../../protocol/pg-error.ts'
 import { SQLSTATE } from '../../protocol/sqlstate.ts'
-import { makeFifos, privateFolder } from './private-folder.ts'
+import { privateFolder } from './private-folder.ts'
+import { takePipe } from './spare-pipes.ts'
 
 /** Both ends of a pipe. Whoever reads gets an end of file when all writers have closed. */
 export interface Fifo {
@@ -26,7 +27,7 @@ const DISK_FULL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 
  * to remove when the other process has opened it. @throws PgError
  */
 export async function createFifo(folder: string): Promise<Fifo> {
-  const [path] = (await createFifoNames(folder, 1)) as [string]
+  const path = await createFifoName(folder)
   try {
     return openFifo(path)
   } catch (error) {
@@ -35,12 +36,13 @@ export async function createFifo(folder: string): Promise<Fifo> {
   }
 }
 
-/** Pipes that nobody has open: to make several takes no longer than to make one. @throws PgError */
-export async function createFifoNames(folder: string, count: number): Promise<string[]> {
+/** A pipe that nobody has open. @throws PgError */
+export async function createFifoName(tempDir: string): Promise<string> {
   try {
-    const paths = await Promise.all(Array.from({ length: count }, () => privatePath(folder)))
-    await makeFifos(paths)
-    return paths
+    const folder = await privateFolder(tempDir)
+    const path = pathIn(folder)
+    await takePipe(folder, path)
+    return path
   } catch (error) {
     throw cannotWrite(error)
   }
@@ -71,7 +73,7 @@ export function closeFifo({ path, readEnd, writeEnd }: Fifo): void {
 /** The caller closes it, and removes its name. @throws PgError */
 export async function createFile(folder: string, what?: string): Promise<PrivateFile> {
   try {
-    const path = await privatePath(folder)
+    const path = pathIn(await privateFolder(folder))
     return { path, handle: await open(path, 'wx+', 0o600) }
   } catch (error) {
     throw cannotWrite(error, what)
@@ -89,8 +91,7 @@ export async function writeFully(file: FileHandle, contents: Uint8Array): Promis
   })
 }
 
-const privatePath = async (folder: string): Promise<string> =>
-  join(await privateFolder(folder), randomBytes(12).toString('hex'))
+const pathIn = (folder: string): string => join(folder, randomBytes(12).toString('hex'))
 
 /** Whoever opens `path` finds what is called `existing`, or an empty file, from now on, and till then what was there. @throws PgError */
 export function placeAt(path: string, existing?: string): void {

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs'
 import { type ChunkPool, HeldChunks } from './chunk-pool.ts'
-import { createFifoNames, openFifo, placeAt, removeName } from './private-files.ts'
+import { createFifoName, openFifo, placeAt, removeName } from './private-files.ts'
 import { RowPipe } from './row-pipe.ts'
 
 const NEWLINE = 0x0a
@@ -31,7 +31,7 @@ export class RowPieces {
   #isHolding = false
   #isDestroyed = false
 
-  private constructor([path, ...pipePaths]: readonly [string, string, string], pool: ChunkPool | undefined) {
+  private constructor(path: string, pipePaths: readonly [string, string], pool: ChunkPool | undefined) {
     this.path = path
     this.#pipePaths = pipePaths
     this.#pool = pool
@@ -41,10 +41,14 @@ export class RowPieces {
 
   /** `pool` gets its chunks back. @throws PgError */
   static async create(folder: string, pool?: ChunkPool): Promise<RowPieces> {
-    const paths = (await createFifoNames(folder, 3)) as [string, string, string]
+    const paths: string[] = []
     try {
-      placeAt(paths[0], paths[1])
-      return new RowPieces(paths, pool)
+      for (let i = 0; i < 2; i++) paths.push(await createFifoName(folder))
+      const [first, second] = paths as [string, string]
+      const path = `${first}-rows`
+      paths.push(path)
+      placeAt(path, first)
+      return new RowPieces(path, [first, second], pool)
     } catch (error) {
       for (const path of paths) removeName(path)
       throw error
