@@ -1,24 +1,11 @@
--- The state of the aggregate is one text: mode, upload, connection, rows that are not sent yet.
+-- The state of the aggregate is the message that is to be sent: a line as below, and the rows that are not sent yet.
+--   DATA <mode> <upload> <connection>
 --   mode        1: t, rows are record literals one behind the other; c, the same for Parquet in a session whose styles
 --               are not the canonical ones; b, rows are the hexadecimal of record_send, each with a newline; 0 to Y, the
 --               same with texts in another encoding than the client's, whose number is that of the character behind 0
 --   upload     12: the proxy's name of it
 --   connection 16: see connection_mark
 -- It stays short, because PostgreSQL copies it for each row; and not shorter, because sending takes a round trip.
-
--- The head is all before the rows; NULL where it is none of put_open's.
-CREATE OR REPLACE FUNCTION azure_storage_private.put_head(
-  state text, OUT head text, OUT upload text, OUT connection text
-)
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $function$
-DECLARE
-  part CONSTANT text[] := regexp_match(left(state, 29), '^([0-Ytcb]([A-Za-z0-9_-]{12})([0-9a-f]{16}))$');
-BEGIN
-  head := part[1];
-  upload := part[2];
-  connection := 'azure_storage_' || part[3];
-END
-$function$;
 
 -- All groups of a statement share a connection.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_open(
@@ -38,36 +25,48 @@ BEGIN
     nonces := azure_storage_private.connect(connection);
   END IF;
   RETURN (
-    SELECT mode || upload || mark
+    SELECT format(E'DATA %s %s %s\n', mode, upload, mark)
     FROM azure_storage_private.dblink(connection, azure_storage_private.proved_request(
         nonces, 'OPEN', request || jsonb_build_object('access', access, 'account', account)))
       AS t (upload text, mode text));
 END
 $function$;
 
--- The name of the upload is its password; that of the connection must not be a connection string. replace() is faster
--- than substr() by far, which counts characters.
-CREATE OR REPLACE FUNCTION azure_storage_private.put_send(verb text, state text) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+-- The connection of a state: it must not be a connection string. What may be said over it beside requests, which have a
+-- proof, is DATA and COMMIT; the name of the upload is its password.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_connection(state text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  part CONSTANT record := azure_storage_private.put_head(state);
+  connection CONSTANT text := 'azure_storage_' || substr(split_part(state, chr(10), 1), 21);
 BEGIN
-  IF (verb IN ('DATA', 'COMMIT')
-    AND part.connection = ANY (azure_storage_private.dblink_get_connections())) IS NOT TRUE THEN
+  IF (starts_with(state, 'DATA ') AND connection = ANY (azure_storage_private.dblink_get_connections())) IS NOT TRUE THEN
     RAISE EXCEPTION 'azure_storage: the upload is over' USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;
-  RETURN (
-    SELECT open
-    FROM azure_storage_private.dblink(
-      part.connection, replace(state, part.head, concat(verb, ' ', part.upload, chr(10)))) AS t (open integer));
+  RETURN connection;
+END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.put_connection FROM PUBLIC;
+
+-- Sends the rows; what is left of the state is its line. The answer is a command tag, because dblink_exec() takes much
+-- less time than dblink() for a row.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_send(state text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  tag text;
+BEGIN
+  tag := azure_storage_private.dblink_exec(azure_storage_private.put_connection(state), state);
+  RETURN split_part(state, chr(10), 1) || chr(10); -- left() counts the characters of all
 END
 $function$;
 
+-- The rows that are left, and the end of the upload; the tag says how many there still are.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_commit(state text) RETURNS void
 LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  connection CONSTANT text := azure_storage_private.put_connection(state);
 BEGIN
-  IF azure_storage_private.put_send('COMMIT', state) = 0 THEN
-    PERFORM azure_storage_private.dblink_disconnect((azure_storage_private.put_head(state)).connection);
+  IF azure_storage_private.dblink_exec(connection, overlay(state PLACING 'COMMIT' FROM 1 FOR 4)) = 'OPEN 0' THEN
+    PERFORM azure_storage_private.dblink_disconnect(connection);
   END IF;
 END
 $function$;
@@ -158,32 +157,15 @@ BEGIN
         'options', options, 'columns', columns))
     FROM azure_storage_private.caller AS c;
   IF parquet AND NOT azure_storage_private.has_canonical_styles() THEN
-    state := overlay(state PLACING 'c' FROM 1 FOR 1);
-  ELSIF starts_with(state, 'b') THEN
-    state := overlay(state PLACING azure_storage_private.binary_mode(options ->> 'content_encoding') FROM 1 FOR 1);
+    state := overlay(state PLACING 'c' FROM 6 FOR 1);
+  ELSIF starts_with(state, 'DATA b') THEN
+    state := overlay(state PLACING azure_storage_private.binary_mode(options ->> 'content_encoding') FROM 6 FOR 1);
   END IF;
   RETURN state;
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION azure_storage_private.put_append(state text, new_row text) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
-BEGIN
-  -- A message ends with its first large row: the proxy has memory for one.
-  IF octet_length(state) >= 16384 THEN
-    PERFORM azure_storage_private.put_send('DATA', state);
-    state := (azure_storage_private.put_head(state)).head;
-  END IF;
-  state := state || new_row;
-  IF octet_length(state) >= 16384 THEN
-    PERFORM azure_storage_private.put_send('DATA', state);
-    state := (azure_storage_private.put_head(state)).head;
-  END IF;
-  RETURN state;
-END
-$function$;
-
--- The first row of a group, the row after which the state has to be sent, and a NULL record, which is a row of NULLs. No SET
+-- The first row of a group, the row before which the state has to be sent, and a NULL record, which is a row of NULLs. No SET
 -- search_path: a type's output can depend on it.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_row_slowly(
   state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text,
@@ -194,39 +176,46 @@ BEGIN
   IF state IS NULL THEN
     state := azure_storage_private.put_begin(
       account_name, container_name, path, tuple, encoder, compression, options);
+  ELSIF pg_catalog.int4ge(pg_catalog.octet_length(state), 16384) THEN
+    state := azure_storage_private.put_send(state);
   END IF;
-  RETURN azure_storage_private.put_append(state, CASE
+  state := pg_catalog.textcat(state, CASE
     WHEN pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 1)
-      THEN azure_storage_private.row_of_nulls(azure_storage_private.columns_of_tuple(tuple), pg_catalog."left"(state, 1))
-    WHEN pg_catalog.starts_with(state, 't') THEN pg_catalog.textin(pg_catalog.record_out(tuple))
-    WHEN pg_catalog.starts_with(state, 'c') THEN azure_storage_private.canonical_text(tuple)
-    WHEN pg_catalog.starts_with(state, 'b')
+      THEN azure_storage_private.row_of_nulls(azure_storage_private.columns_of_tuple(tuple), pg_catalog.substr(state, 6, 1))
+    WHEN pg_catalog.text_pattern_ge(state, 'DATA t') THEN pg_catalog.textin(pg_catalog.record_out(tuple))
+    WHEN pg_catalog.starts_with(state, 'DATA c') THEN azure_storage_private.canonical_text(tuple)
+    WHEN pg_catalog.starts_with(state, 'DATA b')
       THEN pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10))
     ELSE pg_catalog.textcat(pg_catalog.encode(azure_storage_private.sent_in(
-      pg_catalog.pg_encoding_to_char(pg_catalog.int4mi(pg_catalog.ascii(state), 48)), tuple), 'hex'), pg_catalog.chr(10))
+      pg_catalog.pg_encoding_to_char(pg_catalog.int4mi(pg_catalog.ascii(pg_catalog.substr(state, 6, 1)), 48)), tuple), 'hex'), pg_catalog.chr(10))
     END);
+  -- A message ends with its first large row: the proxy has memory for one.
+  IF pg_catalog.int4ge(pg_catalog.octet_length(state), 16384) THEN
+    state := azure_storage_private.put_send(state);
+  END IF;
+  RETURN state;
 END
 $function$;
 
 -- The four differ in what stands for the arguments that they do not have. anyelement, because a record that is NULL
 -- still has a type then. The transition functions do without operators, for these depend on the search_path, and
--- without a setting of search_path, for that takes time; and each is whole, for a call takes time too.
+-- without a setting of search_path, for that takes time; each is whole, for a call takes time too, and one expression.
+-- STABLE, they need no snapshot for each row.
 
 CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
   state text, account_name text, container_name text, path text, tuple anyelement
 ) RETURNS text
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql STABLE AS $function$
 BEGIN
-  IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
-    IF pg_catalog.starts_with(state, 't') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
-    ELSIF pg_catalog.starts_with(state, 'b') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textcat(
-        pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
-    END IF;
-  END IF;
-  RETURN azure_storage_private.put_row_slowly(
-    state, account_name, container_name, path, tuple, 'auto', 'auto', NULL);
+  RETURN coalesce(CASE WHEN pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) THEN
+      CASE WHEN pg_catalog.text_pattern_ge(state, 'DATA t')
+        THEN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)))
+      WHEN pg_catalog.text_pattern_ge(state, 'DATA b') AND pg_catalog.text_pattern_lt(state, 'DATA c')
+        THEN pg_catalog.textcat(state, pg_catalog.textcat(
+          pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)))
+      END
+    END,
+    azure_storage_private.put_row_slowly(state, account_name, container_name, path, tuple, 'auto', 'auto', NULL));
 END
 $function$;
 
@@ -240,18 +229,17 @@ CREATE OR REPLACE AGGREGATE azure_storage.blob_put(
 CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
   state text, account_name text, container_name text, path text, tuple anyelement, encoder text
 ) RETURNS text
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql STABLE AS $function$
 BEGIN
-  IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
-    IF pg_catalog.starts_with(state, 't') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
-    ELSIF pg_catalog.starts_with(state, 'b') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textcat(
-        pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
-    END IF;
-  END IF;
-  RETURN azure_storage_private.put_row_slowly(
-    state, account_name, container_name, path, tuple, encoder, 'auto', NULL);
+  RETURN coalesce(CASE WHEN pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) THEN
+      CASE WHEN pg_catalog.text_pattern_ge(state, 'DATA t')
+        THEN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)))
+      WHEN pg_catalog.text_pattern_ge(state, 'DATA b') AND pg_catalog.text_pattern_lt(state, 'DATA c')
+        THEN pg_catalog.textcat(state, pg_catalog.textcat(
+          pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)))
+      END
+    END,
+    azure_storage_private.put_row_slowly(state, account_name, container_name, path, tuple, encoder, 'auto', NULL));
 END
 $function$;
 
@@ -265,18 +253,17 @@ CREATE OR REPLACE AGGREGATE azure_storage.blob_put(
 CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
   state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text
 ) RETURNS text
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql STABLE AS $function$
 BEGIN
-  IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
-    IF pg_catalog.starts_with(state, 't') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
-    ELSIF pg_catalog.starts_with(state, 'b') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textcat(
-        pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
-    END IF;
-  END IF;
-  RETURN azure_storage_private.put_row_slowly(
-    state, account_name, container_name, path, tuple, encoder, compression, NULL);
+  RETURN coalesce(CASE WHEN pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) THEN
+      CASE WHEN pg_catalog.text_pattern_ge(state, 'DATA t')
+        THEN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)))
+      WHEN pg_catalog.text_pattern_ge(state, 'DATA b') AND pg_catalog.text_pattern_lt(state, 'DATA c')
+        THEN pg_catalog.textcat(state, pg_catalog.textcat(
+          pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)))
+      END
+    END,
+    azure_storage_private.put_row_slowly(state, account_name, container_name, path, tuple, encoder, compression, NULL));
 END
 $function$;
 
@@ -288,21 +275,19 @@ CREATE OR REPLACE AGGREGATE azure_storage.blob_put(
 );
 
 CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
-  state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text,
-  options jsonb
+  state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text, options jsonb
 ) RETURNS text
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql STABLE AS $function$
 BEGIN
-  IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
-    IF pg_catalog.starts_with(state, 't') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
-    ELSIF pg_catalog.starts_with(state, 'b') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textcat(
-        pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
-    END IF;
-  END IF;
-  RETURN azure_storage_private.put_row_slowly(
-    state, account_name, container_name, path, tuple, encoder, compression, options);
+  RETURN coalesce(CASE WHEN pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) THEN
+      CASE WHEN pg_catalog.text_pattern_ge(state, 'DATA t')
+        THEN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)))
+      WHEN pg_catalog.text_pattern_ge(state, 'DATA b') AND pg_catalog.text_pattern_lt(state, 'DATA c')
+        THEN pg_catalog.textcat(state, pg_catalog.textcat(
+          pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)))
+      END
+    END,
+    azure_storage_private.put_row_slowly(state, account_name, container_name, path, tuple, encoder, compression, options));
 END
 $function$;
 

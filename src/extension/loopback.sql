@@ -10,6 +10,7 @@ DECLARE
 BEGIN
   FOREACH binding SLICE 1 IN ARRAY ARRAY[
     ['dblink(text, text) RETURNS SETOF record', 'dblink_record'],
+    ['dblink_exec(text, text) RETURNS text', 'dblink_exec'],
     ['dblink_connect(text, text) RETURNS text', 'dblink_connect'],
     ['dblink_disconnect(text) RETURNS text', 'dblink_disconnect'],
     ['dblink_get_connections() RETURNS text[]', 'dblink_get_connections'],
@@ -29,8 +30,8 @@ BEGIN
   END LOOP;
 END
 $bind$;
-REVOKE ALL ON FUNCTION azure_storage_private.dblink, azure_storage_private.dblink_connect,
-  azure_storage_private.dblink_disconnect, azure_storage_private.dblink_get_connections,
+REVOKE ALL ON FUNCTION azure_storage_private.dblink, azure_storage_private.dblink_exec,
+  azure_storage_private.dblink_connect, azure_storage_private.dblink_disconnect, azure_storage_private.dblink_get_connections,
   azure_storage_private.dblink_send_query, azure_storage_private.dblink_is_busy,
   azure_storage_private.dblink_error_message, azure_storage_private.dblink_get_result FROM PUBLIC;
 
