@@ -2,10 +2,24 @@
 --   DATA <mode> <upload> <connection>
 --   mode        1: t, rows are record literals one behind the other; c, the same for Parquet in a session whose styles
 --               are not the canonical ones; b, rows are the hexadecimal of record_send, each with a newline; 0 to Y, the
---               same with texts in another encoding than the client's, whose number is that of the character behind 0
+--               same with texts in another encoding than the client's, whose number is that of the character behind 0;
+--               told apart by text_pattern_ge(), which compares bytes and takes less time than starts_with()
 --   upload     12: the proxy's name of it
 --   connection 16: see connection_mark
 -- It stays short, because PostgreSQL copies it for each row; and not shorter, because sending takes a round trip.
+
+-- Takes the answer to the rows that were sent last over a connection, if there were any: then it is free. Not to fail is for
+-- what another upload has sent, which may be over; if it is not, it is told again.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_free(connection text, fail boolean) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $function$
+BEGIN
+  -- libpq wants to be told that this is all.
+  PERFORM FROM azure_storage_private.dblink_get_result(connection, fail) AS t (tag text)
+  UNION ALL SELECT FROM azure_storage_private.dblink_get_result(connection, fail) AS t (tag text);
+  RETURN connection;
+END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.put_free FROM PUBLIC;
 
 -- All groups of a statement share a connection.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_open(
@@ -20,12 +34,13 @@ DECLARE
   nonces text[];
 BEGIN
   IF connection = ANY (azure_storage_private.dblink_get_connections()) THEN
-    nonces := azure_storage_private.greet(connection, NULL); -- a proxy that has proved itself already
+    -- A proxy that has proved itself already.
+    nonces := azure_storage_private.greet(azure_storage_private.put_free(connection, false), NULL);
   ELSE
     nonces := azure_storage_private.connect(connection);
   END IF;
   RETURN (
-    SELECT format(E'DATA %s %s %s\n', mode, upload, mark)
+    SELECT format('DATA %s %s %s%s', mode, upload, mark, chr(10))
     FROM azure_storage_private.dblink(connection, azure_storage_private.proved_request(
         nonces, 'OPEN', request || jsonb_build_object('access', access, 'account', account)))
       AS t (upload text, mode text));
@@ -37,7 +52,7 @@ $function$;
 CREATE OR REPLACE FUNCTION azure_storage_private.put_connection(state text) RETURNS text
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  connection CONSTANT text := 'azure_storage_' || substr(split_part(state, chr(10), 1), 21);
+  connection CONSTANT text := 'azure_storage_' || substr(split_part(state, chr(10), 1), 21, 16);
 BEGIN
   IF (starts_with(state, 'DATA ') AND connection = ANY (azure_storage_private.dblink_get_connections())) IS NOT TRUE THEN
     RAISE EXCEPTION 'azure_storage: the upload is over' USING ERRCODE = 'object_not_in_prerequisite_state';
@@ -47,15 +62,18 @@ END
 $function$;
 REVOKE ALL ON FUNCTION azure_storage_private.put_connection FROM PUBLIC;
 
--- Sends the rows; what is left of the state is its line. The answer is a command tag, because dblink_exec() takes much
--- less time than dblink() for a row.
+-- Sends the rows and does not wait: the answer, which may be an error, is taken before anything else is sent. What is left
+-- of the state is its line.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_send(state text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  tag text;
+  connection CONSTANT text := azure_storage_private.put_free(azure_storage_private.put_connection(state), true);
 BEGIN
-  tag := azure_storage_private.dblink_exec(azure_storage_private.put_connection(state), state);
-  RETURN split_part(state, chr(10), 1) || chr(10); -- left() counts the characters of all
+  IF azure_storage_private.dblink_send_query(connection, state) = 0 THEN
+    RAISE EXCEPTION 'azure_storage: %', azure_storage_private.dblink_error_message(connection)
+      USING ERRCODE = 'connection_failure';
+  END IF;
+  RETURN split_part(state, chr(10), 1) || chr(10);
 END
 $function$;
 
@@ -63,7 +81,7 @@ $function$;
 CREATE OR REPLACE FUNCTION azure_storage_private.put_commit(state text) RETURNS void
 LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  connection CONSTANT text := azure_storage_private.put_connection(state);
+  connection CONSTANT text := azure_storage_private.put_free(azure_storage_private.put_connection(state), true);
 BEGIN
   IF azure_storage_private.dblink_exec(connection, overlay(state PLACING 'COMMIT' FROM 1 FOR 4)) = 'OPEN 0' THEN
     PERFORM azure_storage_private.dblink_disconnect(connection);
@@ -181,13 +199,14 @@ BEGIN
   END IF;
   state := pg_catalog.textcat(state, CASE
     WHEN pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 1)
-      THEN azure_storage_private.row_of_nulls(azure_storage_private.columns_of_tuple(tuple), pg_catalog.substr(state, 6, 1))
+      THEN azure_storage_private.row_of_nulls(
+        azure_storage_private.columns_of_tuple(tuple), pg_catalog.substr(state, 6, 1))
     WHEN pg_catalog.text_pattern_ge(state, 'DATA t') THEN pg_catalog.textin(pg_catalog.record_out(tuple))
-    WHEN pg_catalog.starts_with(state, 'DATA c') THEN azure_storage_private.canonical_text(tuple)
-    WHEN pg_catalog.starts_with(state, 'DATA b')
+    WHEN pg_catalog.text_pattern_ge(state, 'DATA c') THEN azure_storage_private.canonical_text(tuple)
+    WHEN pg_catalog.text_pattern_ge(state, 'DATA b')
       THEN pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10))
-    ELSE pg_catalog.textcat(pg_catalog.encode(azure_storage_private.sent_in(
-      pg_catalog.pg_encoding_to_char(pg_catalog.int4mi(pg_catalog.ascii(pg_catalog.substr(state, 6, 1)), 48)), tuple), 'hex'), pg_catalog.chr(10))
+    ELSE pg_catalog.textcat(pg_catalog.encode(azure_storage_private.sent_in(pg_catalog.pg_encoding_to_char(
+      pg_catalog.int4mi(pg_catalog.ascii(pg_catalog.substr(state, 6, 1)), 48)), tuple), 'hex'), pg_catalog.chr(10))
     END);
   -- A message ends with its first large row: the proxy has memory for one.
   IF pg_catalog.int4ge(pg_catalog.octet_length(state), 16384) THEN
