@@ -1,24 +1,25 @@
--- The state of the aggregate is one text: mode, upload, connection, rows that are not sent yet.
+-- The state of the aggregate is the message that is to be sent: a line as below, and the rows that are not sent yet.
+--   DATA <mode> <upload> <connection>
 --   mode        1: t, rows are record literals one behind the other; c, the same for Parquet in a session whose styles
 --               are not the canonical ones; b, rows are the hexadecimal of record_send, each with a newline; 0 to Y, the
---               same with texts in another encoding than the client's, whose number is that of the character behind 0
+--               same with texts in another encoding than the client's, whose number is that of the character behind 0;
+--               told apart by text_pattern_ge(), which compares bytes and takes less time than starts_with()
 --   upload     12: the proxy's name of it
 --   connection 16: see connection_mark
 -- It stays short, because PostgreSQL copies it for each row; and not shorter, because sending takes a round trip.
 
--- The head is all before the rows; NULL where it is none of put_open's.
-CREATE OR REPLACE FUNCTION azure_storage_private.put_head(
-  state text, OUT head text, OUT upload text, OUT connection text
-)
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $function$
-DECLARE
-  part CONSTANT text[] := regexp_match(left(state, 29), '^([0-Ytcb]([A-Za-z0-9_-]{12})([0-9a-f]{16}))$');
+-- Takes the answer to the rows that were sent last over a connection, if there were any: then it is free. Not to fail is for
+-- what another upload has sent, which may be over; if it is not, it is told again.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_free(connection text, fail boolean) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = error AS $function$
 BEGIN
-  head := part[1];
-  upload := part[2];
-  connection := 'azure_storage_' || part[3];
+  -- libpq wants to be told that this is all.
+  PERFORM FROM azure_storage_private.dblink_get_result(connection, fail) AS t (tag text)
+  UNION ALL SELECT FROM azure_storage_private.dblink_get_result(connection, fail) AS t (tag text);
+  RETURN connection;
 END
 $function$;
+REVOKE ALL ON FUNCTION azure_storage_private.put_free FROM PUBLIC;
 
 -- All groups of a statement share a connection.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_open(
@@ -33,41 +34,57 @@ DECLARE
   nonces text[];
 BEGIN
   IF connection = ANY (azure_storage_private.dblink_get_connections()) THEN
-    nonces := azure_storage_private.greet(connection, NULL); -- a proxy that has proved itself already
+    -- A proxy that has proved itself already.
+    nonces := azure_storage_private.greet(azure_storage_private.put_free(connection, false), NULL);
   ELSE
     nonces := azure_storage_private.connect(connection);
   END IF;
   RETURN (
-    SELECT mode || upload || mark
+    SELECT format('DATA %s %s %s%s', mode, upload, mark, chr(10))
     FROM azure_storage_private.dblink(connection, azure_storage_private.proved_request(
         nonces, 'OPEN', request || jsonb_build_object('access', access, 'account', account)))
       AS t (upload text, mode text));
 END
 $function$;
 
--- The name of the upload is its password; that of the connection must not be a connection string. replace() is faster
--- than substr() by far, which counts characters.
-CREATE OR REPLACE FUNCTION azure_storage_private.put_send(verb text, state text) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+-- The connection of a state: it must not be a connection string. What may be said over it beside requests, which have a
+-- proof, is DATA and COMMIT; the name of the upload is its password.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_connection(state text) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
 DECLARE
-  part CONSTANT record := azure_storage_private.put_head(state);
+  connection CONSTANT text := 'azure_storage_' || substr(split_part(state, chr(10), 1), 21, 16);
 BEGIN
-  IF (verb IN ('DATA', 'COMMIT')
-    AND part.connection = ANY (azure_storage_private.dblink_get_connections())) IS NOT TRUE THEN
+  IF (starts_with(state, 'DATA ') AND connection = ANY (azure_storage_private.dblink_get_connections())) IS NOT TRUE THEN
     RAISE EXCEPTION 'azure_storage: the upload is over' USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;
-  RETURN (
-    SELECT open
-    FROM azure_storage_private.dblink(
-      part.connection, replace(state, part.head, concat(verb, ' ', part.upload, chr(10)))) AS t (open integer));
+  RETURN connection;
+END
+$function$;
+REVOKE ALL ON FUNCTION azure_storage_private.put_connection FROM PUBLIC;
+
+-- Sends the rows and does not wait: the answer, which may be an error, is taken before anything else is sent. What is left
+-- of the state is its line.
+CREATE OR REPLACE FUNCTION azure_storage_private.put_send(state text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  connection CONSTANT text := azure_storage_private.put_free(azure_storage_private.put_connection(state), true);
+BEGIN
+  IF azure_storage_private.dblink_send_query(connection, state) = 0 THEN
+    RAISE EXCEPTION 'azure_storage: %', azure_storage_private.dblink_error_message(connection)
+      USING ERRCODE = 'connection_failure';
+  END IF;
+  RETURN split_part(state, chr(10), 1) || chr(10);
 END
 $function$;
 
+-- The rows that are left, and the end of the upload; the tag says how many there still are.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_commit(state text) RETURNS void
 LANGUAGE plpgsql STRICT SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
+DECLARE
+  connection CONSTANT text := azure_storage_private.put_free(azure_storage_private.put_connection(state), true);
 BEGIN
-  IF azure_storage_private.put_send('COMMIT', state) = 0 THEN
-    PERFORM azure_storage_private.dblink_disconnect((azure_storage_private.put_head(state)).connection);
+  IF azure_storage_private.dblink_exec(connection, overlay(state PLACING 'COMMIT' FROM 1 FOR 4)) = 'OPEN 0' THEN
+    PERFORM azure_storage_private.dblink_disconnect(connection);
   END IF;
 END
 $function$;
@@ -158,32 +175,15 @@ BEGIN
         'options', options, 'columns', columns))
     FROM azure_storage_private.caller AS c;
   IF parquet AND NOT azure_storage_private.has_canonical_styles() THEN
-    state := overlay(state PLACING 'c' FROM 1 FOR 1);
-  ELSIF starts_with(state, 'b') THEN
-    state := overlay(state PLACING azure_storage_private.binary_mode(options ->> 'content_encoding') FROM 1 FOR 1);
+    state := overlay(state PLACING 'c' FROM 6 FOR 1);
+  ELSIF starts_with(state, 'DATA b') THEN
+    state := overlay(state PLACING azure_storage_private.binary_mode(options ->> 'content_encoding') FROM 6 FOR 1);
   END IF;
   RETURN state;
 END
 $function$;
 
-CREATE OR REPLACE FUNCTION azure_storage_private.put_append(state text, new_row text) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $function$
-BEGIN
-  -- A message ends with its first large row: the proxy has memory for one.
-  IF octet_length(state) >= 16384 THEN
-    PERFORM azure_storage_private.put_send('DATA', state);
-    state := (azure_storage_private.put_head(state)).head;
-  END IF;
-  state := state || new_row;
-  IF octet_length(state) >= 16384 THEN
-    PERFORM azure_storage_private.put_send('DATA', state);
-    state := (azure_storage_private.put_head(state)).head;
-  END IF;
-  RETURN state;
-END
-$function$;
-
--- The first row of a group, the row after which the state has to be sent, and a NULL record, which is a row of NULLs. No SET
+-- The first row of a group, the row before which the state has to be sent, and a NULL record, which is a row of NULLs. No SET
 -- search_path: a type's output can depend on it.
 CREATE OR REPLACE FUNCTION azure_storage_private.put_row_slowly(
   state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text,
@@ -194,39 +194,47 @@ BEGIN
   IF state IS NULL THEN
     state := azure_storage_private.put_begin(
       account_name, container_name, path, tuple, encoder, compression, options);
+  ELSIF pg_catalog.int4ge(pg_catalog.octet_length(state), 16384) THEN
+    state := azure_storage_private.put_send(state);
   END IF;
-  RETURN azure_storage_private.put_append(state, CASE
+  state := pg_catalog.textcat(state, CASE
     WHEN pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 1)
-      THEN azure_storage_private.row_of_nulls(azure_storage_private.columns_of_tuple(tuple), pg_catalog."left"(state, 1))
-    WHEN pg_catalog.starts_with(state, 't') THEN pg_catalog.textin(pg_catalog.record_out(tuple))
-    WHEN pg_catalog.starts_with(state, 'c') THEN azure_storage_private.canonical_text(tuple)
-    WHEN pg_catalog.starts_with(state, 'b')
+      THEN azure_storage_private.row_of_nulls(
+        azure_storage_private.columns_of_tuple(tuple), pg_catalog.substr(state, 6, 1))
+    WHEN pg_catalog.text_pattern_ge(state, 'DATA t') THEN pg_catalog.textin(pg_catalog.record_out(tuple))
+    WHEN pg_catalog.text_pattern_ge(state, 'DATA c') THEN azure_storage_private.canonical_text(tuple)
+    WHEN pg_catalog.text_pattern_ge(state, 'DATA b')
       THEN pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10))
-    ELSE pg_catalog.textcat(pg_catalog.encode(azure_storage_private.sent_in(
-      pg_catalog.pg_encoding_to_char(pg_catalog.int4mi(pg_catalog.ascii(state), 48)), tuple), 'hex'), pg_catalog.chr(10))
+    ELSE pg_catalog.textcat(pg_catalog.encode(azure_storage_private.sent_in(pg_catalog.pg_encoding_to_char(
+      pg_catalog.int4mi(pg_catalog.ascii(pg_catalog.substr(state, 6, 1)), 48)), tuple), 'hex'), pg_catalog.chr(10))
     END);
+  -- A message ends with its first large row: the proxy has memory for one.
+  IF pg_catalog.int4ge(pg_catalog.octet_length(state), 16384) THEN
+    state := azure_storage_private.put_send(state);
+  END IF;
+  RETURN state;
 END
 $function$;
 
 -- The four differ in what stands for the arguments that they do not have. anyelement, because a record that is NULL
 -- still has a type then. The transition functions do without operators, for these depend on the search_path, and
--- without a setting of search_path, for that takes time; and each is whole, for a call takes time too.
+-- without a setting of search_path, for that takes time; each is whole, for a call takes time too, and one expression.
+-- STABLE, they need no snapshot for each row.
 
 CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
   state text, account_name text, container_name text, path text, tuple anyelement
 ) RETURNS text
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql STABLE AS $function$
 BEGIN
-  IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
-    IF pg_catalog.starts_with(state, 't') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
-    ELSIF pg_catalog.starts_with(state, 'b') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textcat(
-        pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
-    END IF;
-  END IF;
-  RETURN azure_storage_private.put_row_slowly(
-    state, account_name, container_name, path, tuple, 'auto', 'auto', NULL);
+  RETURN coalesce(CASE WHEN pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) THEN
+      CASE WHEN pg_catalog.text_pattern_ge(state, 'DATA t')
+        THEN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)))
+      WHEN pg_catalog.text_pattern_ge(state, 'DATA b') AND pg_catalog.text_pattern_lt(state, 'DATA c')
+        THEN pg_catalog.textcat(state, pg_catalog.textcat(
+          pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)))
+      END
+    END,
+    azure_storage_private.put_row_slowly(state, account_name, container_name, path, tuple, 'auto', 'auto', NULL));
 END
 $function$;
 
@@ -240,18 +248,17 @@ CREATE OR REPLACE AGGREGATE azure_storage.blob_put(
 CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
   state text, account_name text, container_name text, path text, tuple anyelement, encoder text
 ) RETURNS text
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql STABLE AS $function$
 BEGIN
-  IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
-    IF pg_catalog.starts_with(state, 't') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
-    ELSIF pg_catalog.starts_with(state, 'b') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textcat(
-        pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
-    END IF;
-  END IF;
-  RETURN azure_storage_private.put_row_slowly(
-    state, account_name, container_name, path, tuple, encoder, 'auto', NULL);
+  RETURN coalesce(CASE WHEN pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) THEN
+      CASE WHEN pg_catalog.text_pattern_ge(state, 'DATA t')
+        THEN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)))
+      WHEN pg_catalog.text_pattern_ge(state, 'DATA b') AND pg_catalog.text_pattern_lt(state, 'DATA c')
+        THEN pg_catalog.textcat(state, pg_catalog.textcat(
+          pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)))
+      END
+    END,
+    azure_storage_private.put_row_slowly(state, account_name, container_name, path, tuple, encoder, 'auto', NULL));
 END
 $function$;
 
@@ -265,18 +272,17 @@ CREATE OR REPLACE AGGREGATE azure_storage.blob_put(
 CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
   state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text
 ) RETURNS text
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql STABLE AS $function$
 BEGIN
-  IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
-    IF pg_catalog.starts_with(state, 't') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
-    ELSIF pg_catalog.starts_with(state, 'b') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textcat(
-        pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
-    END IF;
-  END IF;
-  RETURN azure_storage_private.put_row_slowly(
-    state, account_name, container_name, path, tuple, encoder, compression, NULL);
+  RETURN coalesce(CASE WHEN pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) THEN
+      CASE WHEN pg_catalog.text_pattern_ge(state, 'DATA t')
+        THEN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)))
+      WHEN pg_catalog.text_pattern_ge(state, 'DATA b') AND pg_catalog.text_pattern_lt(state, 'DATA c')
+        THEN pg_catalog.textcat(state, pg_catalog.textcat(
+          pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)))
+      END
+    END,
+    azure_storage_private.put_row_slowly(state, account_name, container_name, path, tuple, encoder, compression, NULL));
 END
 $function$;
 
@@ -288,21 +294,19 @@ CREATE OR REPLACE AGGREGATE azure_storage.blob_put(
 );
 
 CREATE OR REPLACE FUNCTION azure_storage_private.put_row(
-  state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text,
-  options jsonb
+  state text, account_name text, container_name text, path text, tuple anyelement, encoder text, compression text, options jsonb
 ) RETURNS text
-LANGUAGE plpgsql AS $function$
+LANGUAGE plpgsql STABLE AS $function$
 BEGIN
-  IF pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) AND pg_catalog.int4eq(pg_catalog.num_nulls(tuple), 0) THEN
-    IF pg_catalog.starts_with(state, 't') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)));
-    ELSIF pg_catalog.starts_with(state, 'b') THEN
-      RETURN pg_catalog.textcat(state, pg_catalog.textcat(
-        pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)));
-    END IF;
-  END IF;
-  RETURN azure_storage_private.put_row_slowly(
-    state, account_name, container_name, path, tuple, encoder, compression, options);
+  RETURN coalesce(CASE WHEN pg_catalog.int4lt(pg_catalog.octet_length(state), 16384) THEN
+      CASE WHEN pg_catalog.text_pattern_ge(state, 'DATA t')
+        THEN pg_catalog.textcat(state, pg_catalog.textin(pg_catalog.record_out(tuple)))
+      WHEN pg_catalog.text_pattern_ge(state, 'DATA b') AND pg_catalog.text_pattern_lt(state, 'DATA c')
+        THEN pg_catalog.textcat(state, pg_catalog.textcat(
+          pg_catalog.encode(pg_catalog.record_send(tuple), 'hex'), pg_catalog.chr(10)))
+      END
+    END,
+    azure_storage_private.put_row_slowly(state, account_name, container_name, path, tuple, encoder, compression, options));
 END
 $function$;
 

@@ -10,13 +10,15 @@ DECLARE
 BEGIN
   FOREACH binding SLICE 1 IN ARRAY ARRAY[
     ['dblink(text, text) RETURNS SETOF record', 'dblink_record'],
+    ['dblink_exec(text, text) RETURNS text', 'dblink_exec'],
     ['dblink_connect(text, text) RETURNS text', 'dblink_connect'],
     ['dblink_disconnect(text) RETURNS text', 'dblink_disconnect'],
     ['dblink_get_connections() RETURNS text[]', 'dblink_get_connections'],
     ['dblink_send_query(text, text) RETURNS integer', 'dblink_send_query'],
     ['dblink_is_busy(text) RETURNS integer', 'dblink_is_busy'],
     ['dblink_error_message(text) RETURNS text', 'dblink_error_message'],
-    ['dblink_get_result(text) RETURNS SETOF record', 'dblink_get_result']
+    ['dblink_get_result(text) RETURNS SETOF record', 'dblink_get_result'],
+    ['dblink_get_result(text, boolean) RETURNS SETOF record', 'dblink_get_result']
   ] LOOP
     BEGIN
       EXECUTE format('CREATE OR REPLACE FUNCTION azure_storage_private.%s LANGUAGE c STRICT AS %L, %L',
@@ -29,10 +31,11 @@ BEGIN
   END LOOP;
 END
 $bind$;
-REVOKE ALL ON FUNCTION azure_storage_private.dblink, azure_storage_private.dblink_connect,
-  azure_storage_private.dblink_disconnect, azure_storage_private.dblink_get_connections,
+REVOKE ALL ON FUNCTION azure_storage_private.dblink, azure_storage_private.dblink_exec,
+  azure_storage_private.dblink_connect, azure_storage_private.dblink_disconnect, azure_storage_private.dblink_get_connections,
   azure_storage_private.dblink_send_query, azure_storage_private.dblink_is_busy,
-  azure_storage_private.dblink_error_message, azure_storage_private.dblink_get_result FROM PUBLIC;
+  azure_storage_private.dblink_error_message, azure_storage_private.dblink_get_result(text),
+  azure_storage_private.dblink_get_result(text, boolean) FROM PUBLIC;
 
 -- Tells this server from all others, its standbys and its primary among them: when it was started, in microseconds.
 CREATE OR REPLACE FUNCTION azure_storage_private.server_start() RETURNS text

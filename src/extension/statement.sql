@@ -428,29 +428,31 @@ LANGUAGE plpgsql AS $function$
 DECLARE
   request CONSTANT pg_catalog.jsonb := azure_storage_private.kept_request(key);
   state pg_catalog.text;
-  head pg_catalog.text;
   new_row pg_catalog.text;
+  -- Rows that are not in the state yet: that is longer, and copied whenever something comes to it.
+  rows pg_catalog.text := '';
   written pg_catalog.int8 := 0;
 BEGIN
   SELECT azure_storage_private.put_open(c, pg_catalog.jsonb_extract_path_text(request, 'account'), request) INTO state
   FROM azure_storage_private.caller AS c;
-  head := state;
   -- With its star it is the row, whatever the names of its columns.
   FOR new_row IN EXECUTE pg_catalog.format('SELECT %s FROM (%s) AS r', CASE
-    WHEN pg_catalog.starts_with(state, 'b')
+    WHEN pg_catalog.starts_with(state, 'DATA b')
       THEN $$pg_catalog.textcat(pg_catalog.encode(pg_catalog.record_send(r.*), 'hex'), pg_catalog.chr(10))$$
     WHEN pg_catalog.texteq(pg_catalog.jsonb_extract_path_text(request, 'encoder'), 'parquet')
       AND NOT azure_storage_private.has_canonical_styles() THEN 'azure_storage_private.canonical_text(r.*)'
     ELSE 'pg_catalog.textin(pg_catalog.record_out(r.*))' END, pg_catalog.jsonb_extract_path_text(request, 'source'))
   LOOP
     written := pg_catalog.int8inc(written);
-    state := pg_catalog.textcat(state, new_row);
+    rows := pg_catalog.textcat(rows, new_row);
+    CONTINUE WHEN pg_catalog.int4lt(pg_catalog.octet_length(rows), 2048);
+    state := pg_catalog.textcat(state, rows);
+    rows := '';
     IF pg_catalog.int4ge(pg_catalog.octet_length(state), 16384) THEN
-      PERFORM azure_storage_private.put_send('DATA', state);
-      state := head;
+      state := azure_storage_private.put_send(state);
     END IF;
   END LOOP;
-  PERFORM azure_storage_private.copy_commit(state);
+  PERFORM azure_storage_private.copy_commit(pg_catalog.textcat(state, rows));
   RETURN written;
 END
 $function$;

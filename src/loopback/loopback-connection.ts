@@ -118,7 +118,7 @@ export class LoopbackConnection {
 
   async #answer(frame: Frame): Promise<void> {
     const body = frameBody(frame)
-    const answered = () => Buffer.concat([commandComplete('SELECT'), readyForQuery(STATUS.idle)])
+    const answered = () => Buffer.concat([commandComplete(this.#requests.commandTag), readyForQuery(STATUS.idle)])
     try {
       for await (const bytes of this.#requests.answer(body.subarray(0, body.length - 1), () => this.#isProved())) {
         await this.#write(bytes)

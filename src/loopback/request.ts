@@ -32,8 +32,9 @@ export type Message =
   | { readonly kind: 'rows'; readonly upload: string; readonly isLast: boolean; readonly rows: Buffer }
   | { readonly kind: 'failed'; readonly sqlstate: string }
 
-const ROWS_HEAD = /^(DATA|COMMIT) ([\w-]{12})\n/
-const MAX_ROWS_HEAD = 32
+/** What else it has is the extension's own; see blob-put.sql. */
+const ROWS_HEAD = /^(DATA|COMMIT) [0-Ybct] ([\w-]{12}) [0-9a-f]{16}\n/
+const MAX_ROWS_HEAD = 40
 const FAILED = /^FAILED ([0-9A-Z]{5})$/
 
 /** `DATA` and `COMMIT` have rows behind a newline, in the database's encoding. */

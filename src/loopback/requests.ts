@@ -80,6 +80,11 @@ export class Requests {
     return this.#read !== undefined
   }
 
+  /** Ends an answer: how many uploads are open. Rows have no other answer. */
+  get commandTag(): string {
+    return this.#hasOpened ? `OPEN ${this.#uploads.size}` : 'SELECT'
+  }
+
   /** A message of rows is on its way; see RowsMemory. The reasons are those why its statement is to end. */
   expectRows(length: number, refuse: (error: PgError) => void): Promise<void> | undefined {
     const calls = (): AbortSignal[] => Array.from(this.#uploads.values(), ({ signal }) => signal)
@@ -122,8 +127,6 @@ export class Requests {
         if (!this.#hasOpened) throw new ProtocolError('azure_storage: rows without an upload')
         if (message.isLast) await this.#commit(message.upload, message.rows)
         else await this.#uploadOf(message.upload).take(message.rows)
-        yield rowDescription(['open'])
-        yield await this.#rows([[String(this.#uploads.size)]])
         break
       case 'failed':
         if (!this.#read) throw new ProtocolError('azure_storage: nothing was read that could be bad')

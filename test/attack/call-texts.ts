@@ -125,7 +125,7 @@ function text(name: string, random: Random, known: KnownWords, oddity: number): 
   if (/coder/.test(name)) return random.pick(CODERS)
   if (/compression/.test(name)) return random.pick(['auto', 'none', 'gzip'])
   if (name === 'challenge') return oddity === 0 ? '0'.repeat(32) : random.pick([`${'0'.repeat(32)}|x`, 'c0ffee'])
-  if (name === 'verb') return random.pick(['DATA', 'COMMIT', 'GET', 'SEAL'])
+  if (name === 'state') return random.pick(['DATA t AAAAAAAAAAAA 0123456789abcdef\n(1)', 'DATA ', ...known.others])
   if (/sqlstate/.test(name)) return '22P02'
   return random.pick([...known.others, ...known.accounts, ...known.paths, ...CODERS])
 }

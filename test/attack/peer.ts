@@ -201,7 +201,7 @@ function fakeExchange(random: Random, recorded: readonly Buffer[]): Buffer {
         return random.pick([
           wire.query(`HELLO ${hex(fields)}`),
           wire.query(`LIST ${ZERO} ${hex({ call: { pid: 1, statement: '1' }, account: account.name })}`),
-          wire.query('DATA AAAAAAAAAAAA\nrows'),
+          wire.query('DATA t AAAAAAAAAAAA 0123456789abcdef\nrows'),
           wire.query('SELECT 1'),
           wire.query(''),
           wire.parse('SELECT 1'),

@@ -52,7 +52,7 @@ test('who does not keep to the exchange gets nothing but the end', async () => {
     wire.query(''),
     wire.query(`HELLO ${hello}`),
     wire.query(`PING ${'0'.repeat(64)} 7b7d`),
-    wire.query('DATA AAAAAAAAAAAA\nrows').subarray(0, 9),
+    wire.query('DATA t AAAAAAAAAAAA 0123456789abcdef\nrows').subarray(0, 9),
     Buffer.concat([wire.query('HELLO 7b7d'), wire.query('HELLO 7b7d')]),
     wire.query('x'.repeat(3000)),
     wire.parse('SELECT 1'),
@@ -77,7 +77,7 @@ test('who does not keep to the exchange gets nothing but the end', async () => {
 
 test('rows need an upload that is open on the connection', async () => {
   const client = await greeted()
-  client.send(wire.query('DATA AAAAAAAAAAAA\nrows'))
+  client.send(wire.query('DATA t AAAAAAAAAAAA 0123456789abcdef\nrows'))
   expect(await client.until('EOF')).toContainEqual(expect.stringMatching(/^E FATAL 08P01/))
 })
 

@@ -145,6 +145,21 @@ describe.each(servers)('blob_put on PostgreSQL $version', server => {
     expect(await stack.get('loop.csv')).toBe('1\n')
   })
 
+  test.each([
+    ['its rows are on their way', 'x'],
+    ['the answer to its rows is an error', '→'],
+  ])('what fails while %s is not in the way of what its statement does next', async (_, value) => {
+    const rows = (last: string): string =>
+      `q, 'csv', 'none', azure_storage.options_csv_put(content_encoding := 'LATIN1'))
+       FROM (SELECT i, '${value}' || repeat('x', 1000) AS long, ${last} AS x FROM generate_series(1, 40) i) q`
+    await client.query(`DO $$ BEGIN
+      BEGIN PERFORM azure_storage.blob_put(${args}, 'failed.csv', ${rows('1 / (40 - i)')};
+      EXCEPTION WHEN division_by_zero THEN NULL; END;
+      PERFORM azure_storage.blob_put(${args}, 'next.csv', t) FROM t; END $$`)
+    expect(await stack.get('next.csv')).toBe(CSV)
+    expect(await stack.exists('failed.csv')).toBe(false)
+  })
+
   test('in PL/pgSQL, read-only transactions, CTEs, LATERAL, prepared with parameters', async () => {
     await client.query('BEGIN READ ONLY')
     await client.query('SELECT azure_storage.blob_put($1, $2, $3, t, $4, $5, $6) FROM t', [

@@ -104,10 +104,10 @@ describe.each(servers)('tables and functions behind the accounts on PostgreSQL $
       [`list_open(c, ${a}, 'box', '')`]: refusal,
       [`get_open(c, ${a}, ${request}, '[{"type": "text"}]', false)`]: refusal,
       [`put_open(c, ${a}, ${request})`]: refusal,
-      "put_send('DATA', 'tAAAAAAAAAAAA0123456789abcdefx')": over,
-      "put_send('DATA', 'tAAAAAAAAAAAAhost=127.0.0.1 x')": over,
-      "put_send('COMMIT', NULL)": over,
-      'put_send(NULL, NULL)': over,
+      "put_send(E'DATA t AAAAAAAAAAAA 0123456789abcdef\\nx')": over,
+      "put_send(E'DATA t AAAAAAAAAAAA host=127.0.0.1 x\\nx')": over,
+      "put_send('SELECT 1')": over,
+      'put_send(NULL)': over,
       "close_connection('x')": 'done',
     }
     const actual: Record<string, string> = {}
