@@ -11,6 +11,9 @@ const LIST = join(FOLDER, 'compiled.json')
 
 /** `blobgres` in JavaScript: to start it from its sources takes three times as long. */
 export const COMPILED_CLI = join(FOLDER, 'dist/cli.js')
+/** A proxy of several processes, which are made of the compiled files then. */
+export const compiledWorkers = (): Promise<typeof import('../../src/workers/workers.ts')> =>
+  import(join(FOLDER, 'dist/workers/workers.js'))
 /** The status page. */
 export const COMPILED_PAGE = pathToFileURL(join(FOLDER, 'dist/http/page/'))
 
