@@ -18,6 +18,7 @@ export class BorrowedBackend implements Wire {
   readonly #lender: Lender
   readonly #inbox: Inbox
   #cancelListener: (() => void) | undefined
+  #missedCancel = false
   #replySink: ((frame: Frame) => boolean) | undefined
 
   constructor(lender: Lender) {
@@ -85,8 +86,12 @@ export class BorrowedBackend implements Wire {
     return this.#lender.cancelBackend()
   }
 
+  /** A cancel request that has come before, to a backend between two messages, is not lost: `listener` is told at once. */
   onCancel(listener: (() => void) | undefined): void {
     this.#cancelListener = listener
+    if (listener === undefined || !this.#missedCancel) return
+    this.#missedCancel = false
+    queueMicrotask(() => this.#cancelListener === listener && listener())
   }
 
   /** A chunk from the backend. Returns whether it is still needed: without a sink, the messages are views of it. */
@@ -98,7 +103,8 @@ export class BorrowedBackend implements Wire {
 
   /** A CancelRequest for the session was passed on. */
   cancelled(): void {
-    this.#cancelListener?.()
+    if (this.#cancelListener) this.#cancelListener()
+    else this.#missedCancel = true
   }
 
   /** The connection is over. */

@@ -23,6 +23,14 @@ const FIRST_BLOCK_BYTES = 8 * MEBIBYTE
 const MAX_BLOCKS = 50_000
 const BLOCKS_OF_ONE_SIZE = 10_000
 const MAX_REQUESTS = 2
+/** Blocks of one upload in memory: on their way, waiting, and being filled. */
+const BLOCKS_HELD = MAX_REQUESTS + 2
+/** What the blocks of all uploads take together, as long as they are not so many that the smallest blocks take more. */
+const SHARED_BYTES = 256 * MEBIBYTE
+const SMALLEST_BLOCK_BYTES = MEBIBYTE
+
+/** Of this process. */
+let uploadsUnderWay = 0
 
 /**
  * A blob being written. `append` is for a hot loop: it copies, and full blocks travel in the background.
@@ -43,6 +51,8 @@ export class BlobUpload {
   readonly #freeBuffers: Buffer[] = []
   #current: Buffer = Buffer.alloc(0)
   #used = 0
+  /** Of the current block. */
+  #blockBytes = 0
   #requestCount = 0
   #waiting: (() => void)[] = []
   #failure: Error | undefined
@@ -54,6 +64,7 @@ export class BlobUpload {
     this.#maxBlockBytes = maxBlockBytes
     this.#callerSignal = signal
     this.#onBytes = onBytes
+    uploadsUnderWay++
     this.failed = new Promise(resolve => {
       this.#reportFailure = resolve
     })
@@ -70,7 +81,7 @@ export class BlobUpload {
       const copied = source.copy(this.#current, this.#used, position, end)
       this.#used += copied
       position += copied
-      if (this.#used === this.#blockBytes()) this.#enqueueBlock()
+      if (this.#used === this.#blockBytes) this.#enqueueBlock()
     }
     this.#onBytes?.(end - start)
     return this.#queue.length === 0
@@ -104,16 +115,14 @@ export class BlobUpload {
     this.#fail(new DOMException('The upload was aborted', 'AbortError'))
   }
 
-  #blockBytes(): number {
-    return blockBytes(this.#blockIds.length, this.#maxBlockBytes)
-  }
-
   /** The first block's buffer grows, for most blobs are small; the others have their full size at once. */
   #makeRoom(wanted: number): void {
-    const limit = this.#blockBytes()
+    if (this.#used === 0) this.#blockBytes = blockBytes(this.#blockIds.length, this.#maxBlockBytes, uploadsUnderWay)
+    const limit = this.#blockBytes
     if (this.#current.length === limit || this.#used + wanted <= this.#current.length) return
     if (this.#blockIds.length > 0) {
-      this.#current = this.#freeBuffers.pop() ?? Buffer.allocUnsafeSlow(limit)
+      const free = this.#freeBuffers.pop()
+      this.#current = free?.length === limit ? free : Buffer.allocUnsafeSlow(limit)
       return
     }
     const bytes = Math.min(limit, Math.max(FIRST_BUFFER_BYTES, this.#current.length * 2, this.#used + wanted))
@@ -151,7 +160,7 @@ export class BlobUpload {
 
   #blockStaged(buffer: Buffer): void {
     this.#requestCount--
-    if (buffer.length === this.#blockBytes()) this.#freeBuffers.push(buffer)
+    if (buffer.length === this.#blockBytes) this.#freeBuffers.push(buffer)
     this.#sendBlocks()
   }
 
@@ -181,6 +190,7 @@ export class BlobUpload {
 
   #finish(): void {
     this.#finished = true
+    uploadsUnderWay--
     this.#callerSignal.removeEventListener('abort', this.#callerAborted)
     this.#queue.length = 0
     this.#freeBuffers.length = 0
@@ -202,9 +212,15 @@ export async function drainInto(source: AsyncIterable<Buffer>, upload: BlobUploa
   }
 }
 
-/** Small blocks need little memory; that they grow makes room for terabytes. */
-export function blockBytes(index: number, maxBlockBytes: number): number {
-  return Math.min(FIRST_BLOCK_BYTES * 2 ** Math.floor(index / BLOCKS_OF_ONE_SIZE), maxBlockBytes)
+/**
+ * Small blocks need little memory, the more so where there are many uploads; that they grow in the end makes room for terabytes
+ * all the same.
+ */
+export function blockBytes(index: number, maxBlockBytes: number, uploads: number): number {
+  const share = 2 ** Math.floor(Math.log2(SHARED_BYTES / BLOCKS_HELD / uploads))
+  const growth = Math.floor(index / BLOCKS_OF_ONE_SIZE)
+  const wanted = growth > 0 ? FIRST_BLOCK_BYTES * 2 ** growth : Math.min(FIRST_BLOCK_BYTES, share)
+  return Math.min(Math.max(wanted, SMALLEST_BLOCK_BYTES), maxBlockBytes)
 }
 
 function tooManyBlocks(maxBlockBytes: number): PgError {

@@ -5,6 +5,8 @@ import { seconds } from './measure.ts'
 /** A statement for any number of sessions at a time, none of which waits for another. */
 export interface Job {
   readonly name: string
+  /** Of what it takes in memory. */
+  readonly kind: 'reading' | 'writing' | 'parquet'
   statement(stack: BenchStack, table: string, session: number): string
 }
 
@@ -12,6 +14,7 @@ const target = (table: string, session: number): string => `${table}_target_${se
 
 export const IMPORT_CSV: Job = {
   name: 'import csv',
+  kind: 'reading',
   statement: ({ url }, table, session) => `COPY ${target(table, session)} FROM '${url(`${table}.csv`)}'`,
 }
 
@@ -19,23 +22,28 @@ export const JOBS: readonly Job[] = [
   IMPORT_CSV,
   {
     name: 'export csv',
+    kind: 'writing',
     statement: ({ url }, table, session) => `COPY ${table} TO '${url(`out-${session}.csv`)}'`,
   },
   {
     name: 'import parquet',
+    kind: 'parquet',
     statement: ({ url }, table, session) => `COPY ${target(table, session)} FROM '${url(`${table}.parquet`)}'`,
   },
   {
     name: 'export parquet',
+    kind: 'parquet',
     statement: ({ url }, table, session) => `COPY ${table} TO '${url(`out-${session}.parquet`)}'`,
   },
   {
     name: 'count(*) of blob_get(…)',
+    kind: 'reading',
     statement: ({ account }, table) =>
       `SELECT count(*) FROM azure_storage.blob_get('${account}', 'bench', '${table}.csv', NULL::${table})`,
   },
   {
     name: 'blob_put(…) of a table',
+    kind: 'writing',
     statement: ({ account }, table, session) =>
       `SELECT azure_storage.blob_put('${account}', 'bench', 'put-${session}.csv', t) FROM ${table} t`,
   },

@@ -1,10 +1,15 @@
-import { expect, it } from 'vitest'
+import { beforeEach, expect, it, vi } from 'vitest'
+import { bulkTurns } from '../../../src/bulk-turns.ts'
 import { BlobExport } from '../../../src/operations/copy-to.ts'
 import type { CopyDataSink } from '../../../src/protocol/frame-assembler.ts'
 import { PgError } from '../../../src/protocol/pg-error.ts'
 import type { BlockStore } from '../../../src/storage/blob-upload.ts'
 import { MemoryBlob } from '../../support/memory-blob.ts'
 import { ScriptedWire } from '../../support/scripted-wire.ts'
+
+// What it does in a turn of the event loop is not to depend on how long that takes.
+const mayGoOn = vi.spyOn(bulkTurns, 'mayGoOn')
+beforeEach(() => void mayGoOn.mockReturnValue(true))
 
 const broken = new PgError({ message: 'the storage is broken', code: '58030' })
 
@@ -57,6 +62,22 @@ it('stops the backend until the storage has taken what there is', async () => {
   await until('resume')
   await taker.stop()
   expect(wire.sent).toEqual(['pause', 'resume'])
+})
+
+it('stops the backend until others have had their turn', async () => {
+  const { wire, rows, taker, put } = start()
+  mayGoOn.mockReturnValueOnce(false)
+  rows('1\n')
+  rows('2\n')
+  expect(wire.sent).toEqual(['pause'])
+  const [goOn] = mayGoOn.mock.lastCall as [() => void]
+  goOn()
+  rows('3\n')
+  expect(wire.sent).toEqual(['pause', 'resume'])
+  mayGoOn.mockReturnValueOnce(false)
+  rows('4\n')
+  await taker.commit()
+  expect([wire.sent, put]).toEqual([['pause', 'resume', 'pause', 'resume'], ['1\n2\n3\n4\n']])
 })
 
 it('has the statement cancelled where the storage fails, and drops what comes', async () => {

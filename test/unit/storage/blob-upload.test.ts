@@ -103,15 +103,36 @@ describe('a blob upload', () => {
   })
 
   it.each([
-    [0, 128, 8],
-    [9_999, 128, 8],
-    [10_000, 128, 16],
-    [20_000, 128, 32],
-    [49_999, 128, 128],
-    [49_999, 100, 100],
-    [0, 1, 1],
-  ])('makes block %i, of at most %i MiB, of %i MiB', (index, most, size) => {
-    expect(blockBytes(index, most * MEBIBYTE)).toBe(size * MEBIBYTE)
+    [0, 128, 1, 8],
+    [9_999, 128, 1, 8],
+    [10_000, 128, 1, 16],
+    [20_000, 128, 1, 32],
+    [49_999, 128, 1, 128],
+    [49_999, 100, 1, 100],
+    [0, 1, 1, 1],
+    [0, 128, 8, 8],
+    [0, 128, 9, 4],
+    [9_999, 128, 64, 1],
+    [9_999, 128, 10_000, 1],
+    [10_000, 128, 64, 16],
+  ])('makes block %i, of at most %i MiB, of %i uploads, of %i MiB', (index, most, uploads, size) => {
+    expect(blockBytes(index, most * MEBIBYTE, uploads)).toBe(size * MEBIBYTE)
+  })
+
+  it('has smaller blocks while there are many uploads', async () => {
+    const store = new MemoryStore()
+    const uploads = Array.from({ length: 64 }, () => start(store, 128 * MEBIBYTE))
+    const [aborted, committed, failed, ...others] = uploads
+    await write(failed as BlobUpload, Buffer.alloc(3 * MEBIBYTE), MEBIBYTE)
+    expect(store.lengths).toEqual([MEBIBYTE, MEBIBYTE, MEBIBYTE])
+    aborted?.abort()
+    await committed?.commit()
+    for (const upload of [failed, ...others]) upload?.abort()
+    store.lengths.length = 0
+    const alone = start(store, 128 * MEBIBYTE)
+    await write(alone, Buffer.alloc(16 * MEBIBYTE), MEBIBYTE)
+    expect(store.lengths).toEqual([8 * MEBIBYTE, 8 * MEBIBYTE])
+    alone.abort()
   })
 
   it('refuses a blob of more than 50,000 blocks', async () => {
