@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { Socket, type SocketConstructorOpts } from 'node:net'
 import { PgError, type PgErrorFields } from '../protocol/pg-error.ts'
 
 /** What one side of a channel can be asked. */
@@ -13,7 +13,7 @@ type Message =
   | { readonly kind: 'tell'; readonly name: string; readonly args: readonly unknown[] }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly failure: Failure }
-  | { readonly kind: 'socket' }
+  | { readonly kind: 'socket'; readonly number: number }
 
 /** An error, as far as it means something to who is told. */
 interface Failure extends Omit<PgErrorFields, 'code'> {
@@ -22,11 +22,15 @@ interface Failure extends Omit<PgErrorFields, 'code'> {
   readonly causeCode?: string | undefined
 }
 
+/** What Node has of the system's for a socket. */
+type Handle = object
+
 /** A process at the other end: a ChildProcess, or `process` in it. */
 interface End {
   readonly connected?: boolean
-  send?(message: Message, socket: Socket | undefined, options: object, done: (error: Error | null) => void): boolean
-  on(event: 'message', listener: (message: unknown, socket: unknown) => void): unknown
+  // biome-ignore lint/suspicious/noExplicitAny: its types do not know handles, which it takes
+  send?(message: Message, handle: any, options: object, done: (error: Error | null) => void): boolean
+  on(event: 'message', listener: (message: unknown, handle: unknown) => void): unknown
   on(event: 'disconnect', listener: () => void): unknown
 }
 
@@ -42,14 +46,21 @@ export class Channel<Theirs extends object, Ours extends object> {
   readonly #end: End
   readonly #handlers: Handlers<Ours>
   readonly #waiting = new Map<number, Waiting>()
+  /** Sockets that are on their way. */
+  readonly #handed = new Set<Socket>()
   #nextId = 1
-  onSocket: ((socket: Socket) => void) | undefined
+  #lastHanded = 0
+  /** Told of each socket, with its number; without one that was closed on its way. Another may have been lost before it. */
+  onSocket: ((number: number, socket: Socket | undefined) => void) | undefined
 
   constructor(end: End, handlers: Handlers<Ours>) {
     this.#end = end
     this.#handlers = handlers
-    end.on('message', (message, socket) => this.#take(message as Message, socket as Socket | undefined))
-    end.on('disconnect', () => this.#failAll(new Error(GONE)))
+    end.on('message', (message, handle) => this.#take(message as Message, handle as Handle | undefined))
+    end.on('disconnect', () => {
+      this.#failAll(new Error(GONE))
+      for (const socket of this.#handed) socket.destroy()
+    })
   }
 
   /** Rejects with the error at the other end, or where that is gone. */
@@ -57,7 +68,7 @@ export class Channel<Theirs extends object, Ours extends object> {
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject })
-      this.#send({ kind: 'ask', id, name, args }, undefined, error => this.#settle(id)?.reject(error))
+      this.#send({ kind: 'ask', id, name, args }, undefined, error => error && this.#settle(id)?.reject(error))
     })
   }
 
@@ -66,24 +77,28 @@ export class Channel<Theirs extends object, Ours extends object> {
     this.#send({ kind: 'tell', name, args }, undefined, () => {})
   }
 
-  /** `lost` is called where it cannot be had over there. */
-  hand(socket: Socket, lost: () => void): void {
-    this.#send({ kind: 'socket' }, socket, lost)
+  /**
+   * Its client is disconnected where it cannot be had over there. A Socket itself Node sends again when the other process has
+   * no descriptor left, and fails an assertion of its own if then there is one; of a handle it has nothing to send again.
+   */
+  hand(socket: Socket): void {
+    const { _handle } = socket as unknown as { readonly _handle: Handle | null }
+    this.#handed.add(socket)
+    this.#send({ kind: 'socket', number: ++this.#lastHanded }, _handle ?? undefined, () => {
+      this.#handed.delete(socket)
+      socket.destroy()
+    })
   }
 
-  #send(message: Message, socket: Socket | undefined, failed: (error: Error) => void): void {
-    if (!this.#end.connected) {
-      failed(new Error(GONE))
-      return
-    }
-    this.#end.send?.(message, socket, {}, error => error && failed(error))
+  #send(message: Message, handle: Handle | undefined, done: (error: Error | null) => void): void {
+    if (this.#end.connected) this.#end.send?.(message, handle, {}, done)
+    else done(new Error(GONE))
   }
 
-  #take(message: Message, socket: Socket | undefined): void {
+  #take(message: Message, handle: Handle | undefined): void {
     switch (message.kind) {
       case 'socket':
-        // It may have been closed on its way.
-        if (socket) this.onSocket?.(socket)
+        this.onSocket?.(message.number, handle && socketOf(handle))
         break
       case 'ask':
         this.#answer(message.id, this.#handlers[message.name as keyof Ours](...message.args))
@@ -120,6 +135,9 @@ export class Channel<Theirs extends object, Ours extends object> {
     this.#waiting.clear()
   }
 }
+
+/** Node's types do not know that it can be made of a handle. */
+const socketOf = (handle: Handle): Socket => new Socket({ handle, allowHalfOpen: true } as SocketConstructorOpts)
 
 function failureOf(error: unknown): Failure {
   const { message, code, detail, cause } = error as NodeJS.ErrnoException & { readonly detail?: string }

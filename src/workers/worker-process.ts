@@ -54,7 +54,7 @@ export class WorkerProcess {
 
   hand(socket: Socket): void {
     this.#handed++
-    this.#channel.hand(socket, () => socket.destroy())
+    this.#channel.hand(socket)
   }
 
   /** It has closed all that it had. */

@@ -2,7 +2,6 @@
  * A process that is a part of a proxy: a whole one, with an address of its own for the functions, whose clients are handed
  * to it. It ends with the process that has started it.
  */
-import type { Socket } from 'node:net'
 import { Numbers } from '../activity/numbers.ts'
 import { unpackConfig } from '../config/workers.ts'
 import type { ObservedProxy } from '../http/observed.ts'
@@ -40,11 +39,7 @@ const handlers: WorkerCalls = {
       const { ObservedProxy } = await import('../http/observed.ts')
       observed = new ObservedProxy(proxy, packageVersion())
     }
-    proxy.listener.onEnded = () => {
-      const count = received - proxy.listener.load
-      if (count !== ended) primary.tell('ended', count)
-      ended = count
-    }
+    proxy.listener.onEnded = tellEnded
     return { listen: proxy.address, loopback: config.loopback ?? proxy.address }
   },
   isReachable: () => proxy.isReachable(AbortSignal.timeout(LOOK_LIMIT_MS)),
@@ -59,10 +54,17 @@ const handlers: WorkerCalls = {
 
 const primary = new Channel<PrimaryCalls, WorkerCalls>(process, handlers)
 
-primary.onSocket = (socket: Socket) => {
-  received++
-  socket.allowHalfOpen = true
-  proxy.listener.accept(socket)
+primary.onSocket = (number, socket) => {
+  received = number
+  if (socket) proxy.listener.accept(socket)
+  tellEnded()
+}
+
+/** Of those that were handed to this worker, also such as never came. */
+function tellEnded(): void {
+  const count = received - proxy.listener.load
+  if (count !== ended) primary.tell('ended', count)
+  ended = count
 }
 
 function looked(): ObservedProxy {

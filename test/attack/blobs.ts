@@ -27,7 +27,8 @@ interface Shot {
 /** Blobs and rows that are much more than they seem, ten of each at once: the proxy keeps its memory, and each session goes on. */
 export const blobs: Attack = {
   name: 'hostile blobs',
-  async run({ server, seed, signal }): Promise<AttackReport> {
+  enough: 30,
+  async run({ server, seed, goesOn }): Promise<AttackReport> {
     const findings: string[] = []
     const figures: Record<string, number> = {}
     let attempts = 0
@@ -43,7 +44,7 @@ export const blobs: Attack = {
       await bystander.query('CREATE EXTENSION azure_storage; CREATE UNLOGGED TABLE t (a text)')
       await bystander.query('SELECT azure_storage.account_add($1, $2)', [account.name, account.key])
       for (const shot of shots(container.containerName, new Random(seed))) {
-        if (signal.aborted) break
+        if (!goesOn(attempts)) break
         await shot.prepare(container)
         attempts += victims.length
         findings.push(...(await fire(shot, replica, bystander, victims, figures)))

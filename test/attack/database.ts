@@ -73,7 +73,8 @@ const transfers = (url: string, container: string): string[] => {
 /** An attacker owns the database, and has laid a trojan in the way of every name that is used there. */
 export const hostileDatabase: Attack = {
   name: 'A hostile database',
-  async run({ server, seed, signal }) {
+  enough: 150,
+  async run({ server, seed, goesOn }) {
     const random = generator(seed)
     const cast: Cast = { attacker: uniqueName('attacker'), admin: uniqueName('admin'), superuser: server.superuser }
     const container = await createContainer('attack')
@@ -86,7 +87,8 @@ export const hostileDatabase: Attack = {
     owner.on('error', () => {})
     await owner.connect()
     const findings: string[] = []
-    let attempts = await plant(owner, cast.attacker, ['public', cast.superuser])
+    const planted = await plant(owner, cast.attacker, ['public', cast.superuser])
+    let attempts = 0
     try {
       do {
         const path = shuffled(['public', cast.superuser, 'pg_catalog', 'pg_temp'], random)
@@ -101,14 +103,14 @@ export const hostileDatabase: Attack = {
         findings.push(...failures.failed.map(failure => `${failure} (${circumstances})`))
         findings.push(...(await caught(owner)).map(call => `${call} (${circumstances})`))
         await owner.query(`ALTER DATABASE ${database.name} RESET ALL`)
-      } while (!signal.aborted && findings.length === 0)
+      } while (findings.length === 0 && goesOn(attempts))
     } finally {
       await owner.end()
       await database.drop()
       await adminQuery(server, `DROP ROLE ${cast.attacker}; DROP ROLE ${cast.admin}`)
       await container.delete()
     }
-    return { attempts, findings }
+    return { attempts: planted + attempts, findings }
   },
 }
 

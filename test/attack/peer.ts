@@ -29,6 +29,7 @@ const ZERO = '00'.repeat(32)
 /** Impostors in the place of a proxy, and backends that are none: neither learns anything, and nobody believes them. */
 export const peerAttack: Attack = {
   name: 'a hostile peer',
+  enough: 400,
   async run(context) {
     const stack = await startCopyStack(context.server)
     try {
@@ -41,7 +42,7 @@ export const peerAttack: Attack = {
 }
 
 async function attack(
-  { seed, server, signal }: AttackContext,
+  { seed, server, goesOn }: AttackContext,
   stack: CopyStack,
   recorded: Buffer[],
 ): Promise<AttackReport> {
@@ -52,7 +53,7 @@ async function attack(
   await direct.connect()
   const before = await stack.get('secret.txt')
   let attempts = 0
-  while (!signal.aborted && findings.size < 20) {
+  while (goesOn(attempts) && findings.size < 20) {
     const impostor: Impostor = await startImpostor(dialler => deceive(dialler, random, recorded, proxy.address))
     await callProxyFrom(server, stack.database.name, impostor, proxy)
     for (let i = 0; i < 5; i++, attempts++) {

@@ -54,6 +54,7 @@ interface Attacker {
  */
 export const roleAttack: Attack = {
   name: 'a hostile role',
+  enough: 600,
   async run(context) {
     const stack = await startCopyStack(context.server)
     try {
@@ -64,7 +65,7 @@ export const roleAttack: Attack = {
   },
 }
 
-async function attack({ seed, signal }: AttackContext, stack: CopyStack): Promise<AttackReport> {
+async function attack({ seed, goesOn }: AttackContext, stack: CopyStack): Promise<AttackReport> {
   const random = new Random(seed)
   await stack.put('secret.txt', MARKER)
   await stack.client.query(`SELECT azure_storage.account_add('${OTHER_ACCOUNT}', '${account.key}'),
@@ -81,7 +82,7 @@ async function attack({ seed, signal }: AttackContext, stack: CopyStack): Promis
   const findings = new Set<string>()
   let attempts = 0
   let answered = 0
-  for (let i = 0; !signal.aborted && findings.size < 20; i++) {
+  for (let i = 0; goesOn(attempts) && findings.size < 20; i++) {
     const attacker = attackers[i % 2] as Attacker
     if (i % 200 < 2) {
       await attacker.client.end()

@@ -17,9 +17,9 @@ const TRIES = 3
 const PATIENCE_MS = 6000
 
 /** Texts that take long to read, while somebody else's session goes on. */
-export const texts: Attack = { name: 'hostile texts', run }
+export const texts: Attack = { name: 'hostile texts', enough: 12, run }
 
-async function run({ server, seed, signal }: AttackContext): Promise<AttackReport> {
+async function run({ server, seed, goesOn }: AttackContext): Promise<AttackReport> {
   const database = await createDatabase(server)
   const proxy = await startReplica(server)
   try {
@@ -29,7 +29,7 @@ async function run({ server, seed, signal }: AttackContext): Promise<AttackRepor
     await withExtension(url)
     const bystander = await startBystander(url)
     try {
-      return await attack(url, bystander, new Random(seed), signal)
+      return await attack(url, bystander, new Random(seed), goesOn)
     } finally {
       bystander.close()
     }
@@ -40,12 +40,17 @@ async function run({ server, seed, signal }: AttackContext): Promise<AttackRepor
   }
 }
 
-async function attack(url: string, bystander: Bystander, random: Random, signal: AbortSignal): Promise<AttackReport> {
+async function attack(
+  url: string,
+  bystander: Bystander,
+  random: Random,
+  goesOn: AttackContext['goesOn'],
+): Promise<AttackReport> {
   const all: number[] = []
   const worst: { name: string; ms: number }[] = []
   const findings: string[] = []
   for (const text of hostileTexts(random)) {
-    if (signal.aborted) break
+    if (!goesOn(worst.length)) break
     let least = Number.POSITIVE_INFINITY
     for (let i = 0; i < TRIES && least > TOO_LONG_MS; i++) {
       const times = await timesDuring(text, url, bystander)

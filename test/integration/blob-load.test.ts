@@ -26,7 +26,7 @@ describe.each(servers)('many sessions with blob functions on PostgreSQL $version
     const clients = await Promise.all(Array.from({ length: SESSIONS }, () => stack.connect()))
     const args = `'${account.name}', '${stack.container.containerName}'`
     const { rows, paths, rounds } = await runBlobLoad({ clients, args, milliseconds: 3500 })
-    expect(rounds).toBeGreaterThan(SESSIONS)
+    expect(rounds).toBeGreaterThanOrEqual(SESSIONS)
     expect((await stack.client.query('SELECT count(*)::int FROM loaded')).rows).toEqual([{ count: rows }])
 
     const listed: string[] = []

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { COMPILED_CLI } from '../support/compiled.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
 import { needTool } from '../support/tools.ts'
@@ -66,9 +67,7 @@ END`
     const wrapped = await dump(stack.url())
     await direct.query(drop)
     expect(wrapped.match(/azure_storage_private\.(statement|run)\(/g)).toHaveLength(6)
-    const unwrap = spawn(process.execPath, ['--import', 'tsx', 'src/cli.ts', 'unwrap'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
+    const unwrap = spawn(process.execPath, [COMPILED_CLI, 'unwrap'], { stdio: ['pipe', 'pipe', 'inherit'] })
     unwrap.stdin.end(wrapped)
     expect(comparable(await text(unwrap.stdout))).toBe(comparable(original))
   })

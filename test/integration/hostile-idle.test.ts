@@ -38,7 +38,7 @@ describe.each(servers.slice(-1))('Sockets that do nothing on PostgreSQL $version
       '--storage-endpoint',
       azurite.endpointTemplate,
     ]
-    proxy = startCli(args, { BLOBGRES_LOG_LEVEL: 'debug' }, descriptors)
+    proxy = startCli(args, { BLOBGRES_LOG_LEVEL: 'debug', BLOBGRES_WORKERS: '1' }, descriptors)
     const [, port] = /"port":(\d+)[^\n]*"listening"/.exec(await proxy.logged(/"listening"/)) as RegExpExecArray
     url = `postgres://${server.superuser}@127.0.0.1:${port}/${database.name}`
     await proxy.logged(/"looked after the loopback addresses"/) // then it has no connection of its own

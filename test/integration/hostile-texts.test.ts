@@ -9,8 +9,8 @@ const HARD = `) ; ${'/*'.repeat(400_000)} copy '://'`
 /** And may not pass: a credential may be in it. */
 const HARD_ADD = `${HARD} account_add`
 
-/** A hard text takes more than two seconds, and a thread its time to start. */
-describe.each(servers)('Texts that take long to read on PostgreSQL $version', { timeout: 90_000 }, server => {
+/** A hard text takes more than two seconds, and a thread its time to start; who reads it is the proxy, so that one server is enough. */
+describe.each(servers.slice(-1))('Texts that take long to read on PostgreSQL $version', { timeout: 90_000 }, server => {
   let stack: CopyStack
   let middling: string
   beforeAll(async () => {

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { StorageBrowser } from '../../src/http/storage-browser.ts'
 import { account } from '../support/blobs.ts'
 import { type BrowserPage, startChromium } from '../support/chromium.ts'
+import { COMPILED_PAGE } from '../support/compiled.ts'
 import { errorOf } from '../support/copy-stack.ts'
 import { type HaltedStorage, startHaltedStorage } from '../support/halted-storage.ts'
 import { type HttpStack, startHttpStack } from '../support/http.ts'
-import { buildPage } from '../support/page.ts'
 import { azurite, servers } from '../support/servers.ts'
 import { describeWith } from '../support/tools.ts'
 
@@ -16,7 +16,6 @@ const HOSTILE_CSV = `id,"<b>name</b>"\n1,"${HOSTILE.replaceAll('"', '""')}"\n`
 describeWith('Chromium').each(servers)('The status page, on PostgreSQL $version', server => {
   let storage: HaltedStorage
   let stack: HttpStack
-  let built: Awaited<ReturnType<typeof buildPage>>
   let page: BrowserPage
   const url = (path: string): string =>
     `https://${account.name}.blob.core.windows.net/${stack.container.containerName}/${encodeURIComponent(path)}`
@@ -35,10 +34,9 @@ describeWith('Chromium').each(servers)('The status page, on PostgreSQL $version'
 
   beforeAll(async () => {
     storage = await startHaltedStorage(azurite, 100_000)
-    built = await buildPage()
     const storageEndpoints = { defaultTemplate: storage.endpointTemplate, accounts: new Map() }
     const browser = new StorageBrowser(storageEndpoints, [account])
-    stack = await startHttpStack(server, { storageEndpoints }, { pageFolder: built.folder, browser })
+    stack = await startHttpStack(server, { storageEndpoints }, { pageFolder: COMPILED_PAGE, browser })
     await stack.client.query('CREATE TABLE t (a int, b text)')
     for (const path of ['a.csv', `${HOSTILE}.csv`]) await stack.put(path, CSV)
     await stack.put('hostile.csv', HOSTILE_CSV)
@@ -49,7 +47,6 @@ describeWith('Chromium').each(servers)('The status page, on PostgreSQL $version'
     await page.close()
     await stack.close()
     await storage.close()
-    await built.remove()
   })
 
   it('says that the proxy runs', async () => {

@@ -17,7 +17,7 @@ describe.each(servers)('INSERT as COPY that is ended, on PostgreSQL $version', s
   beforeAll(async () => {
     storage = await startHaltedStorage(azurite, HALT_AT)
     const storageEndpoints = { defaultTemplate: storage.endpointTemplate, accounts: new Map() }
-    stack = await startCopyStack(server, { storageEndpoints })
+    stack = await startCopyStack(server, { storageEndpoints, workers: 1 }) // which is looked into
     await stack.put('rows.csv', CSV)
     await stack.client.query('CREATE TABLE t (a int, b text)')
     insert = `INSERT INTO t SELECT * FROM azure_storage.blob_get('${account.name}', '${stack.container.containerName}', 'rows.csv') AS r (a int, b text)`

@@ -37,7 +37,8 @@ beforeEach(async () => {
       ['--log-level', 'trace'],
       ['--managed-identity-client-id', 'd1c2b3a4-0000-4000-8000-000000000000'],
     ),
-    { ...endpoint.environment, NODE_EXTRA_CA_CERTS: azurite.certificate },
+    // Functions are to call this address, and one process has one token.
+    { ...endpoint.environment, NODE_EXTRA_CA_CERTS: azurite.certificate, BLOBGRES_WORKERS: '1' },
   )
   client = await connect(`postgres://${server.superuser}@${listen}/${database.name}`)
   await adminQuery(

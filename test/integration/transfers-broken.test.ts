@@ -31,6 +31,7 @@ async function startBreakable(server: PostgresServer): Promise<{ stack: CopyStac
   const storage = await startHaltedStorage(azurite, 100_000)
   const stack = await startCopyStack(server, {
     storageEndpoints: { defaultTemplate: storage.endpointTemplate, accounts: new Map() },
+    workers: 1, // which is looked into
   })
   await stack.put('a.csv', CSV)
   await stack.client.query(`CREATE TABLE t (a int, b text);

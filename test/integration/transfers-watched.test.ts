@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { account } from '../support/blobs.ts'
 import { type BrowserPage, startChromium } from '../support/chromium.ts'
+import { COMPILED_PAGE } from '../support/compiled.ts'
 import { adminQuery } from '../support/database.ts'
 import { type HttpStack, startHttpStack } from '../support/http.ts'
-import { buildPage } from '../support/page.ts'
 import { azurite, servers } from '../support/servers.ts'
 import { startThrottledStorage } from '../support/throttled-storage.ts'
 import { describeWith } from '../support/tools.ts'
@@ -18,14 +18,12 @@ const BYTES_PER_SECOND = { up: 600_000, down: 1_200_000 }
 describeWith('Chromium', 'psql').each(servers)('Transfers, watched everywhere, on PostgreSQL $version', server => {
   let storage: Awaited<ReturnType<typeof startThrottledStorage>>
   let stack: HttpStack
-  let built: Awaited<ReturnType<typeof buildPage>>
   let page: BrowserPage
 
   beforeAll(async () => {
     storage = await startThrottledStorage(azurite, BYTES_PER_SECOND)
-    built = await buildPage()
     const storageEndpoints = { defaultTemplate: storage.endpointTemplate, accounts: new Map() }
-    stack = await startHttpStack(server, { storageEndpoints }, { pageFolder: built.folder })
+    stack = await startHttpStack(server, { storageEndpoints }, { pageFolder: COMPILED_PAGE })
     await stack.client.query(makeTables(ROWS))
     // What waits to be uploaded is counted too: little of it, in small blocks.
     await adminQuery(server, `ALTER DATABASE ${stack.database.name} SET azure_storage.blob_block_size_mb = 1`)
@@ -36,7 +34,6 @@ describeWith('Chromium', 'psql').each(servers)('Transfers, watched everywhere, o
     await page.close()
     await stack.close()
     await storage.close()
-    await built.remove()
   })
 
   /** All at a time: what was not as it should be. */

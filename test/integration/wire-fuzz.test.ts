@@ -3,7 +3,7 @@ import { fuzz } from '../fuzz/run.ts'
 import { servers } from '../support/servers.ts'
 
 /** `npm run fuzz` sets them. */
-const { FUZZ_SEED = '1', FUZZ_RUNS = '1500', FUZZ_SERVER } = process.env
+const { FUZZ_SEED = '1', FUZZ_RUNS = '600', FUZZ_SERVER } = process.env
 const seed = Number(FUZZ_SEED)
 const runs = Number(FUZZ_RUNS)
 const chosen = servers.filter(({ version }) => FUZZ_SERVER === undefined || String(version) === FUZZ_SERVER)

@@ -1,16 +1,11 @@
 import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import { stopWithParent } from '../../src/dev/child.ts'
+import { COMPILED_CLI } from './compiled.ts'
 import { listProcesses } from './processes.ts'
 
-/** `blobgres`, from its sources. */
-export const CLI = [
-  process.execPath,
-  '--import',
-  import.meta.resolve('tsx'),
-  fileURLToPath(new URL('../../src/cli.ts', import.meta.url)),
-]
+/** `blobgres`, of these sources. */
+export const CLI = [process.execPath, COMPILED_CLI]
 
 export interface CliResult {
   readonly status: number | null
@@ -31,7 +26,7 @@ export interface CliProcess {
   kill(signal: NodeJS.Signals): void
 }
 
-/** Runs `blobgres` from its sources, as its own process; it may have at most so many descriptors. */
+/** Runs `blobgres` as its own process; it may have at most so many descriptors. */
 export function startCli(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { afterAll, expect } from 'vitest'
+import { expect } from 'vitest'
 import { readAccess } from '../../src/credentials/access.ts'
 import { openSealed } from '../../src/credentials/sealing.ts'
 import { createInstaller, installerStatement, readSealingKey } from '../../src/extension/install.ts'
@@ -18,11 +18,8 @@ export interface ExtensionDatabase extends TestDatabase {
   urlOf(role: string): string
 }
 
-/** One proxy a server and test file: sessions go past it, but account_add() asks it to seal. */
+/** One proxy a server and process: sessions go past it, but account_add() asks it to seal. It ends with the process. */
 const stacks = new Map<TestServer, Promise<TestStack>>()
-afterAll(async () => {
-  for (const stack of stacks.values()) await (await stack).close()
-})
 
 /** Lets the functions in a database reach a proxy. */
 export async function provideProxy(server: TestServer, database: string): Promise<void> {

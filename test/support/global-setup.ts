@@ -11,6 +11,7 @@ import { freePort } from '../../src/dev/free-port.ts'
 import { type OsUser, postgresOsUser } from '../../src/dev/os-user.ts'
 import { initCluster, startPostgres } from '../../src/dev/postgres.ts'
 import { createCertificate } from './certificate.ts'
+import { compileSources } from './compiled.ts'
 import { giveToPostgres, postgresBinaries } from './own-postgres.ts'
 import type { TestAzurite, TestServer } from './servers.ts'
 import { provideTools } from './tool-list.ts'
@@ -30,17 +31,39 @@ const ACCOUNTS = ['devacct1', 'devacct2'].map(name => ({
   key: Buffer.alloc(64, `the key of ${name} `).toString('base64'),
 }))
 
-const running: Child[] = []
+interface Shared {
+  readonly servers: TestServer[]
+  readonly azurite: TestAzurite
+  stop(): Promise<void>
+}
+
+/** Two of vitest's projects use them, and each loads this module anew. */
+const inThisRun = globalThis as { sharedServers?: Promise<Shared>; usersOfThem?: number }
 
 /** Starts the servers that all integration tests share. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   project.provide('missingTools', provideTools())
+  inThisRun.sharedServers ??= start()
+  inThisRun.usersOfThem = (inThisRun.usersOfThem ?? 0) + 1
+  const { servers, azurite, stop } = await inThisRun.sharedServers
+  project.provide('servers', servers)
+  project.provide('azurite', azurite)
+  return async () => {
+    inThisRun.usersOfThem = (inThisRun.usersOfThem ?? 0) - 1
+    if (inThisRun.usersOfThem === 0) await stop()
+  }
+}
+
+const running: Child[] = []
+
+async function start(): Promise<Shared> {
   const dir = await mkdtemp(join(tmpdir(), 'blobgres-test-'))
-  const teardown = async (): Promise<void> => {
+  const stop = async (): Promise<void> => {
     await Promise.all(running.map(child => child.stop()))
     await rm(dir, { recursive: true, force: true })
   }
   try {
+    await compileSources()
     const osUser = await postgresOsUser()
     await giveToPostgres(dir)
     const certificate = await createCertificate(dir, 'postgres')
@@ -50,17 +73,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
       postgresServer(18, dir, osUser, certificate),
       azuriteServer(dir),
     ] as const
-    // Wait for all of them even when one fails, so that the teardown misses none.
+    // Wait for all of them even when one fails, so that stop() misses none.
     await Promise.allSettled(starts)
     const [postgres15, postgres18, azurite] = await Promise.all(starts)
-    project.provide('servers', [postgres15, postgres18])
-    project.provide('azurite', azurite)
+    return { servers: [postgres15, postgres18], azurite, stop }
   } catch (error) {
-    await teardown()
+    await stop()
     console.error(`The test servers could not be started: ${(error as Error).message}`)
     process.exit(1)
   }
-  return teardown
 }
 
 async function postgresServer(

@@ -4,7 +4,7 @@ import { createLogger } from '../../src/log.ts'
 import { ObservedWorkers } from '../../src/workers/observed-workers.ts'
 import { type CopyStack, startCopyStack } from './copy-stack.ts'
 import type { PostgresServer } from './servers.ts'
-import { testConfig } from './stack.ts'
+import { TEST_WORKERS, testConfig } from './stack.ts'
 
 export interface HttpStack extends CopyStack {
   readonly http: HttpServer
@@ -20,7 +20,7 @@ export async function startHttpStack(
   const listen = { host: '127.0.0.1', port: 0 }
   const stack = await startCopyStack(server, { http: listen, ...overrides }, options.log)
   const proxy = stack.workers ? new ObservedWorkers(stack.workers) : stack.proxy
-  const config = testConfig(server, overrides)
+  const config = testConfig(server, { ...(stack.workers && { workers: TEST_WORKERS }), ...overrides })
   const http = await startHttp({ listen, proxy, config, log: createLogger('silent'), ...options })
   return {
     ...stack,

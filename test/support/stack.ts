@@ -2,7 +2,8 @@ import { backendConfig } from '../../src/config/backend-url.ts'
 import type { Config } from '../../src/config/config.ts'
 import { createLogger, type Logger } from '../../src/log.ts'
 import { type RunningProxy, startProxy } from '../../src/proxy.ts'
-import { Workers } from '../../src/workers/workers.ts'
+import type { Workers } from '../../src/workers/workers.ts'
+import { compiledWorkers } from './compiled.ts'
 import { adminQuery, createDatabase, type TestDatabase } from './database.ts'
 import { azurite, type PostgresServer } from './servers.ts'
 
@@ -50,7 +51,7 @@ export async function startStack(
   const database = await createDatabase(server)
   // What a test has told the server to dial is one process's.
   const count = config.workers ?? (log || config.loopback ? 1 : TEST_WORKERS)
-  const workers = count > 1 ? await Workers.start({ ...config, workers: count }, createLogger('silent')) : undefined
+  const workers = count > 1 ? await startWorkers({ ...config, workers: count }) : undefined
   const proxy = workers ? asProxy(workers) : await startProxy(config, log ?? createLogger(config.logLevel))
   const addresses = workers?.loopbackAddresses ?? [config.loopback ?? proxy.address]
   const loopbacks = addresses.map(address => ({ address }))
@@ -66,6 +67,11 @@ export async function startStack(
       await database.drop()
     },
   }
+}
+
+async function startWorkers(config: Config): Promise<Workers> {
+  const { Workers } = await compiledWorkers()
+  return Workers.start(config, createLogger('silent'))
 }
 
 /** What a test needs of one: nobody can look into it. */
