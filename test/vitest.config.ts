@@ -8,7 +8,16 @@ const root = fileURLToPath(new URL('..', import.meta.url))
  * each: they measure or count what the process has, stand in for a part of Node, or use what is found out once in a process.
  */
 const ALONE = {
-  unit: ['credentials/managed-identity', 'formats/parquet/interrupted', 'formats/rows/valid-text'],
+  unit: [
+    'bulk-heap',
+    'bulk-turns',
+    'credentials/managed-identity',
+    'formats/parquet/interrupted',
+    'formats/rows/valid-text',
+    'operations/copy-to',
+    'storage/blob-download',
+    'storage/blob-upload',
+  ],
   integration: [
     'doctor-storage',
     'faults-table',
