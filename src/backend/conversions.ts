@@ -3,7 +3,7 @@ import type { ErrorFields } from '../protocol/messages.ts'
 import { PgError } from '../protocol/pg-error.ts'
 import { SQLSTATE } from '../protocol/sqlstate.ts'
 import { connectAdmin } from './admin.ts'
-import { fromDatabase } from './database-error.ts'
+import { connectionLost, fromDatabase } from './database-error.ts'
 import type { ServerState } from './server-state.ts'
 
 const MAX_CONNECTIONS = 4
@@ -156,10 +156,3 @@ function asBytes(query: QueryConfig, to: string): QueryConfig {
     typeof value === 'string' ? Buffer.from(value.slice(2), 'hex') : value
   return { ...query, binary: to === UTF8, types: { getTypeParser } } as QueryConfig
 }
-
-const connectionLost = (cause: unknown): PgError =>
-  new PgError({
-    message: 'azure_storage: the proxy lost its connection to the server',
-    code: SQLSTATE.connectionFailure,
-    cause,
-  })
