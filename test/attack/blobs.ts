@@ -27,7 +27,7 @@ interface Shot {
 /** Blobs and rows that are much more than they seem, ten of each at once: the proxy keeps its memory, and each session goes on. */
 export const blobs: Attack = {
   name: 'hostile blobs',
-  enough: 30,
+  enough: 16,
   async run({ server, seed, goesOn }): Promise<AttackReport> {
     const findings: string[] = []
     const figures: Record<string, number> = {}

@@ -73,7 +73,7 @@ const transfers = (url: string, container: string): string[] => {
 /** An attacker owns the database, and has laid a trojan in the way of every name that is used there. */
 export const hostileDatabase: Attack = {
   name: 'A hostile database',
-  enough: 150,
+  enough: 80,
   async run({ server, seed, goesOn }) {
     const random = generator(seed)
     const cast: Cast = { attacker: uniqueName('attacker'), admin: uniqueName('admin'), superuser: server.superuser }

@@ -14,7 +14,7 @@ const SESSIONS = 64
 /** Of the rows, what each of many sessions works on. */
 const SHARE = 1 / 20
 /** What the proxy and its engines are to take at most with all of them at a time, in MiB; see docs/performance.md. */
-const MOST = { reading: 256, writing: 512, parquet: 768 }
+const MOST = { reading: 768, writing: 768, parquet: 1024 }
 const IDLE_SESSIONS = 1500
 const OPENED_AT_A_TIME = 8
 /** In which garbage of the logins goes. */
