@@ -6,11 +6,15 @@ import { RowPipe } from './row-pipe.ts'
 const NEWLINE = 0x0a
 /** More than a pipe holds: 16 pages, of up to 64 KiB. */
 export const HELD_BYTES = 2 * 1024 * 1024
-/** A piece ends with the first row that ends behind so many bytes. So many wait for their turn, too. */
+/** A piece ends with the first row that ends behind so many bytes, twice as many after some. So many wait for their turn, too. */
 const PIECE_BYTES = 8 * 1024 * 1024
+const PIECES_OF_ONE_SIZE = 4
 
-/** How often the engine is to read the file: a piece each time, and the last time all that is left. */
-export const PIECES = 256
+/**
+ * How often the engine is to read the file: a piece each time, and the last time all that is left. Files that turn out to be
+ * empty take it memory as well.
+ */
+export const PIECES = 12
 
 /**
  * Rows on their way into the engine. It reads as much of a file as the longest row may have before it looks at the first: so
@@ -58,7 +62,8 @@ export class RowPieces {
   /** Resolves when more may come. Never, when nobody reads any more: who does has its own reasons to tell. @throws PgError */
   async send(rows: Buffer): Promise<void> {
     if (this.#isHolding) return this.#hold(rows)
-    const end = this.#pieceBytes < PIECE_BYTES || this.#pieces === PIECES ? 0 : rows.indexOf(NEWLINE) + 1
+    const most = PIECE_BYTES * 2 ** Math.floor((this.#pieces - 1) / PIECES_OF_ONE_SIZE)
+    const end = this.#pieceBytes < most || this.#pieces === PIECES ? 0 : rows.indexOf(NEWLINE) + 1
     if (end === 0) {
       this.#pieceBytes += rows.length
       return this.#pipe.send(rows)
