@@ -42,7 +42,7 @@ it.each([
     const upstream = net.connect({ host: hostname, port: Number(port) })
     const relay = net.createServer(socket => {
       socket.pipe(upstream).pipe(socket)
-      socket.on('error', () => {})
+      for (const end of [socket, upstream]) end.on('error', () => {})
     })
     await once(relay.listen(0, '127.0.0.1'), 'listening')
     const client = await WireClient.open(`postgres://127.0.0.1:${(relay.address() as net.AddressInfo).port}`)
