@@ -188,7 +188,9 @@ export class BlobUpload {
     this.#reportFailure(reason)
   }
 
+  /** A commit that succeeds although it was aborted comes here again. */
   #finish(): void {
+    if (this.#finished) return
     this.#finished = true
     uploadsUnderWay--
     this.#callerSignal.removeEventListener('abort', this.#callerAborted)

@@ -135,6 +135,28 @@ describe('a blob upload', () => {
     alone.abort()
   })
 
+  it('counts as one that has ended once, also when it is committed although it was aborted', async () => {
+    const others = Array.from({ length: 9 }, () => start(new MemoryStore(), MEBIBYTE))
+    for (let i = 0; i < 9; i++) {
+      const store = new MemoryStore()
+      let answer = (): void => {}
+      store.putBlob = () =>
+        new Promise(resolve => {
+          answer = resolve
+        })
+      const upload = start(store, MEBIBYTE)
+      const committed = upload.commit()
+      upload.abort()
+      answer()
+      await committed
+    }
+    const store = new MemoryStore()
+    const last = start(store, 128 * MEBIBYTE)
+    await write(last, Buffer.alloc(4 * MEBIBYTE), MEBIBYTE)
+    expect(store.lengths).toEqual([4 * MEBIBYTE])
+    for (const upload of [last, ...others]) upload.abort()
+  })
+
   it('refuses a blob of more than 50,000 blocks', async () => {
     const store = new MemoryStore()
     const upload = start(store, 1)
