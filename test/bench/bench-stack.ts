@@ -22,6 +22,8 @@ export interface BenchStack {
   readonly directPort: number
   readonly proxyPort: number
   readonly pgbouncerPort: number | undefined
+  /** Has pgbouncer connect to the server anew for its next clients. */
+  reconnectPgbouncer(): Promise<void>
   /** Another one after restartProxy(). */
   readonly proxyPid: number
   /** That, and its workers. */
@@ -111,6 +113,9 @@ export async function startBenchStack(
     directPort,
     proxyPort,
     pgbouncerPort: pgbouncer?.port,
+    async reconnectPgbouncer() {
+      if (pgbouncer) await shell(`${psqlCommand(pgbouncer.port, 'pgbouncer')} -c RECONNECT`)
+    },
     get proxyPid() {
       return proxy.pid
     },
@@ -159,8 +164,8 @@ export async function shell(command: string, { cwd = ROOT, argument = '' } = {})
   return stdout
 }
 
-export const psqlCommand = (port: number): string =>
-  `psql -X -q -h 127.0.0.1 -p ${port} -U postgres -d postgres -v ON_ERROR_STOP=1`
+export const psqlCommand = (port: number, database = 'postgres'): string =>
+  `psql -X -q -h 127.0.0.1 -p ${port} -U postgres -d ${database} -v ON_ERROR_STOP=1`
 
 export const sql = (port: number, text: string): Promise<string> =>
   shell(`${psqlCommand(port)} -A -t -c "${text.replaceAll('"', '\\"').replaceAll('$', '\\$')}"`)
@@ -212,6 +217,7 @@ listen_addr = 127.0.0.1
 listen_port = ${port}
 unix_socket_dir =
 auth_type = any
+admin_users = postgres
 pool_mode = session
 max_client_conn = 200
 default_pool_size = 100

@@ -7,7 +7,21 @@ const WORKERS = 2
 const CLIENTS_OF_WORKERS = [8, 32]
 const BIG_RESULT = "SELECT repeat('x', 1000) FROM generate_series(1, 300000)"
 
-/** Pass-through: select-only pgbench (transactions per second, more is better) and one result of 300 MB. */
+/** What a line is held against. */
+interface Other {
+  readonly against: string
+  readonly port: number
+  readonly before?: () => Promise<void>
+  /** The numbers of clients, where it is not all of them. */
+  readonly onlyWith?: readonly number[]
+}
+
+/**
+ * Pass-through: select-only pgbench (transactions per second, more is better) and one result of 300 MB. A new process of the
+ * server has to map each page of the shared buffers that it reads for the first time, which in a run of some seconds costs
+ * as much as all else: the proxy's sessions have new ones, and so has pgbouncer where its line does not say that they are
+ * those that earlier runs have warmed.
+ */
 export async function relayLines(stack: BenchStack): Promise<Pair[]> {
   const tps = await preparePgbench(stack)
   if (tps === undefined) {
@@ -17,27 +31,36 @@ export async function relayLines(stack: BenchStack): Promise<Pair[]> {
   const result = (port: number): Promise<number> => {
     return seconds(() => shell(`${psqlCommand(port)} -A -t -c "${BIG_RESULT}" > /dev/null`))
   }
-  const others: [string, number][] = [['direct', stack.directPort]]
-  if (stack.pgbouncerPort !== undefined) others.push(['pgbouncer', stack.pgbouncerPort])
+  const { directPort, pgbouncerPort } = stack
+  const others: Other[] = [{ against: 'direct', port: directPort }]
+  if (pgbouncerPort !== undefined) {
+    others.push({ against: 'pgbouncer', port: pgbouncerPort, before: () => stack.reconnectPgbouncer() })
+    others.push({ against: 'pgbouncer, warm', port: pgbouncerPort, onlyWith: CLIENTS_OF_WORKERS })
+  }
   const lines: Pair[] = []
-  for (const [against, port] of others) {
-    for (const clients of CLIENTS) {
+  for (const { against, port, before, onlyWith } of others) {
+    const theirs = async (clients: number): Promise<number> => {
+      await before?.()
+      return tps(port, clients)
+    }
+    for (const clients of onlyWith ?? CLIENTS) {
       const name = `pgbench -S, ${clients} client${clients > 1 ? 's' : ''}`
       lines.push({
         name,
         against,
         unit: 'tps',
         ours: () => tps(stack.proxyPort, clients),
-        theirs: () => tps(port, clients),
+        theirs: () => theirs(clients),
       })
     }
+    if (onlyWith) continue
     for (const clients of CLIENTS_OF_WORKERS) {
       lines.push({
         name: `pgbench -S, ${clients} clients, ${WORKERS} workers`,
         against,
         unit: 'tps',
         ours: async () => tps(await stack.workersPort(WORKERS), clients),
-        theirs: () => tps(port, clients),
+        theirs: () => theirs(clients),
       })
     }
     lines.push({
