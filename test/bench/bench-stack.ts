@@ -10,6 +10,7 @@ import { freePort } from '../../src/dev/free-port.ts'
 import { postgresOsUser } from '../../src/dev/os-user.ts'
 import { initCluster, startPostgres } from '../../src/dev/postgres.ts'
 import { childrenOf } from '../support/processes.ts'
+import { type ProcessorTime, processorTimeOf } from './processor-time.ts'
 
 /** For 1,500 sessions, and some. */
 const MAX_CONNECTIONS = 1700
@@ -28,6 +29,8 @@ export interface BenchStack {
   readonly proxyPid: number
   /** That, and its workers. */
   proxyPids(): number[]
+  /** Had so far; of the proxy, since it was last restarted. */
+  processorTime(): ProcessorTime
   /** The port of another proxy, of so many workers, which is there from then on. */
   workersPort(workers: number): Promise<number>
   readonly account: string
@@ -71,17 +74,16 @@ export async function startBenchStack(
   }
   await initCluster(options, ['--no-locale'])
   const directPort = await freePort()
-  running.push(
-    await startPostgres(options, {
-      port: directPort,
-      unix_socket_directories: dir,
-      fsync: 'off',
-      shared_buffers: '512MB',
-      max_wal_size: '16GB',
-      checkpoint_timeout: '1h',
-      max_connections: MAX_CONNECTIONS,
-    }),
-  )
+  const server = await startPostgres(options, {
+    port: directPort,
+    unix_socket_directories: dir,
+    fsync: 'off',
+    shared_buffers: '512MB',
+    max_wal_size: '16GB',
+    checkpoint_timeout: '1h',
+    max_connections: MAX_CONNECTIONS,
+  })
+  running.push(server)
   const location = join(dir, 'azurite')
   await mkdir(location)
   const azurite: Azurite = await startAzurite({ accounts: [ACCOUNT], port: 0, location, inMemory: true })
@@ -119,6 +121,11 @@ export async function startBenchStack(
     get proxyPid() {
       return proxy.pid
     },
+    processorTime: () => ({
+      server: processorTimeOf(server.pid),
+      proxy: processorTimeOf(proxy.pid),
+      storage: processorTimeOf(azurite.pid),
+    }),
     proxyPids: () => [proxy.pid, ...workersOf(proxy.pid)],
     workersPort(count) {
       const port = otherProxies.get(count) ?? startOther(count)

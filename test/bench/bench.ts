@@ -21,6 +21,7 @@ import { memoryLines } from './memory-lines.ts'
 import { packageLines } from './package-lines.ts'
 import { parquetLines } from './parquet-lines.ts'
 import { peerLines } from './peer-lines.ts'
+import type { ProcessorTime } from './processor-time.ts'
 import { relayLines } from './relay-lines.ts'
 import { type StartBlobgres, stackLines } from './stack-lines.ts'
 import { table } from './table.ts'
@@ -40,6 +41,8 @@ const GROUPS: Readonly<Record<string, Group>> = {
   memory: memoryLines,
   watching: watchingLines,
 }
+/** Those whose lines tell how much processor time they take, too: what nobody can wait less than, however it is shared out. */
+const WITH_PROCESSOR_TIME = ['copy', 'functions', 'parquet']
 const UNASKED = [...Object.keys(GROUPS), 'stacks']
 const ALL = [...UNASKED, 'package']
 
@@ -64,7 +67,7 @@ const old = values.compare === undefined ? undefined : await buildCommit(values.
 const lines: Line[] = []
 try {
   const groups = Object.entries(GROUPS).filter(([name]) => wanted.includes(name))
-  if (groups.length > 0) await measureGroups(groups.map(([, group]) => group))
+  if (groups.length > 0) await measureGroups(groups)
   if (wanted.includes('stacks')) {
     const library = async (root: string): Promise<Pair[]> => stackLines(await startBlobgresOf(root))
     await measureAll(await library(ROOT), old && (await ifItCan(() => library(old.root))))
@@ -78,7 +81,7 @@ const machine = { postgres: version, node: process.version, cpus: cpus().length,
 await writeFile(values.json, `${JSON.stringify({ machine, lines }, undefined, 2)}\n`)
 console.log(table(lines, old?.name))
 
-async function measureGroups(groups: readonly Group[]): Promise<void> {
+async function measureGroups(groups: readonly [string, Group][]): Promise<void> {
   const stacks: BenchStack[] = []
   try {
     for (const root of [ROOT, ...(old ? [old.root] : [])]) {
@@ -87,20 +90,26 @@ async function measureGroups(groups: readonly Group[]): Promise<void> {
       await prepareTables(stack, rows)
     }
     const [ours, older] = stacks as [BenchStack, BenchStack?]
-    for (const group of groups) {
-      await measureAll(await group(ours, rows), older && (await ifItCan(() => group(older, rows))))
+    for (const [name, group] of groups) {
+      const processorTime = WITH_PROCESSOR_TIME.includes(name) ? () => ours.processorTime() : undefined
+      const olds = older && (await ifItCan(() => group(older, rows)))
+      await measureAll(await group(ours, rows), olds, processorTime)
     }
   } finally {
     await Promise.all(stacks.map(stack => stack.close()))
   }
 }
 
-async function measureAll(pairs: readonly Pair[], olds: readonly Pair[] | undefined): Promise<void> {
+async function measureAll(
+  pairs: readonly Pair[],
+  olds: readonly Pair[] | undefined,
+  processorTime?: () => ProcessorTime,
+): Promise<void> {
   for (const pair of pairs) {
     const same = olds?.find(({ name, against }) => name === pair.name && against === pair.against)
     // Tried before: what the older one cannot do is left out.
     const canDo = same && (await ifItCan(() => same.ours())) !== undefined
-    const line = await measure(pair, rounds, canDo ? () => same.ours() : undefined)
+    const line = await measure(pair, { rounds, old: canDo ? () => same.ours() : undefined, processorTime })
     console.error(`${line.name} / ${line.against}: ${line.ratio.toFixed(2)}`) // all of it takes a long time
     lines.push(line)
   }

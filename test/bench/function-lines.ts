@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import { type BenchStack, sql } from './bench-stack.ts'
+import { type BenchStack, shell, sql } from './bench-stack.ts'
 import { COLUMNS } from './copy-lines.ts'
 import { type Pair, seconds } from './measure.ts'
+import { peerProgram } from './peer-lines.ts'
 
 /** blob_get() and blob_put() against the server's own COPY of the same rows, and what a COPY takes longer elsewhere. */
 export async function functionLines(stack: BenchStack): Promise<Pair[]> {
@@ -13,7 +14,13 @@ export async function functionLines(stack: BenchStack): Promise<Pair[]> {
   }
   const fromServer = (): Promise<number> => timed(directPort, `COPY target FROM '${join(dir, 'ev.csv')}' CSV`)
   const putting = `SELECT azure_storage.blob_put('${account}', 'bench', 'put.csv', ev) FROM ev`
-  const toServer = (): Promise<number> => timed(directPort, `COPY ev TO '${join(dir, 'put.csv')}' CSV`)
+  const putFile = join(dir, 'put.csv')
+  const toServer = (): Promise<number> => timed(directPort, `COPY ev TO '${putFile}' CSV`)
+  const peer = await peerProgram(stack)
+  const toSlower = async (): Promise<number> => {
+    const copied = await toServer()
+    return Math.max(copied, await seconds(() => shell(`${peer} upload sdk.csv < ${putFile}`)))
+  }
   const importing = `COPY target FROM '${stack.url('ev.csv')}'`
   const exporting = `COPY ev TO '${stack.url('out.csv')}'`
   const inside = (copy: string): string => `DO $do$ BEGIN ${copy}; END $do$`
@@ -45,6 +52,13 @@ export async function functionLines(stack: BenchStack): Promise<Pair[]> {
       unit: 's',
       ours: () => timed(proxyPort, putting),
       theirs: toServer,
+    },
+    {
+      name: 'blob_put(…) of a table',
+      against: "that or the SDK's upload of the file, the slower",
+      unit: 's',
+      ours: () => timed(proxyPort, putting),
+      theirs: toSlower,
     },
     {
       name: 'blob_put(…) of a table, blobgres.accelerate = off',

@@ -1,3 +1,5 @@
+import { type ProcessorTime, processorTimeBetween } from './processor-time.ts'
+
 /** Two things to measure beside each other in the same run. */
 export interface Pair {
   readonly name: string
@@ -22,15 +24,32 @@ export interface Line {
   /** Ours with an older proxy, and the median of the rounds' ratios, new by old. */
   readonly old?: number
   readonly byOld?: number
+  /** Medians, of ours. */
+  readonly processors?: ProcessorTime
+}
+
+export interface MeasureOptions {
+  readonly rounds: number
+  /** Ours with an older proxy. */
+  readonly old?: (() => Promise<number>) | undefined
+  /** Had so far. */
+  readonly processorTime?: (() => ProcessorTime) | undefined
 }
 
 /**
  * Runs all in turn, `rounds` times, every other time in reverse, and compares round by round.
  * Ours is always next to both that it is compared with.
  */
-export async function measure(pair: Pair, rounds: number, old?: () => Promise<number>): Promise<Line> {
+export async function measure(pair: Pair, { rounds, old, processorTime }: MeasureOptions): Promise<Line> {
   const { name, against, unit, once } = pair
-  const runs = [() => pair.theirs(), () => pair.ours(), ...(old ? [old] : [])]
+  const times: ProcessorTime[] = []
+  const ours = async (): Promise<number> => {
+    const before = processorTime?.()
+    const result = await pair.ours()
+    if (before && processorTime) times.push(processorTimeBetween(before, processorTime()))
+    return result
+  }
+  const runs = [() => pair.theirs(), ours, ...(old ? [old] : [])]
   const results: number[][] = runs.map(() => [])
   const count = once ? 1 : rounds
   for (let round = 0; round < count; round++) {
@@ -38,19 +57,26 @@ export async function measure(pair: Pair, rounds: number, old?: () => Promise<nu
     for (const i of round % 2 === 0 ? order : order.reverse())
       results[i]?.push(await (runs[i] as () => Promise<number>)())
   }
-  const [theirs, ours, olds] = results as [number[], number[], number[]?]
-  const ratioBy = (others: number[]): number => median(ours.map((each, round) => each / (others[round] as number)))
+  const [theirs, own, olds] = results as [number[], number[], number[]?]
+  const ratioBy = (others: number[]): number => median(own.map((each, round) => each / (others[round] as number)))
   return {
     name,
     against,
     unit,
-    ours: median(ours),
+    ours: median(own),
     theirs: median(theirs),
     ratio: ratioBy(theirs),
     rounds: count,
     ...(olds && { old: median(olds), byOld: ratioBy(olds) }),
+    ...(times.length > 0 && { processors: medians(times) }),
   }
 }
+
+const medians = (times: readonly ProcessorTime[]): ProcessorTime => ({
+  server: median(times.map(({ server }) => server)),
+  proxy: median(times.map(({ proxy }) => proxy)),
+  storage: median(times.map(({ storage }) => storage)),
+})
 
 export async function seconds(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now()

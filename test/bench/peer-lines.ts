@@ -12,10 +12,8 @@ const TYPES =
  * Azure's SDK, and Parquet turned into csv and back by DuckDB.
  */
 export async function peerLines(stack: BenchStack): Promise<Pair[]> {
-  const { directPort, proxyPort, container, dir } = stack
-  const permissions = ContainerSASPermissions.parse('racwd')
-  const url = await container.generateSasUrl({ permissions, expiresOn: new Date(Date.now() + HOUR_MS) })
-  const peer = `BENCH_CONTAINER='${url}' node ${join(import.meta.dirname, 'peer.mjs')}`
+  const { directPort, proxyPort, dir } = stack
+  const peer = await peerProgram(stack)
   const psql = psqlCommand(directPort)
   const file = join(dir, 'peer.parquet')
   await sql(proxyPort, `COPY ev TO '${stack.url('peer.parquet')}'`)
@@ -57,4 +55,11 @@ export async function peerLines(stack: BenchStack): Promise<Pair[]> {
       `${outOf} | ${peer} parquet-of ${file} "${TYPES}" && ${peer} upload sent.parquet < ${file}`,
     ),
   ]
+}
+
+/** The command of peer.mjs, without its arguments. */
+export async function peerProgram({ container }: BenchStack): Promise<string> {
+  const permissions = ContainerSASPermissions.parse('racwd')
+  const url = await container.generateSasUrl({ permissions, expiresOn: new Date(Date.now() + HOUR_MS) })
+  return `BENCH_CONTAINER='${url}' node ${join(import.meta.dirname, 'peer.mjs')}`
 }
