@@ -4,6 +4,11 @@ import { Inbox } from './inbox.ts'
 import type { Pending } from './pending.ts'
 import type { Wire } from './wire.ts'
 
+/** Where so many bytes of a COPY have come, more will. */
+const BULK_BYTES = 256 * 1024
+/** Some times what the server sends at once: where so much was there, there may be more. */
+const GATHERED_BYTES = 32 * 1024
+
 /** What the session does for whoever has borrowed its backend. */
 export interface Lender extends Pick<Wire, 'signal' | 'reply' | 'passClientCopy' | 'cancelBackend'> {
   readonly pending: Pending
@@ -19,6 +24,8 @@ export class BorrowedBackend implements Wire {
   readonly #inbox: Inbox
   #cancelListener: (() => void) | undefined
   #missedCancel = false
+  /** With a sink. */
+  #copyBytes = 0
   #replySink: ((frame: Frame) => boolean) | undefined
 
   constructor(lender: Lender) {
@@ -98,7 +105,10 @@ export class BorrowedBackend implements Wire {
   read(chunk: Buffer): boolean {
     const isKept = this.#inbox.sink === undefined
     this.#inbox.push(chunk)
-    return isKept
+    if (isKept) return true
+    this.#copyBytes += chunk.length
+    if (this.#copyBytes >= BULK_BYTES && chunk.length <= GATHERED_BYTES) this.#lender.backend.gather()
+    return false
   }
 
   /** A CancelRequest for the session was passed on. */
