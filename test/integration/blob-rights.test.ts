@@ -89,9 +89,7 @@ describe.each(servers)(
       await direct.query(lock)
       const running = session.query(`SELECT pg_temp.try() AS a, pg_advisory_lock(4711), pg_temp.try() AS b`)
       await expect
-        .poll(
-          async () => (await direct.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")).rowCount,
-        )
+        .poll(async () => (await direct.query('SELECT FROM pg_locks WHERE objid = 4711 AND NOT granted')).rowCount)
         .toBe(1)
       await direct.query(`SELECT azure_storage.account_user_remove('${account.name}', '${role}')`)
       await direct.query('SELECT pg_advisory_unlock(4711)')
