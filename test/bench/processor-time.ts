@@ -13,10 +13,20 @@ export interface ProcessorTime {
 
 /** Of a process, of its children that have ended, and of theirs that have not. */
 export function processorTimeOf(pid: number): number {
+  const children = childrenOf(pid).reduce((sum, child) => sum + processorTimeOf(child.pid), 0)
+  return children + ownTime(pid)
+}
+
+function ownTime(pid: number): number {
+  let stat: string
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch {
+    return 0 // it has ended
+  }
   // After the second field, a name in brackets: state, parent, …, utime and stime, those of the children that have ended.
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1)?.trim().split(' ') ?? []
-  const own = fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_A_SECOND
-  return childrenOf(pid).reduce((sum, child) => sum + processorTimeOf(child.pid), own)
+  const fields = stat.split(')').at(-1)?.trim().split(' ') ?? []
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_A_SECOND
 }
 
 export const processorTimeBetween = (before: ProcessorTime, after: ProcessorTime): ProcessorTime => ({
