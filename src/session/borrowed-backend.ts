@@ -24,7 +24,7 @@ export class BorrowedBackend implements Wire {
   readonly #inbox: Inbox
   #cancelListener: (() => void) | undefined
   #missedCancel = false
-  /** With a sink. */
+  /** Of chunks that had a sink. */
   #copyBytes = 0
   #replySink: ((frame: Frame) => boolean) | undefined
 

@@ -41,8 +41,8 @@ const GROUPS: Readonly<Record<string, Group>> = {
   memory: memoryLines,
   watching: watchingLines,
 }
-/** Those whose lines tell how much processor time they take, too: what nobody can wait less than, however it is shared out. */
-const WITH_PROCESSOR_TIME = ['copy', 'functions', 'parquet']
+/** Those whose lines tell how much processor time they take, too, where /proc says it. */
+const WITH_PROCESSOR_TIME = process.platform === 'linux' ? ['copy', 'functions', 'parquet'] : []
 const UNASKED = [...Object.keys(GROUPS), 'stacks']
 const ALL = [...UNASKED, 'package']
 

@@ -13,20 +13,26 @@ export interface ProcessorTime {
 
 /** Of a process, of its children that have ended, and of theirs that have not. */
 export function processorTimeOf(pid: number): number {
-  const children = childrenOf(pid).reduce((sum, child) => sum + processorTimeOf(child.pid), 0)
-  return children + ownTime(pid)
+  for (;;) {
+    const before = timesOf(pid)
+    const living = childrenOf(pid).reduce((sum, child) => sum + processorTimeOf(child.pid), 0)
+    // One that ended in the meantime would be counted twice, or not at all.
+    if (timesOf(pid).ended === before.ended) return before.own + before.ended + living
+  }
 }
 
-function ownTime(pid: number): number {
+/** A process's own, and that of its children that have ended. */
+function timesOf(pid: number): { readonly own: number; readonly ended: number } {
   let stat: string
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   } catch {
-    return 0 // it has ended
+    return { own: 0, ended: 0 } // it has ended
   }
-  // After the second field, a name in brackets: state, parent, …, utime and stime, those of the children that have ended.
-  const fields = stat.split(')').at(-1)?.trim().split(' ') ?? []
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_A_SECOND
+  // After the second field, a name in brackets: state, parent, …, utime and stime, and both of children that have ended.
+  const ticks = (stat.split(')').at(-1)?.trim().split(' ') ?? []).slice(11, 15).map(Number)
+  const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = ticks.map(each => each / TICKS_A_SECOND)
+  return { own: user + system, ended: endedUser + endedSystem }
 }
 
 export const processorTimeBetween = (before: ProcessorTime, after: ProcessorTime): ProcessorTime => ({

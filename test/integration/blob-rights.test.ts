@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { account } from '../support/blobs.ts'
 import { type CopyStack, errorOf, startCopyStack } from '../support/copy-stack.ts'
 import { servers } from '../support/servers.ts'
@@ -82,6 +82,7 @@ describe.each(servers)(
       const session = await stack.connect(role)
       const direct = new pg.Client({ connectionString: stack.database.url })
       await direct.connect()
+      onTestFinished(() => direct.end())
       await session.query(`CREATE FUNCTION pg_temp.try() RETURNS text LANGUAGE plpgsql AS $$
       BEGIN PERFORM FROM azure_storage.blob_list('${account.name}', '${stack.container.containerName}'); RETURN 'listed';
       EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE; END $$`)
@@ -94,7 +95,6 @@ describe.each(servers)(
       await direct.query(`SELECT azure_storage.account_user_remove('${account.name}', '${role}')`)
       await direct.query('SELECT pg_advisory_unlock(4711)')
       expect((await running).rows).toMatchObject([{ a: 'listed', b: '42501' }])
-      await direct.end()
     })
 
     test('a type name cannot smuggle in a query', async () => {

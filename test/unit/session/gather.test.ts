@@ -45,6 +45,15 @@ it('stays unread where something else wants that longer', async () => {
   await resumed(socket)
 })
 
+it('may be gone when the moment is over', async () => {
+  const { socket, side } = await connect(0)
+  side.gather()
+  side.destroy()
+  await new Promise(resolve => setTimeout(resolve, 20)) // what the timer throws would fail the run
+  side.gather()
+  expect(socket.destroyed).toBe(true)
+})
+
 it('is read from all the time where its room is small, and with TLS', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'gather-'))
   onTestFinished(() => rm(dir, { recursive: true }))
