@@ -93,6 +93,7 @@ function readConfig(options: BlobgresOptions, dataDir: string): DevConfig {
     listen: [`127.0.0.1:${port}`],
     'azurite-port': [String(azuritePort)],
     http: ['off'],
+    'busy-poll': ['0'], // whoever shares the process has other uses for its event loop
     'data-dir': [dataDir],
     'log-level': [logLevel],
     ...(accounts.length > 0 && { account: accounts }),

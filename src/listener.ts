@@ -29,6 +29,7 @@ import { fatalError } from './protocol/messages.ts'
 import { PgError, ProtocolError } from './protocol/pg-error.ts'
 import { SQLSTATE } from './protocol/sqlstate.ts'
 import type { Services } from './services.ts'
+import { BusyPoll } from './session/busy-poll.ts'
 import { Session } from './session/session.ts'
 import { StatementInterceptor } from './statements/intercept.ts'
 
@@ -57,6 +58,7 @@ export class Listener {
   readonly #loopback: LoopbackService
   readonly #log: Logger
   readonly #adminName: AdminDatabaseName
+  readonly #busyPoll: BusyPoll
   readonly #starting = new Set<net.Socket>()
   readonly #sessions = new Set<Session>()
   #draining = false
@@ -72,6 +74,7 @@ export class Listener {
   ) {
     this.#services = services
     this.#adminName = new AdminDatabaseName(services.server)
+    this.#busyPoll = new BusyPoll(services.config)
     this.#secureContext = secureContext
     this.#loopback = loopback
     this.#log = log
@@ -206,39 +209,38 @@ export class Listener {
     const user = parameters.get('user') ?? ''
     const database = parameters.get('database') || user
     let key: Buffer | undefined
-    let pid = 0
     const began = performance.now()
     const { calls, cancels } = this.#loopback
     calls.sessionOpened(name)
     const errors = new ToldErrors()
-    const session = new Session({
+    const session: Session = new Session({
       client,
       startupPacket,
       log,
+      busyPoll: this.#busyPoll,
       backendName: backend.socketPath ?? `${backend.host}:${backend.port}`,
       connectBackend,
       cancelBackend: key => sendCancelRequest(backend, cancelRequest(key)),
       onKey: received => {
         key = received
-        pid = key.readInt32BE(0)
         cancels.add(key, backend, session)
         if (isAdmin && session.parameters.get('is_superuser') !== 'on') session.close(fatalError(NO_ADMIN))
         this.#loopback.heard(session.parameters.get('in_hot_standby'))
-        log.setBindings({ backend: pid })
+        log.setBindings({ backend: session.backendPid })
         log.debug({ user, database }, 'login complete')
       },
       onError: sqlstate => {
         errors.tell(sqlstate)
         this.#services.occurrences.emit('clientTold', sqlstate)
       },
-      isCalling: () => calls.has(pid),
+      isCalling: () => calls.has(session.backendPid),
       onClose: why => {
         log.debug({ why, ms: Math.round(performance.now() - began) }, 'closed')
         if (key === undefined) log.info('login not completed: refused by the server, or given up by the client')
         this.#sessions.delete(session)
         this.#services.sessions.remove(id)
         errors.end()
-        calls.sessionClosed(name, pid)
+        calls.sessionClosed(name, session.backendPid)
         if (key !== undefined) cancels.remove(key)
         this.onEnded?.()
         if (this.#sessions.size === 0) this.#drained?.()

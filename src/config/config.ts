@@ -33,6 +33,8 @@ export interface Config extends IdentityOptions, SpoolOptions, MemoryOptions {
   readonly drainTimeoutMs: number
   /** How many processes share the work. Default: 1, this one. */
   readonly workers?: number
+  /** The longest that the event loop polls before it sleeps. Default: 0. */
+  readonly busyPollMicroseconds?: number
   /** Default: as many as there are cores. */
   readonly parquetEngines?: number
 }

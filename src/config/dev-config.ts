@@ -41,6 +41,8 @@ export interface DevConfig {
   readonly strictAzure?: boolean
   readonly extras?: boolean
   readonly progress?: boolean
+  /** The longest that the proxy's event loop polls before it sleeps. */
+  readonly busyPollMicroseconds?: number
   /** The server parameter azure.extensions. */
   readonly azureExtensions: string
   readonly logLevel: LogLevel

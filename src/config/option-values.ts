@@ -27,6 +27,12 @@ export function parseHttp(given: Given): Address | 'off' {
   return given.value === 'off' ? 'off' : parseAddress(given)
 }
 
+/** As many as a process may take away from others now and then. */
+export function parseMicroseconds(given: Given): number {
+  if (!/^\d{1,4}$/.test(given.value)) throw badValue(given, 'a number from 0 to 9999')
+  return Number(given.value)
+}
+
 export function parseCredentialKey({ name, value }: Given): string {
   if (value.length >= CREDENTIAL_KEY_LENGTH) return value
   throw new ConfigError(`${name}: expected at least ${CREDENTIAL_KEY_LENGTH} random characters`)

@@ -4,7 +4,14 @@ import { LOG_LEVELS } from '../log.ts'
 import { ADMIN_OPTIONS } from './admin-options.ts'
 import { BACKEND_FORM, parseBackend } from './backend-url.ts'
 import type { CommandName } from './commands.ts'
-import { CREDENTIAL_KEY_LENGTH, parseCredentialKey, parseHttp, parseRowSize, parseWorkers } from './option-values.ts'
+import {
+  CREDENTIAL_KEY_LENGTH,
+  parseCredentialKey,
+  parseHttp,
+  parseMicroseconds,
+  parseRowSize,
+  parseWorkers,
+} from './option-values.ts'
 import { SESSION_OPTIONS } from './session-options.ts'
 import { STACK_OPTIONS } from './stack-options.ts'
 import { AZURE_ENDPOINT, parseEndpoints } from './storage-endpoints.ts'
@@ -102,6 +109,16 @@ export const OPTIONS = {
     default: '1',
     description:
       'how many processes share the work, `auto` for as many as cores ([docs/operating.md](docs/operating.md#workers))',
+  },
+  busyPollMicroseconds: {
+    name: 'busy-poll',
+    commands: ['serve', 'dev'],
+    value: 'microseconds',
+    parse: parseMicroseconds,
+    default: '200',
+    description:
+      'how long it looks for the next message before it sleeps, where the last ones have come within that time ' +
+      '([docs/operating.md](docs/operating.md#few-clients)); `0` for not at all',
   },
   loopback: {
     name: 'loopback',

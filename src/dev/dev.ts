@@ -230,6 +230,7 @@ function proxyConfig(config: DevConfig, servers: Servers, accounts: readonly Sto
     strictAzure: config.strictAzure === true,
     extras: config.extras === true,
     progress: config.progress === true,
+    ...(config.busyPollMicroseconds !== undefined && { busyPollMicroseconds: config.busyPollMicroseconds }),
     ownSchema: true,
     logLevel: config.logLevel,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,

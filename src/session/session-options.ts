@@ -1,6 +1,7 @@
 import type net from 'node:net'
 import type { BackendReader } from '../connection/backend.ts'
 import type { Logger } from '../log.ts'
+import type { BusyPoll } from './busy-poll.ts'
 
 export interface SessionOptions {
   readonly client: net.Socket
@@ -10,6 +11,7 @@ export interface SessionOptions {
   readonly cancelBackend: (key: Buffer) => Promise<void>
   readonly startupPacket: Buffer
   readonly log: Logger
+  readonly busyPoll: BusyPoll
   readonly onKey: (key: Buffer) => void
   /** The client is told of an error. */
   readonly onError: (sqlstate: string) => void

@@ -4,6 +4,7 @@ import { BACKEND, FRONTEND } from '../protocol/codes.ts'
 import type { Frame } from '../protocol/frame-assembler.ts'
 import { type BackendEvents, BackendSide } from './backend-side.ts'
 import type { BorrowedBackend, Lender } from './borrowed-backend.ts'
+import { Turn } from './busy-poll.ts'
 import { type ClientEvents, ClientSide } from './client-side.ts'
 import { ClientStream, type Interceptor } from './client-stream.ts'
 import { backendUnreachable, INTERNAL_ERROR } from './last-words.ts'
@@ -33,6 +34,7 @@ export class Session {
   readonly #backend: BackendSide
   readonly #abort = new AbortController()
   readonly #status: SessionStatus
+  readonly #turn: Turn
   readonly #lender: Lender
   #state: State = RELAYING
   #interceptor: Interceptor | undefined
@@ -47,6 +49,7 @@ export class Session {
     this.#options = others
     this.log = others.log
     this.#status = new SessionStatus(others.onKey, others.onError)
+    this.#turn = new Turn(others.busyPoll)
     const clientEvents: ClientEvents = {
       read: chunk => this.#readClient(chunk),
       drain: () => this.#backend.resume('client'),
@@ -140,8 +143,7 @@ export class Session {
   }
 
   async cancelBackend(): Promise<void> {
-    const { key } = this.#status
-    if (key) await this.#options.cancelBackend(key)
+    if (this.#status.key) await this.#options.cancelBackend(this.#status.key)
   }
 
   /** See Operation. */
@@ -220,6 +222,7 @@ export class Session {
 
   #passToClient(chunk: Buffer): void {
     this.#toClient(this.#status.told(chunk))
+    if (this.pending.quiet) this.#turn.answered()
     if (this.#state.kind === 'operating') this.#state.operation.answered()
     if (this.#lastWords) this.#leaveIfDrained()
   }
@@ -249,6 +252,7 @@ export class Session {
 
   #toBackend(bytes: Buffer): void {
     if (!this.#backend.send(bytes)) this.#client.pause()
+    this.#turn.asked()
   }
 
   #regulateClient(): void {
@@ -285,6 +289,7 @@ export class Session {
     if (state.kind === 'closed') return
     const closed: State = { kind: 'closed', why: why ?? `ended by the ${this.#client.ended ? 'client' : side}` }
     this.#state = closed
+    this.#turn.answered()
     this.#client.stopProbing()
     this.#interceptor?.close()
     const lost = new ConnectionLost(side)

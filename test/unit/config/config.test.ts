@@ -15,6 +15,7 @@ describe('the configuration of serve', () => {
     expect(config).toEqual({
       listen: { host: '127.0.0.1', port: 5433 },
       workers: 1,
+      busyPollMicroseconds: 200,
       backend: { host: 'db.example', port: 6543, user: 'admin', database: 'app' },
       storageEndpoints: { defaultTemplate: 'https://{account}.blob.core.windows.net', accounts: new Map() },
       azureCredential: 'managed-identity',
