@@ -31,8 +31,6 @@ export interface BenchStack {
   proxyPids(): number[]
   /** Had so far; of the proxy, since it was last restarted. */
   processorTime(): ProcessorTime
-  /** The port of another proxy, of so many workers, which is there from then on. */
-  workersPort(workers: number): Promise<number>
   readonly account: string
   readonly container: ContainerClient
   /** A blob's URL as COPY takes it. */
@@ -41,8 +39,10 @@ export interface BenchStack {
   httpUrl(path: string): string
   /** For one that remembers nothing, as to its memory. */
   restartProxy(): Promise<void>
-  /** Another one beside it, with further arguments; gives its port. */
-  startAnotherProxy(...args: string[]): Promise<number>
+  /** Another one beside it, with further arguments, which is there from then on; gives its port. */
+  anotherProxy(...args: string[]): Promise<number>
+  /** The server by its Unix socket, as `--backend` takes it. */
+  readonly socketBackend: string
   close(): Promise<void>
 }
 
@@ -56,6 +56,9 @@ export interface BenchStackOptions {
   /** The folder of the package whose proxy it is, built: this one if not said. */
   readonly root?: string
 }
+
+/** The database that pgbouncer has for the server's `postgres` by its Unix socket. */
+export const SOCKET_DATABASE = 'by_socket'
 
 export const ROOT = join(import.meta.dirname, '../..')
 
@@ -95,10 +98,10 @@ export async function startBenchStack(
     return startProxyProcess(root, directPort, all, onProxyOutput)
   }
   const startProxy = (): Promise<Child> => startProxyAt(proxyPort, proxyArgs)
-  const otherProxies = new Map<number, Promise<number>>()
-  const startOther = async (count: number): Promise<number> => {
+  const otherProxies = new Map<string, Promise<number>>()
+  const startOther = async (args: readonly string[]): Promise<number> => {
     const port = await freePort()
-    running.push(await startProxyAt(port, ['--workers', String(count)]))
+    running.push(await startProxyAt(port, args))
     return port
   }
   let proxy = await startProxy()
@@ -127,11 +130,6 @@ export async function startBenchStack(
       storage: processorTimeOf(azurite.pid),
     }),
     proxyPids: () => [proxy.pid, ...workersOf(proxy.pid)],
-    workersPort(count) {
-      const port = otherProxies.get(count) ?? startOther(count)
-      otherProxies.set(count, port)
-      return port
-    },
     account: ACCOUNT.name,
     container,
     url: path => `https://${ACCOUNT.name}.blob.core.windows.net/bench/${path}`,
@@ -140,11 +138,13 @@ export async function startBenchStack(
       await proxy.stop()
       proxy = await startProxy()
     },
-    async startAnotherProxy(...args) {
-      const port = await freePort()
-      running.push(await startProxyAt(port, args))
+    anotherProxy(...args) {
+      const key = args.join(' ')
+      const port = otherProxies.get(key) ?? startOther(args)
+      otherProxies.set(key, port)
       return port
     },
+    socketBackend: `postgres://postgres@localhost:${directPort}/postgres?host=${encodeURIComponent(dir)}`,
     async close() {
       await Promise.all([proxy, ...running.reverse()].map(child => child.stop()))
       await rm(dir, { recursive: true, force: true })
@@ -218,6 +218,7 @@ async function startPgbouncer(
   const ini = join(dir, 'pgbouncer.ini')
   await shell(`cat > ${ini} <<'INI'
 [databases]
+${SOCKET_DATABASE} = host=${dir} port=${directPort} user=postgres dbname=postgres
 * = host=127.0.0.1 port=${directPort} user=postgres
 [pgbouncer]
 listen_addr = 127.0.0.1

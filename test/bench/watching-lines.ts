@@ -12,7 +12,7 @@ const SCRAPE_MS = 1000
 /** What it costs to be watched: notices of progress, somebody at the status page and one who scrapes, against a plain proxy beside it. */
 export async function watchingLines(stack: BenchStack, rows: number): Promise<Pair[]> {
   const http = await freePort()
-  const port = await stack.startAnotherProxy('--progress', '--http', `127.0.0.1:${http}`)
+  const port = await stack.anotherProxy('--progress', '--http', `127.0.0.1:${http}`)
   watch(`http://127.0.0.1:${http}`)
   await prepareJobs(stack, 'watched', `SELECT * FROM ev LIMIT ${rows}`)
   const lines: Pair[] = JOBS.map(job => ({
