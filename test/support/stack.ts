@@ -37,7 +37,6 @@ export function testConfig(server: PostgresServer, overrides: Partial<Config> = 
     storageEndpoints: { defaultTemplate: azurite.endpointTemplate, accounts: new Map() },
     logLevel: 'silent',
     drainTimeoutMs: 1000,
-    busyPollMicroseconds: 200,
     ...overrides,
   }
 }
