@@ -48,14 +48,15 @@ async function attack(
 ): Promise<AttackReport> {
   const random = new Random(seed)
   const findings = new Set<string>()
-  const { proxy } = stack
+  const { loopbacks } = stack
+  const [{ address: living }] = loopbacks as [Pick<RunningProxy, 'address'>]
   const direct = new pg.Client({ connectionString: stack.database.url })
   await direct.connect()
   const before = await stack.get('secret.txt')
   let attempts = 0
   while (goesOn(attempts) && findings.size < 20) {
-    const impostor: Impostor = await startImpostor(dialler => deceive(dialler, random, recorded, proxy.address))
-    await callProxyFrom(server, stack.database.name, impostor, proxy)
+    const impostor: Impostor = await startImpostor(dialler => deceive(dialler, random, recorded, living))
+    await callProxyFrom(server, stack.database.name, impostor, ...loopbacks)
     for (let i = 0; i < 5; i++, attempts++) {
       const sql = random.pick(functionCalls(stack))
       const told = await direct.query(sql).then(
@@ -78,7 +79,7 @@ async function attack(
           `a fake backend is answered ${wrong.join(' | ').slice(0, 300)}: ${bytes.subarray(0, 1000).toString('latin1')}`,
         )
     }
-    await callProxyFrom(server, stack.database.name, proxy)
+    await callProxyFrom(server, stack.database.name, ...loopbacks)
     const { rows: listed } = await direct.query(functionCalls(stack)[0] as string)
     if (listed.length === 0) findings.add('the living proxy does not answer any more')
   }

@@ -18,7 +18,7 @@ describe.each(servers)('How many Parquet engines there are, on PostgreSQL $versi
   let stack: CopyStack
   beforeAll(async () => {
     limitEngines(1)
-    stack = await startCopyStack(server)
+    stack = await startCopyStack(server, { workers: 1 }) // in this process, where the places are
     // More than what is held until an engine is asked for.
     await stack.client.query(`
       CREATE TABLE t AS SELECT i AS a, repeat('x', 100) AS b FROM generate_series(1, 60000) AS i;
