@@ -26,7 +26,7 @@ describe.each(servers)('a request to cancel that comes while a function connects
     const client = await WireClient.connect(stack.url())
     relay.hold()
     const running = client.query(sql)
-    await expect.poll(() => relay.open).toBe(1)
+    await expect.poll(() => relay.open).toBeGreaterThan(0) // other proxies of the server may look here too
     const canceller = await WireClient.open(stack.url())
     canceller.send(cancelPacket(client.key))
     await canceller.until('EOF')
