@@ -117,7 +117,7 @@ export const OPTIONS = {
     parse: parseMicroseconds,
     default: '200',
     description:
-      'how long it looks for the next message before it sleeps, where the last ones have come within that time ' +
+      'how many microseconds it looks for the next message before it sleeps, where the last ones have come within that time ' +
       '([docs/operating.md](docs/operating.md#few-clients)); `0` for not at all',
   },
   loopback: {

@@ -222,7 +222,6 @@ export class Session {
 
   #passToClient(chunk: Buffer): void {
     this.#toClient(this.#status.told(chunk))
-    if (this.pending.quiet) this.#turn.answered()
     if (this.#state.kind === 'operating') this.#state.operation.answered()
     if (this.#lastWords) this.#leaveIfDrained()
   }
@@ -230,6 +229,7 @@ export class Session {
   #toClient(bytes: Buffer): void {
     if (bytes.length === 0) return
     if (!this.#client.send(bytes)) this.#backend.pause('client')
+    if (this.pending.quiet) this.#turn.answered()
   }
 
   #leaveIfDrained(): void {

@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os'
+import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { BusyPoll } from '../../src/session/busy-poll.ts'
 import { type CopyStack, startCopyStack } from '../support/copy-stack.ts'
@@ -36,4 +38,22 @@ it('a turn is over with the session', async () => {
   await stack.client.query('SELECT pg_terminate_backend($1)', [rows[0].pid])
   await sleeping
   await expect.poll(turns).toEqual([3, 3])
+})
+
+it.skipIf(availableParallelism() === 1)('a proxy polls between turns where it is told to, and only there', async () => {
+  const polls: number[] = []
+  for (const busyPollMicroseconds of [0, 9999]) {
+    const { url, close } = await startCopyStack(servers[1] as TestServer, { workers: 1, busyPollMicroseconds })
+    const client = new pg.Client({ connectionString: url() })
+    await client.connect()
+    for (let i = 0; i < 30; i++) await client.query('SELECT 1')
+    const immediate = vi.spyOn(globalThis, 'setImmediate')
+    for (let i = 0; i < 30; i++) await client.query('SELECT 1')
+    polls.push(immediate.mock.calls.length)
+    immediate.mockRestore()
+    await client.end()
+    await close()
+  }
+  expect(polls[0]).toBe(0)
+  expect(polls[1]).toBeGreaterThan(30)
 })

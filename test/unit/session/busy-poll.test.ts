@@ -73,7 +73,7 @@ it('does not poll for answers that take long; for questions it does', () => {
   expect(isPolling()).toBe(true) // they come at once again
 })
 
-it('does not poll where as many clients wait at a time as there are cores, and more', () => {
+it('does not poll where more clients wait at a time than there are cores', () => {
   const { busyPoll, turn } = begin(OPTIONS)
   const others = [1, 2].map(() => new Turn(busyPoll))
   for (const other of others) other.asked()
