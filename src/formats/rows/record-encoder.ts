@@ -1,5 +1,5 @@
 import type { RowEncoder } from './row-encoder.ts'
-import type { ValueStyle } from './value-style.ts'
+import { ESCAPED, SPECIAL, type ValueStyle } from './value-style.ts'
 
 const COMMA = 0x2c
 const OPEN = 0x28
@@ -29,7 +29,7 @@ export class RecordEncoder implements RowEncoder {
     this.#columns = columns
     this.#style = style
     this.#header = header
-    this.#marked = style.special.slice()
+    this.#marked = style.kinds.slice()
     this.#marked[QUOTE] = 1
     this.#marked[BACKSLASH] = 1
   }
@@ -40,7 +40,7 @@ export class RecordEncoder implements RowEncoder {
 
   encode(rows: Buffer): Buffer {
     const style = this.#style
-    const { special, nullValue, delimiter, rowEnd } = style
+    const { kinds, nullValue, delimiter, rowEnd } = style
     const marked = this.#marked
     const columns = this.#columns.length
     const end = rows.length
@@ -58,6 +58,7 @@ export class RecordEncoder implements RowEncoder {
         }
         const start = o
         let specials = 0
+        let escaped = 0
         let byte = rows[i] as number
         if (byte === COMMA || byte === CLOSE) {
           for (const nullByte of nullValue) out[o++] = nullByte
@@ -72,20 +73,26 @@ export class RecordEncoder implements RowEncoder {
                   i--
                   break
                 }
-                specials += special[byte] as number
+                const kind = kinds[byte] as number
+                specials += kind & SPECIAL
+                escaped += (kind & ESCAPED) / ESCAPED
               }
               out[o++] = byte
             }
           } else {
             while (i < end && byte !== COMMA && byte !== CLOSE) {
-              specials += special[byte] as number
+              const kind = kinds[byte] as number
+              if (kind !== 0) {
+                specials += kind & SPECIAL
+                escaped += (kind & ESCAPED) / ESCAPED
+              }
               out[o++] = byte
               byte = rows[++i] as number
             }
           }
           // Invariant: at a value's begin there is room for all that is left to be copied as it is.
           if (out.length - o < o - start + end - i + margin) out = this.#grow(o, o - start + end - i + margin)
-          o = style.dress(out, start, o, specials, column)
+          o = style.dress(out, start, o, specials, escaped, column)
         }
         if (out.length - o < end - i + margin) out = this.#grow(o, end - i + margin)
       }
@@ -102,19 +109,16 @@ export class RecordEncoder implements RowEncoder {
   }
 
   #headerLine(): Buffer {
-    const { delimiter, rowEnd, special, dress } = this.#style
+    const { delimiter, rowEnd, kinds, dress } = this.#style
     const names = this.#columns
     const line = Buffer.allocUnsafe(names.reduce((sum, name) => sum + 2 * name.length + 3, 1))
     let length = 0
     for (const [column, name] of names.entries()) {
       if (column > 0) length = put(line, length, delimiter)
       const start = length
-      let specials = 0
-      for (const byte of name) {
-        line[length++] = byte
-        specials += special[byte] as number
-      }
-      length = dress(line, start, length, specials, -1)
+      length += name.copy(line, length)
+      const ofKind = (kind: number): number => name.filter(byte => ((kinds[byte] as number) & kind) !== 0).length
+      length = dress(line, start, length, ofKind(SPECIAL), ofKind(ESCAPED), -1)
     }
     return line.subarray(0, put(line, length, rowEnd))
   }

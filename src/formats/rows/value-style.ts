@@ -1,18 +1,22 @@
 import { bytesMatch } from './row-decoder.ts'
 
+/** Kinds of bytes, as bits. */
+export const SPECIAL = 1
+export const ESCAPED = 2
+
 /** How a format writes values of a record. */
 export interface ValueStyle {
   readonly nullValue: Buffer
   /** Between values, and after a row; undefined: nothing. */
   readonly delimiter: number | undefined
   readonly rowEnd: number | undefined
-  /** 1 for the bytes that `dress` has to know of. */
-  readonly special: Uint8Array
+  /** SPECIAL for the bytes that `dress` has to know of, ESCAPED for those that it puts another byte before. */
+  readonly kinds: Uint8Array
   /**
-   * Makes of the value in [start, end) what the format writes, and returns where that ends. `specials` is how many of its
-   * bytes are special, `column` -1 in the header. There is room for twice the value and two bytes.
+   * Makes of the value in [start, end) what the format writes, and returns where that ends. `specials` and `escaped` are how
+   * many of its bytes are of these kinds, `column` is -1 in the header. There is room for twice the value and two bytes.
    */
-  dress(out: Buffer, start: number, end: number, specials: number, column: number): number
+  dress(out: Buffer, start: number, end: number, specials: number, escaped: number, column: number): number
 }
 
 export interface CsvStyle {
@@ -40,36 +44,29 @@ export function csvStyle({
   forceQuote,
   singleColumn,
 }: CsvStyle): ValueStyle {
-  const quotable = flags([delimiter, quote, ...Buffer.from('\r\n')])
-  const doubled = flags([quote, escapeByte])
+  const kinds = table([delimiter, quote, ...Buffer.from('\r\n')], SPECIAL)
+  for (const byte of [quote, escapeByte]) kinds[byte] = (kinds[byte] as number) | ESCAPED
 
   const needsQuotes = (out: Buffer, start: number, end: number, column: number): boolean =>
     forceQuote[column] === true ||
     isValue(out, start, end, nullString) ||
     (singleColumn && isValue(out, start, end, END_MARKER))
 
-  function dress(out: Buffer, start: number, end: number, specials: number, column: number): number {
-    let quotes = needsQuotes(out, start, end, column)
-    if (specials === 0 && !quotes) return end
-    let escapes = 0
-    for (let i = start; i < end; i++) {
-      const byte = out[i] as number
-      if (quotable[byte] !== 0) quotes = true
-      escapes += doubled[byte] as number
-    }
-    if (!quotes) return end
-    let to = end + escapes + 2
-    out[--to] = quote
-    for (let from = end - 1; from >= start; from--) {
+  function dress(out: Buffer, start: number, end: number, specials: number, escaped: number, column: number): number {
+    if (specials === 0 && !needsQuotes(out, start, end, column)) return end
+    const last = end + escaped + 1
+    if (escaped === 0) out.copyWithin(start + 1, start, end)
+    let to = last
+    for (let from = end - 1; escaped > 0 && from >= start; from--) {
       const byte = out[from] as number
       out[--to] = byte
-      if (doubled[byte] !== 0) out[--to] = escapeByte
+      if (((kinds[byte] as number) & ESCAPED) !== 0) out[--to] = escapeByte
     }
     out[start] = quote
-    return end + escapes + 2
+    out[last] = quote
+    return last + 1
   }
-  const special = quotable.map((flag, byte) => flag | (doubled[byte] as number))
-  return { nullValue: nullString, delimiter, rowEnd: LF, special, dress }
+  return { nullValue: nullString, delimiter, rowEnd: LF, kinds, dress }
 }
 
 /** The bytes that COPY's text format writes as a backslash and a letter. */
@@ -82,19 +79,19 @@ export function tsvStyle(delimiter: number, nullString: Buffer): ValueStyle {
   letters[BACKSLASH] = BACKSLASH
   for (const [char, letter] of LETTERS) letters[char.charCodeAt(0)] = letter.charCodeAt(0)
 
-  function dress(out: Buffer, start: number, end: number, specials: number): number {
-    if (specials === 0) return end
-    let to = end + specials
+  function dress(out: Buffer, start: number, end: number, _specials: number, escaped: number): number {
+    if (escaped === 0) return end
+    let to = end + escaped
     for (let from = end - 1; from >= start; from--) {
       const byte = out[from] as number
       const letter = letters[byte] as number
       out[--to] = letter === 0 ? byte : letter
       if (letter !== 0) out[--to] = BACKSLASH
     }
-    return end + specials
+    return end + escaped
   }
-  const special = letters.map(letter => (letter === 0 ? 0 : 1))
-  return { nullValue: nullString, delimiter, rowEnd: LF, special, dress }
+  const kinds = letters.map(letter => (letter === 0 ? 0 : ESCAPED))
+  return { nullValue: nullString, delimiter, rowEnd: LF, kinds, dress }
 }
 
 /** The values of one column and nothing else. */
@@ -102,7 +99,7 @@ export const TEXT_STYLE: ValueStyle = {
   nullValue: Buffer.alloc(0),
   delimiter: undefined,
   rowEnd: undefined,
-  special: new Uint8Array(256),
+  kinds: new Uint8Array(256),
   dress: (_out, _start, end) => end,
 }
 
@@ -111,7 +108,7 @@ export const JSON_LINES_STYLE: ValueStyle = {
   nullValue: Buffer.alloc(0),
   delimiter: undefined,
   rowEnd: LF,
-  special: flags([...Buffer.from('\r\n')]),
+  kinds: table([...Buffer.from('\r\n')], SPECIAL),
   dress(out, start, end, specials) {
     for (let i = start; specials > 0 && i < end; i++) {
       if (out[i] === LF || out[i] === CR) out[i] = SPACE
@@ -120,10 +117,10 @@ export const JSON_LINES_STYLE: ValueStyle = {
   },
 }
 
-function flags(bytes: readonly number[]): Uint8Array {
-  const table = new Uint8Array(256)
-  for (const byte of bytes) table[byte] = 1
-  return table
+function table(bytes: readonly number[], kind: number): Uint8Array {
+  const kinds = new Uint8Array(256)
+  for (const byte of bytes) kinds[byte] = kind
+  return kinds
 }
 
 const isValue = (out: Buffer, start: number, end: number, expected: Buffer): boolean =>
