@@ -1,5 +1,5 @@
 import type { RowEncoder } from './row-encoder.ts'
-import { ESCAPED, SPECIAL, type ValueStyle } from './value-style.ts'
+import { ESCAPED, type ValueStyle } from './value-style.ts'
 
 const COMMA = 0x2c
 const OPEN = 0x28
@@ -57,7 +57,7 @@ export class RecordEncoder implements RowEncoder {
           o = put(out, o, delimiter)
         }
         const start = o
-        let specials = 0
+        let seen = 0
         let escaped = 0
         let byte = rows[i] as number
         if (byte === COMMA || byte === CLOSE) {
@@ -74,25 +74,22 @@ export class RecordEncoder implements RowEncoder {
                   break
                 }
                 const kind = kinds[byte] as number
-                specials += kind & SPECIAL
-                escaped += (kind & ESCAPED) / ESCAPED
+                seen |= kind
+                if ((kind & ESCAPED) !== 0) escaped++
               }
               out[o++] = byte
             }
           } else {
             while (i < end && byte !== COMMA && byte !== CLOSE) {
-              const kind = kinds[byte] as number
-              if (kind !== 0) {
-                specials += kind & SPECIAL
-                escaped += (kind & ESCAPED) / ESCAPED
-              }
+              seen |= kinds[byte] as number
               out[o++] = byte
               byte = rows[++i] as number
             }
+            if ((seen & ESCAPED) !== 0) escaped = countEscaped(kinds, out, start, o)
           }
           // Invariant: at a value's begin there is room for all that is left to be copied as it is.
           if (out.length - o < o - start + end - i + margin) out = this.#grow(o, o - start + end - i + margin)
-          o = style.dress(out, start, o, specials, escaped, column)
+          o = style.dress(out, start, o, seen, escaped, column)
         }
         if (out.length - o < end - i + margin) out = this.#grow(o, end - i + margin)
       }
@@ -117,8 +114,8 @@ export class RecordEncoder implements RowEncoder {
       if (column > 0) length = put(line, length, delimiter)
       const start = length
       length += name.copy(line, length)
-      const ofKind = (kind: number): number => name.filter(byte => ((kinds[byte] as number) & kind) !== 0).length
-      length = dress(line, start, length, ofKind(SPECIAL), ofKind(ESCAPED), -1)
+      const seen = name.reduce((kindsSoFar, byte) => kindsSoFar | (kinds[byte] as number), 0)
+      length = dress(line, start, length, seen, countEscaped(kinds, line, start, length), -1)
     }
     return line.subarray(0, put(line, length, rowEnd))
   }
@@ -141,6 +138,12 @@ function put(out: Buffer, at: number, byte: number | undefined): number {
   if (byte === undefined) return at
   out[at] = byte
   return at + 1
+}
+
+function countEscaped(kinds: Uint8Array, bytes: Buffer, start: number, end: number): number {
+  let count = 0
+  for (let i = start; i < end; i++) if (((kinds[bytes[i] as number] as number) & ESCAPED) !== 0) count++
+  return count
 }
 
 const malformed = (): Error => new Error('a row is not a record literal of the given columns')

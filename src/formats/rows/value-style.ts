@@ -13,10 +13,10 @@ export interface ValueStyle {
   /** SPECIAL for the bytes that `dress` has to know of, ESCAPED for those that it puts another byte before. */
   readonly kinds: Uint8Array
   /**
-   * Makes of the value in [start, end) what the format writes, and returns where that ends. `specials` and `escaped` are how
-   * many of its bytes are of these kinds, `column` is -1 in the header. There is room for twice the value and two bytes.
+   * Makes of the value in [start, end) what the format writes, and returns where that ends. `seen` is the kinds that its bytes
+   * are of, `escaped` how many are ESCAPED; `column` is -1 in the header. There is room for twice the value and two bytes.
    */
-  dress(out: Buffer, start: number, end: number, specials: number, escaped: number, column: number): number
+  dress(out: Buffer, start: number, end: number, seen: number, escaped: number, column: number): number
 }
 
 export interface CsvStyle {
@@ -52,15 +52,20 @@ export function csvStyle({
     isValue(out, start, end, nullString) ||
     (singleColumn && isValue(out, start, end, END_MARKER))
 
-  function dress(out: Buffer, start: number, end: number, specials: number, escaped: number, column: number): number {
-    if (specials === 0 && !needsQuotes(out, start, end, column)) return end
+  function dress(out: Buffer, start: number, end: number, seen: number, escaped: number, column: number): number {
+    if ((seen & SPECIAL) === 0 && !needsQuotes(out, start, end, column)) return end
+    return quoted(out, start, end, escaped)
+  }
+
+  function quoted(out: Buffer, start: number, end: number, escaped: number): number {
     const last = end + escaped + 1
     if (escaped === 0) out.copyWithin(start + 1, start, end)
-    let to = last
-    for (let from = end - 1; escaped > 0 && from >= start; from--) {
-      const byte = out[from] as number
-      out[--to] = byte
-      if (((kinds[byte] as number) & ESCAPED) !== 0) out[--to] = escapeByte
+    else {
+      for (let from = end - 1, to = last; from >= start; from--) {
+        const byte = out[from] as number
+        out[--to] = byte
+        if (((kinds[byte] as number) & ESCAPED) !== 0) out[--to] = escapeByte
+      }
     }
     out[start] = quote
     out[last] = quote
@@ -79,7 +84,7 @@ export function tsvStyle(delimiter: number, nullString: Buffer): ValueStyle {
   letters[BACKSLASH] = BACKSLASH
   for (const [char, letter] of LETTERS) letters[char.charCodeAt(0)] = letter.charCodeAt(0)
 
-  function dress(out: Buffer, start: number, end: number, _specials: number, escaped: number): number {
+  function dress(out: Buffer, start: number, end: number, _seen: number, escaped: number): number {
     if (escaped === 0) return end
     let to = end + escaped
     for (let from = end - 1; from >= start; from--) {
@@ -109,8 +114,8 @@ export const JSON_LINES_STYLE: ValueStyle = {
   delimiter: undefined,
   rowEnd: LF,
   kinds: table([...Buffer.from('\r\n')], SPECIAL),
-  dress(out, start, end, specials) {
-    for (let i = start; specials > 0 && i < end; i++) {
+  dress(out, start, end, seen) {
+    for (let i = start; seen !== 0 && i < end; i++) {
       if (out[i] === LF || out[i] === CR) out[i] = SPACE
     }
     return end
