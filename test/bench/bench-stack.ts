@@ -41,6 +41,8 @@ export interface BenchStack {
   restartProxy(): Promise<void>
   /** Another one beside it, with further arguments, which is there from then on; gives its port. */
   anotherProxy(...args: string[]): Promise<number>
+  /** The port of bare-relay.cjs, which is there from then on. */
+  bareRelay(): Promise<number>
   /** The server by its Unix socket, as `--backend` takes it. */
   readonly socketBackend: string
   close(): Promise<void>
@@ -104,6 +106,12 @@ export async function startBenchStack(
     running.push(await startProxyAt(port, args))
     return port
   }
+  let bareRelay: Promise<number> | undefined
+  const startBare = async (): Promise<number> => {
+    const port = await freePort()
+    running.push(await startBareRelay(port, directPort))
+    return port
+  }
   let proxy = await startProxy()
   const pgbouncer = await startPgbouncer(dir, directPort, osUser)
   if (pgbouncer) running.push(pgbouncer.child)
@@ -143,6 +151,10 @@ export async function startBenchStack(
       const port = otherProxies.get(key) ?? startOther(args)
       otherProxies.set(key, port)
       return port
+    },
+    bareRelay() {
+      bareRelay ??= startBare()
+      return bareRelay
     },
     socketBackend: `postgres://postgres@localhost:${directPort}/postgres?host=${encodeURIComponent(dir)}`,
     async close() {
@@ -204,6 +216,17 @@ async function startProxyProcess(
     ready: /"msg":"listening"/,
     stopSignal: 'SIGTERM',
     ...(onOutput && { onOutput }),
+  })
+  return child
+}
+
+async function startBareRelay(port: number, directPort: number): Promise<Child> {
+  const { child } = await startChild({
+    name: 'the bare relay',
+    command: process.execPath,
+    args: ['--expose-internals', join(import.meta.dirname, 'bare-relay.cjs'), String(port), String(directPort)],
+    ready: /listening/,
+    stopSignal: 'SIGTERM',
   })
   return child
 }

@@ -92,12 +92,17 @@ function othersOf(stack: BenchStack): Other[] {
     clients: MANY_CLIENTS,
     port: () => stack.anotherProxy('--workers', String(WORKERS), '--backend', socketBackend),
   }
+  const bare: Ours = {
+    name: ', not Blobgres but bare-relay.cjs',
+    clients: MANY_CLIENTS,
+    port: () => stack.bareRelay(),
+  }
   const direct: Other = { against: 'direct', port: directPort, ours: [plain, workers] }
   if (pgbouncerPort === undefined) return [direct]
   const pgbouncer = { port: pgbouncerPort, before: () => stack.reconnectPgbouncer() }
   return [
     direct,
-    { ...pgbouncer, against: 'pgbouncer', ours: [plain, asleep, workers, socket, both] },
+    { ...pgbouncer, against: 'pgbouncer', ours: [plain, bare, asleep, workers, socket, both] },
     { ...pgbouncer, against: 'pgbouncer, server by its Unix socket', database: SOCKET_DATABASE, ours: [socket, both] },
     { against: 'pgbouncer, warm', port: pgbouncerPort, ours: [{ ...plain, clients: MANY_CLIENTS }] },
   ]
