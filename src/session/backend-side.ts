@@ -7,8 +7,8 @@ import { type ConnectionTrace, traceConnection } from './connection-trace.ts'
 import { ReadBuffer } from './read-buffer.ts'
 import { ConnectionLost } from './wire.ts'
 
-/** In which a server at full speed fills a part of what the kernel has room for. */
-const GATHER_MS = 2
+/** In which a server at full speed fills a part of what the kernel has room for, which is less for a Unix socket. */
+const GATHER_MS = { tcp: 2, unix: 1 }
 
 /** Why the backend is not read from: the client, the sink of an operation or its inbox takes no more; or see gather(). */
 export type Pause = 'client' | 'sink' | 'inbox' | 'gather'
@@ -28,7 +28,7 @@ export class BackendSide {
   readonly #socket: net.Socket
   readonly #pauses = new Set<Pause>()
   readonly #trace: ConnectionTrace | undefined
-  #canGather: boolean | undefined
+  #gatherMs: number | undefined
 
   /** Sends `first`: what the login begins, or goes on, with. */
   constructor(connect: (reader: BackendReader) => net.Socket, first: Buffer, events: BackendEvents, log: Logger) {
@@ -66,14 +66,13 @@ export class BackendSide {
 
   /**
    * Lets what comes in bulk gather for a moment. The server sends 8 kB at a time: to wake up for each takes both sides, where
-   * they share a processor, more time than the rows. Not with TLS, of which one gets 16 kB at a time anyway, nor from a
-   * Unix socket, whose room a server would have filled before the moment is over.
+   * they share a processor, more time than the rows. Not with TLS, of which one gets 16 kB at a time anyway.
    */
   gather(): void {
-    this.#canGather ??= this.#socket.remoteAddress !== undefined && !(this.#socket instanceof TLSSocket)
-    if (!this.#canGather || this.#pauses.has('gather')) return
+    if (this.#socket instanceof TLSSocket || this.#pauses.has('gather')) return
+    this.#gatherMs ??= this.#socket.remoteAddress === undefined ? GATHER_MS.unix : GATHER_MS.tcp
     this.pause('gather')
-    setTimeout(() => this.resume('gather'), GATHER_MS)
+    setTimeout(() => this.resume('gather'), this.#gatherMs)
   }
 
   /** False: wait for drained() before the next bulk. */

@@ -68,7 +68,9 @@ export function startProgram(
     })
     const seen = new Promise<string>(resolve => {
       const look = (): void => {
-        if (pattern.test(all())) resolve(all())
+        if (!pattern.test(all())) return
+        stream.off('data', look) // all that a talkative process has said is not to be gone through again and again
+        resolve(all())
       }
       stream.on('data', look)
       look()

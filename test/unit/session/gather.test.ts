@@ -4,7 +4,7 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { createLogger } from '../../../src/log.ts'
 import { type BackendEvents, BackendSide } from '../../../src/session/backend-side.ts'
 import { BorrowedBackend, type Lender } from '../../../src/session/borrowed-backend.ts'
@@ -54,16 +54,27 @@ it('may be gone when the moment is over', async () => {
   expect(socket.destroyed).toBe(true)
 })
 
-it('is read from all the time where its room is small, and with TLS', async () => {
+it('has less time at a Unix socket', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'gather-'))
   onTestFinished(() => rm(dir, { recursive: true }))
-  for (const { socket, side } of [
-    await connect(join(dir, 'socket')),
-    await connect(0, raw => new tls.TLSSocket(raw).on('error', () => {})),
-  ]) {
+  const timeout = vi.spyOn(globalThis, 'setTimeout')
+  onTestFinished(() => timeout.mockRestore())
+  const moments: unknown[] = []
+  for (const address of [0, join(dir, 'socket')] as const) {
+    const { socket, side } = await connect(address)
+    timeout.mockClear()
     side.gather()
-    expect(socket.isPaused()).toBe(false)
+    moments.push(timeout.mock.calls[0]?.[1])
+    expect(socket.isPaused()).toBe(true)
+    await resumed(socket)
   }
+  expect(moments).toEqual([2, 1])
+})
+
+it('is read from all the time with TLS', async () => {
+  const { socket, side } = await connect(0, raw => new tls.TLSSocket(raw).on('error', () => {}))
+  side.gather()
+  expect(socket.isPaused()).toBe(false)
 })
 
 it('is asked of the backend for rows of a COPY that come in bulk and in small pieces', () => {
