@@ -6,20 +6,21 @@ import { RowPipe } from './row-pipe.ts'
 const NEWLINE = 0x0a
 /** More than a pipe holds: 16 pages, of up to 64 KiB. */
 export const HELD_BYTES = 2 * 1024 * 1024
-/** A piece ends with the first row that ends behind so many bytes, twice as many after some. So many wait for their turn, too. */
-const PIECE_BYTES = 8 * 1024 * 1024
-const PIECES_OF_ONE_SIZE = 4
+/** The first piece ends with the first row that ends behind so many bytes: that is when the engine begins. */
+const FIRST_PIECE_BYTES = 32 * 1024 * 1024
+/** So many bytes wait for their turn, as many as the engine reads at once: while it is at some it reads no others. */
+const WAITING_BYTES = 64 * 1024 * 1024
 
 /**
- * How often the engine is to read the file: a piece each time, and the last time all that is left. Files that turn out to be
- * empty take it memory as well.
+ * How often the engine is to read the file: the first piece, and all that is left. With more than two files for its one
+ * thread, DuckDB keeps all that it has read from a pipe until that ends.
  */
-export const PIECES = 12
+export const PIECES = 2
 
 /**
  * Rows on their way into the engine. It reads as much of a file as the longest row may have before it looks at the first: so
- * it is given many files, one after the other, that are small. They are two pipes that take turns under one name: before
- * the one ends the other is there.
+ * it is given two files, one after the other, of which the first is small. They are two pipes that take turns under one name:
+ * before the one ends the other is there.
  */
 export class RowPieces {
   /** What the engine is to read. */
@@ -62,8 +63,7 @@ export class RowPieces {
   /** Resolves when more may come. Never, when nobody reads any more: who does has its own reasons to tell. @throws PgError */
   async send(rows: Buffer): Promise<void> {
     if (this.#isHolding) return this.#hold(rows)
-    const most = PIECE_BYTES * 2 ** Math.floor((this.#pieces - 1) / PIECES_OF_ONE_SIZE)
-    const end = this.#pieceBytes < most || this.#pieces === PIECES ? 0 : rows.indexOf(NEWLINE) + 1
+    const end = this.#pieceBytes < FIRST_PIECE_BYTES || this.#pieces === PIECES ? 0 : rows.indexOf(NEWLINE) + 1
     if (end === 0) {
       this.#pieceBytes += rows.length
       return this.#pipe.send(rows)
@@ -115,7 +115,7 @@ export class RowPieces {
   #open(): RowPipe {
     const { readEnd, writeEnd } = openFifo(this.#pipePaths[(this.#pieces - 1) % 2] as string)
     this.#readEnd = readEnd
-    return new RowPipe(writeEnd, PIECE_BYTES, this.#pool)
+    return new RowPipe(writeEnd, WAITING_BYTES, this.#pool)
   }
 
   #closeReadEnd(): void {

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { Readable, Writable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { expect, test } from 'vitest'
 import { writeParquet } from '../../../../src/formats/parquet/write-parquet.ts'
 import { columns, scalar } from '../../../support/parquet-files.ts'
@@ -30,3 +32,18 @@ test.skipIf(process.platform !== 'linux')(
     expect(dataOfEngines()).toBeLessThan(GIBIBYTE_IN_KB)
   },
 )
+
+test('a file may be written of more rows than its engine has memory for', async () => {
+  const chunk = Buffer.from(`1\t${'x'.repeat(64 * 1024)}\n`.repeat(16))
+  const rows = Array(1000).fill(chunk)
+  let bytes = 0
+  const counter = new Writable({
+    write(written: Buffer, _encoding, callback) {
+      bytes += written.length
+      callback()
+    },
+  })
+  const encoder = writeParquet(columns({ a: scalar('int4'), b: scalar('text') }), 'none')
+  await pipeline(Readable.from(rows), encoder, counter)
+  expect(bytes).toBeGreaterThan(0)
+})
