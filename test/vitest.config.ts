@@ -12,6 +12,7 @@ const ALONE = {
     'bulk-heap',
     'bulk-turns',
     'credentials/managed-identity',
+    'formats/parquet/engine-space',
     'formats/parquet/interrupted',
     'formats/rows/valid-text',
     'operations/copy-to',

@@ -19,7 +19,7 @@ export const PIECES = 2
 
 /**
  * Rows on their way into the engine. It reads as much of a file as the longest row may have before it looks at the first: so
- * it is given two files, one after the other, of which the first is small. They are two pipes that take turns under one name:
+ * it is given two files, one after the other, of which the first is smaller. They are two pipes that take turns under one name:
  * before the one ends the other is there.
  */
 export class RowPieces {

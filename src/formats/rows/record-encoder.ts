@@ -1,5 +1,5 @@
 import type { RowEncoder } from './row-encoder.ts'
-import { ESCAPED, type ValueStyle } from './value-style.ts'
+import type { ValueStyle } from './value-style.ts'
 
 const COMMA = 0x2c
 const OPEN = 0x28
@@ -58,7 +58,6 @@ export class RecordEncoder implements RowEncoder {
         }
         const start = o
         let seen = 0
-        let escaped = 0
         let byte = rows[i] as number
         if (byte === COMMA || byte === CLOSE) {
           for (const nullByte of nullValue) out[o++] = nullByte
@@ -73,9 +72,7 @@ export class RecordEncoder implements RowEncoder {
                   i--
                   break
                 }
-                const kind = kinds[byte] as number
-                seen |= kind
-                if ((kind & ESCAPED) !== 0) escaped++
+                seen |= kinds[byte] as number
               }
               out[o++] = byte
             }
@@ -85,11 +82,10 @@ export class RecordEncoder implements RowEncoder {
               out[o++] = byte
               byte = rows[++i] as number
             }
-            if ((seen & ESCAPED) !== 0) escaped = countEscaped(kinds, out, start, o)
           }
           // Invariant: at a value's begin there is room for all that is left to be copied as it is.
           if (out.length - o < o - start + end - i + margin) out = this.#grow(o, o - start + end - i + margin)
-          o = style.dress(out, start, o, seen, escaped, column)
+          o = style.dress(out, start, o, seen, column)
         }
         if (out.length - o < end - i + margin) out = this.#grow(o, end - i + margin)
       }
@@ -115,7 +111,7 @@ export class RecordEncoder implements RowEncoder {
       const start = length
       length += name.copy(line, length)
       const seen = name.reduce((kindsSoFar, byte) => kindsSoFar | (kinds[byte] as number), 0)
-      length = dress(line, start, length, seen, countEscaped(kinds, line, start, length), -1)
+      length = dress(line, start, length, seen, -1)
     }
     return line.subarray(0, put(line, length, rowEnd))
   }
@@ -138,12 +134,6 @@ function put(out: Buffer, at: number, byte: number | undefined): number {
   if (byte === undefined) return at
   out[at] = byte
   return at + 1
-}
-
-function countEscaped(kinds: Uint8Array, bytes: Buffer, start: number, end: number): number {
-  let count = 0
-  for (let i = start; i < end; i++) if (((kinds[bytes[i] as number] as number) & ESCAPED) !== 0) count++
-  return count
 }
 
 const malformed = (): Error => new Error('a row is not a record literal of the given columns')

@@ -1,8 +1,8 @@
 import { bytesMatch } from './row-decoder.ts'
 
 /** Kinds of bytes, as bits. */
-export const SPECIAL = 1
-export const ESCAPED = 2
+const SPECIAL = 1
+const ESCAPED = 2
 
 /** How a format writes values of a record. */
 export interface ValueStyle {
@@ -14,9 +14,9 @@ export interface ValueStyle {
   readonly kinds: Uint8Array
   /**
    * Makes of the value in [start, end) what the format writes, and returns where that ends. `seen` is the kinds that its bytes
-   * are of, `escaped` how many are ESCAPED; `column` is -1 in the header. There is room for twice the value and two bytes.
+   * are of; `column` is -1 in the header. There is room for twice the value and two bytes.
    */
-  dress(out: Buffer, start: number, end: number, seen: number, escaped: number, column: number): number
+  dress(out: Buffer, start: number, end: number, seen: number, column: number): number
 }
 
 export interface CsvStyle {
@@ -52,9 +52,9 @@ export function csvStyle({
     isValue(out, start, end, nullString) ||
     (singleColumn && isValue(out, start, end, END_MARKER))
 
-  function dress(out: Buffer, start: number, end: number, seen: number, escaped: number, column: number): number {
+  function dress(out: Buffer, start: number, end: number, seen: number, column: number): number {
     if ((seen & SPECIAL) === 0 && !needsQuotes(out, start, end, column)) return end
-    return quoted(out, start, end, escaped)
+    return quoted(out, start, end, (seen & ESCAPED) === 0 ? 0 : countEscaped(kinds, out, start, end))
   }
 
   function quoted(out: Buffer, start: number, end: number, escaped: number): number {
@@ -83,9 +83,11 @@ export function tsvStyle(delimiter: number, nullString: Buffer): ValueStyle {
   letters[delimiter] = delimiter
   letters[BACKSLASH] = BACKSLASH
   for (const [char, letter] of LETTERS) letters[char.charCodeAt(0)] = letter.charCodeAt(0)
+  const kinds = letters.map(letter => (letter === 0 ? 0 : ESCAPED))
 
-  function dress(out: Buffer, start: number, end: number, _seen: number, escaped: number): number {
-    if (escaped === 0) return end
+  function dress(out: Buffer, start: number, end: number, seen: number): number {
+    if (seen === 0) return end
+    const escaped = countEscaped(kinds, out, start, end)
     let to = end + escaped
     for (let from = end - 1; from >= start; from--) {
       const byte = out[from] as number
@@ -95,7 +97,6 @@ export function tsvStyle(delimiter: number, nullString: Buffer): ValueStyle {
     }
     return end + escaped
   }
-  const kinds = letters.map(letter => (letter === 0 ? 0 : ESCAPED))
   return { nullValue: nullString, delimiter, rowEnd: LF, kinds, dress }
 }
 
@@ -130,3 +131,9 @@ function table(bytes: readonly number[], kind: number): Uint8Array {
 
 const isValue = (out: Buffer, start: number, end: number, expected: Buffer): boolean =>
   end - start === expected.length && bytesMatch(out, start, expected)
+
+function countEscaped(kinds: Uint8Array, bytes: Buffer, start: number, end: number): number {
+  let count = 0
+  for (let i = start; i < end; i++) if (((kinds[bytes[i] as number] as number) & ESCAPED) !== 0) count++
+  return count
+}
