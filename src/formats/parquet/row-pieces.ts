@@ -19,8 +19,8 @@ export const PIECES = 2
 
 /**
  * Rows on their way into the engine. It reads as much of a file as the longest row may have before it looks at the first: so
- * it is given two files, one after the other, of which the first is smaller. They are two pipes that take turns under one name:
- * before the one ends the other is there.
+ * it is given two files, one after the other, of which the first is smaller. They are pipes under one name: before the first ends
+ * the second is there.
  */
 export class RowPieces {
   /** What the engine is to read. */
@@ -30,10 +30,9 @@ export class RowPieces {
   readonly #held: HeldChunks
   #readEnd: number | undefined
   #pipe: RowPipe
-  #pieces = 1
-  #pieceBytes = 0
-  /** Rows that come are the next piece's, and held until there are enough for it. */
-  #isHolding = false
+  /** Between them rows are held until there are enough for the second piece. */
+  #stage: 'first' | 'between' | 'second' = 'first'
+  #firstBytes = 0
   #isDestroyed = false
 
   private constructor(path: string, pipePaths: readonly [string, string], pool: ChunkPool | undefined) {
@@ -41,7 +40,7 @@ export class RowPieces {
     this.#pipePaths = pipePaths
     this.#pool = pool
     this.#held = new HeldChunks(pool)
-    this.#pipe = this.#open()
+    this.#pipe = this.#open(pipePaths[0])
   }
 
   /** `pool` gets its chunks back. @throws PgError */
@@ -62,13 +61,14 @@ export class RowPieces {
 
   /** Resolves when more may come. Never, when nobody reads any more: who does has its own reasons to tell. @throws PgError */
   async send(rows: Buffer): Promise<void> {
-    if (this.#isHolding) return this.#hold(rows)
-    const end = this.#pieceBytes < FIRST_PIECE_BYTES || this.#pieces === PIECES ? 0 : rows.indexOf(NEWLINE) + 1
+    if (this.#stage === 'second') return this.#pipe.send(rows)
+    if (this.#stage === 'between') return this.#hold(rows)
+    const end = this.#firstBytes < FIRST_PIECE_BYTES ? 0 : rows.indexOf(NEWLINE) + 1
     if (end === 0) {
-      this.#pieceBytes += rows.length
+      this.#firstBytes += rows.length
       return this.#pipe.send(rows)
     }
-    this.#isHolding = true
+    this.#stage = 'between'
     // A copy: the pool gets the whole chunk back when its first rows are written.
     this.#held.push(Buffer.from(rows.subarray(end)))
     return this.#pipe.send(rows.subarray(0, end))
@@ -92,19 +92,17 @@ export class RowPieces {
   async #hold(rows: Buffer): Promise<void> {
     this.#held.push(rows)
     if (this.#held.bytes < HELD_BYTES) return
-    await this.#close(this.#pipePaths[this.#pieces % 2])
+    const [, second] = this.#pipePaths
+    await this.#close(second)
     if (this.#isDestroyed) return
-    this.#pieces++
-    this.#pipe = this.#open()
-    this.#isHolding = false
-    const first = this.#held.take()
-    this.#pieceBytes = first.length
-    return this.#pipe.send(first)
+    this.#pipe = this.#open(second)
+    this.#stage = 'second'
+    return this.#pipe.send(this.#held.take())
   }
 
   /** Ends the piece; then comes what is at `next`, or nothing. */
   async #close(next?: string): Promise<void> {
-    // More than a pipe holds: so the engine has opened it, and is done with the one before, which may be `next`.
+    // More than a pipe holds: so the engine has opened it.
     await this.#pipe.written()
     if (this.#isDestroyed) return
     placeAt(this.path, next)
@@ -112,8 +110,8 @@ export class RowPieces {
     this.#closeReadEnd()
   }
 
-  #open(): RowPipe {
-    const { readEnd, writeEnd } = openFifo(this.#pipePaths[(this.#pieces - 1) % 2] as string)
+  #open(path: string): RowPipe {
+    const { readEnd, writeEnd } = openFifo(path)
     this.#readEnd = readEnd
     return new RowPipe(writeEnd, WAITING_BYTES, this.#pool)
   }
